@@ -1,0 +1,112 @@
+"""What can be set, with the text that ``--help`` shows. One frozen model per trip, validated before any work."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
+
+AutoOrCount = Literal["auto"] | Annotated[int, Field(gt=0)]
+
+
+class ReadingSettings(BaseModel):
+    """How windows are cut and answers chosen: all that decides what an answer is, given the model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_tokens: PositiveInt = Field(384, description="Tokens in one window: question, context slice and specials.")
+    stride: int = Field(128, ge=0, description="Context tokens that neighbouring windows share.")
+    max_question_tokens: PositiveInt = Field(64, description="Longer questions are cut to this many tokens.")
+    max_answer_tokens: PositiveInt = Field(30, description="Longest span that can be an answer, in tokens.")
+    null_threshold: float = Field(
+        0.0, allow_inf_nan=False, description="No answer where null score − best span score is above this."
+    )
+    always_answer: bool = Field(False, description="Never abstain: give the best span, as SQuAD v1 wants it.")
+    n_best: int = Field(1, ge=1, le=1000, description="Best distinct spans to give; above 1 adds the column n_best.")
+
+    @model_validator(mode="after")
+    def _windows_must_advance(self) -> ReadingSettings:
+        room = self.max_tokens - self.max_question_tokens
+        if room <= 0:
+            raise ValueError(
+                f"`max_question_tokens` must be less than `max_tokens` ({self.max_tokens}), "
+                f"but is {self.max_question_tokens}"
+            )
+        if self.stride >= room:
+            raise ValueError(
+                f"`stride` must be less than `max_tokens` − `max_question_tokens` ({room}), but is {self.stride}"
+            )
+        return self
+
+
+class ModelSettings(BaseModel):
+    """Which model, on what, and how much of it at a time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(
+        "embedded", min_length=1, description="A folder, a hub id (owner/name[@revision]), or the small embedded model."
+    )
+    batch_tokens: AutoOrCount = Field(
+        "auto", description="Most tokens, padding included, in one forward pass; auto: 4,096 on CPU, 65,536 on a GPU."
+    )
+    device: str = Field(
+        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="auto, cpu, cuda, cuda:N or mps; auto: CUDA if any."
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Arithmetic of the forward pass; auto: float32 on CPU, bfloat16 or float16 on a GPU."
+    )
+
+
+class AnnotateConfig(ReadingSettings, ModelSettings):
+    """Answer every row of a Parquet corpus and write the answers back to Parquet."""
+
+    input: tuple[str, ...] = Field(min_length=1, description="Parquet files, folders or globs, read in this order.")
+    output: str = Field(min_length=1, description="Folder for the annotated parts; run again to resume.")
+    question_column: str = Field("question", description="Column that holds the question.")
+    context_column: str = Field("context", description="Column that holds the context.")
+    keep: tuple[str, ...] = Field((), description="Input columns to carry to the output; all unless given.")
+    prefix: str = Field("", description="Put before the name of every column that is added.")
+    unit_rows: AutoOrCount = Field("auto", description="Rows that are read, scored and committed together.")
+    replicas: str = Field("auto", description="Model actors: auto, N, or MIN:MAX to follow the load.")
+    cpus_per_replica: float | None = Field(
+        None, gt=0, description="CPUs, and so torch threads, of one replica; unless given: 1."
+    )
+    gpus_per_replica: float | None = Field(
+        None, ge=0, description="GPUs of one replica; unless given: 1 where the cluster has any, else 0."
+    )
+    max_failed: float = Field(1.0, ge=0, le=1, description="Exit with code 3 above this fraction of failed rows.")
+    overwrite: bool = Field(False, description="Start again: remove what an earlier run wrote to the output.")
+    ray_address: str | None = Field(
+        None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
+    )
+
+    @field_validator("replicas")
+    @classmethod
+    def _replicas_read_as_a_range(cls, value: str) -> str:
+        if value != "auto":
+            match = re.fullmatch(r"(\d+)(?::(\d+))?", value)
+            if match is None or int(match[1]) < 1 or (match[2] and int(match[2]) < int(match[1])):
+                raise ValueError(f"`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is {value!r}")
+        return value
+
+
+class EvaluateConfig(BaseModel):
+    """Judge predictions against gold answers: SQuAD exact match and F1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    predictions: str = Field(min_length=1, description="A folder that annotate wrote, or a JSON file {id: text}.")
+    gold: str = Field(min_length=1, description="Parquet (file, folder, glob) with an answers column, or SQuAD JSON.")
+    id_column: str = Field("id", min_length=1, description="Column that ties predictions to gold rows.")
+    prefix: str = Field("", description="The --prefix that annotate was given.")
+    output: str | None = Field(None, description="Also write the report to this JSON file.")
+
+
+class DemoConfig(BaseModel):
+    """Annotate the small corpus that comes with the package, and show what comes out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    output: str = Field("demo-output", min_length=1, description="Folder for the corpus and its annotations.")
