@@ -49,7 +49,7 @@ class ModelSettings(BaseModel):
         "embedded", min_length=1, description="A folder, a hub id (owner/name[@revision]), or the small embedded model."
     )
     batch_tokens: AutoOrCount = Field(
-        "auto", description="Most tokens, padding included, in one forward pass; auto: 4,096 on CPU, 65,536 on a GPU."
+        "auto", description="Most tokens, padding included, in one forward pass; auto: 2,048 on a CPU, 16,384 on CUDA."
     )
     device: str = Field(
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="auto, cpu, cuda, cuda:N or mps; auto: CUDA if any."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from reprlib import repr as short_repr
 from typing import Any, Literal, TypeVar
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ray_qa.errors import InputError
+from ray_qa.errors import InputError, first_line
 from ray_qa.inputs import find_files
 
 Value = TypeVar("Value")
@@ -53,7 +53,7 @@ def read_predictions(path: str, id_column: str, prefix: str) -> dict[str, str]:
     Raises:
         InputError: As for ``read_gold``; or the folder is unfinished.
     """
-    if Path(path).is_dir():
+    if Path(path).expanduser().is_dir():
         rows = _parquet_rows(_finished_parts(path), id_column, f"{prefix}answer", "predictions")
     else:
         rows = _prediction_json_rows(path)
@@ -62,7 +62,7 @@ def read_predictions(path: str, id_column: str, prefix: str) -> dict[str, str]:
 
 def _finished_parts(folder: str) -> list[str]:
     parts = find_files([folder], "predictions")
-    if not (Path(folder) / "_SUCCESS").exists():
+    if not (Path(folder).expanduser() / "_SUCCESS").exists():
         raise InputError(
             f"`predictions` must be a finished run of annotate, but {folder} has no _SUCCESS; "
             "run the same annotate command again to finish it"
@@ -99,20 +99,18 @@ def _predicted_text(value: object, where: str) -> str:
     return value or ""
 
 
-def _parquet_rows(
-    files: list[str], id_column: str, column: str, setting: Setting, *, field: str | None = None
-) -> Iterator[tuple[object, object]]:
+def _parquet_rows(files: list[str], id_column: str, column: str, setting: Setting, *, field: str | None = None) -> Rows:
     """Stream the ids and one other column, or one field of it, file after file."""
     for file in files:
         try:
             with pq.ParquetFile(file) as parquet:
-                _check_columns(parquet.schema_arrow, id_column, column, field, f"`{setting}`", file)
+                _check_columns(parquet.schema_arrow, id_column, column, field, setting, file)
                 for batch in parquet.iter_batches(columns=[id_column, column]):
                     values = batch.column(column)
                     values = pc.struct_field(values, field) if field else values
                     yield from zip(batch.column(id_column).to_pylist(), values.to_pylist(), strict=True)
         except (pa.ArrowException, OSError) as error:
-            raise InputError(f"`{setting}` must be Parquet, but {file} cannot be read: {_first_line(error)}") from error
+            raise InputError(f"`{setting}` must be Parquet, but {file} cannot be read: {first_line(error)}") from error
 
 
 def _check_columns(
@@ -120,28 +118,26 @@ def _check_columns(
     id_column: str,
     column: str,
     field: str | None,
-    setting: str,
+    setting: Setting,
     file: str,
 ) -> None:
     for name in (id_column, column):
         if schema.get_field_index(name) < 0:
-            raise InputError(f"{setting} must have a column {name!r}, but {file} has {', '.join(schema.names)}")
+            raise InputError(f"`{setting}` must have a column {name!r}, but {file} has {', '.join(schema.names)}")
     type_there = schema.field(column).type
     if field and not (pa.types.is_struct(type_there) and type_there.get_field_index(field) >= 0):
-        raise InputError(f"{setting} must have a struct with {field!r} in {column!r}, but {file} has {type_there}")
+        raise InputError(f"`{setting}` must have a struct with {field!r} in {column!r}, but {file} has {type_there}")
 
 
-def _squad_json_rows(path: str) -> Iterator[tuple[object, object]]:
+def _squad_json_rows(path: str) -> Rows:
     document = _load_json(path, "gold")
     for a, article in enumerate(_items(document, "data", path)):
         for p, paragraph in enumerate(_items(article, "paragraphs", f"data[{a}] of {path}")):
             place = f"data[{a}].paragraphs[{p}]"
             for q, question in enumerate(_items(paragraph, "qas", f"{place} of {path}")):
                 answers = _items(question, "answers", f"{place}.qas[{q}] of {path}")
-                yield (
-                    question.get("id"),
-                    [answer.get("text") if isinstance(answer, dict) else answer for answer in answers],
-                )
+                texts = [answer.get("text") if isinstance(answer, dict) else None for answer in answers]
+                yield question.get("id"), texts
 
 
 def _items(node: object, name: str, where: str) -> list[Any]:
@@ -161,13 +157,8 @@ def _prediction_json_rows(path: str) -> Rows:
 def _load_json(path: str, setting: Setting, read_object: Callable[[list[tuple[str, Any]]], object] = dict) -> object:
     kind = "SQuAD JSON or Parquet" if setting == "gold" else "a folder that annotate wrote or a JSON file"
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=read_object)
+        return json.loads(Path(path).expanduser().read_text(encoding="utf-8-sig"), object_pairs_hook=read_object)
     except OSError as error:
-        raise InputError(f"`{setting}` must be {kind}, but {path} cannot be read: {_first_line(error)}") from error
+        raise InputError(f"`{setting}` must be {kind}, but {path} cannot be read: {first_line(error)}") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"`{setting}` must be {kind}, but {path} is not JSON: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    detail = error.strerror if isinstance(error, OSError) else None
-    return (detail or str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"`{setting}` must be {kind}, but {path} is not JSON: {first_line(error)}") from error

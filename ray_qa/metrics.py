@@ -1,7 +1,7 @@
 """SQuAD exact match and F1, equal to the official figures to the last digit.
 
-There are two official procedures (Rajpurkar et al. 2016, v1.1; Rajpurkar et al. 2018, v2.0). They differ where it is easy
-to miss: in answers that normalise to nothing, in gold rows without a prediction, and in how floats are summed.
+There are two official procedures (Rajpurkar et al. 2016, v1.1; Rajpurkar et al. 2018, v2.0). They differ where it is
+easy to miss: in answers that normalise to nothing, in gold rows without a prediction, and in how floats are summed.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ def _score_row(prediction: str | None, golds: tuple[str, ...], convention: Conve
 
 def _normalized(golds: Sequence[str], convention: Convention) -> list[str]:
     normalized = [normalize_answer(gold) for gold in golds]
-    return normalized if convention == "v1.1" else [gold for gold in normalized if gold] or [""]
+    if convention == "v1.1":
+        return normalized
+    return [gold for gold in normalized if gold] or [""]
 
 
 def _word_f1(predicted: list[str], gold: list[str], agree_on_nothing: int) -> float:

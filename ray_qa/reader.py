@@ -17,7 +17,7 @@ from ray_qa.model_files import ModelFiles, find_model
 from ray_qa.records import Answer, Row
 from ray_qa.scoring import score_windows
 
-AUTO_BATCH_TOKENS = {"cpu": 4_096, "cuda": 65_536, "mps": 8_192}
+AUTO_BATCH_TOKENS = {"cpu": 2_048, "cuda": 16_384, "mps": 8_192}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,3 +161,13 @@ def check_settings_fit(settings: ReadingSettings, encoder: Encoder, model: SpanM
         problems.append(f"`stride` must be less than the window's room for context ({room}), but is {settings.stride}")
     if problems:
         raise ConfigError(*problems)
+
+
+def check_model(files: ModelFiles, settings: ReadingSettings) -> None:
+    """Load a model once on the CPU, to see that it is complete and that the settings fit it, and let go of it.
+
+    Raises:
+        ModelError: if it cannot answer questions.
+        ConfigError: if the settings do not fit it.
+    """
+    Reader.load(files, settings=settings, device="cpu", dtype="float32")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ray_qa.config import EvaluateConfig
-from ray_qa.errors import InputError, OutputError
+from ray_qa.errors import InputError, OutputError, first_line
 from ray_qa.gold import read_gold, read_predictions
 from ray_qa.metrics import Convention, SquadScores, convention_for, score_predictions
+from ray_qa.storage import publish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +32,7 @@ def evaluate(config: EvaluateConfig) -> EvaluationReport:
         InputError: Gold or predictions cannot be read, or have no id in common.
         OutputError: ``config.output`` cannot be written.
     """
-    output = None if config.output is None else _check_output(Path(config.output))
+    output = None if config.output is None else _check_output(Path(config.output).expanduser())
     golds = read_gold(config.gold, config.id_column)
     predictions = read_predictions(config.predictions, config.id_column, config.prefix)
     _check_overlap(golds, predictions)
@@ -91,17 +90,10 @@ def _ids(rows: Mapping[str, object]) -> str:
 
 
 def _write_scores(path: Path, scores: SquadScores) -> None:
-    """Write a draft beside the file, then move it there, so that no reader ever sees half a file."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(asdict(scores), file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        publish(path, json.dumps(asdict(scores), indent=2).encode() + b"\n")
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
-        raise OutputError(f"`output` must be a file that can be written, but {path}: {error.strerror}") from error
+        raise OutputError(
+            f"`output` must be a file that can be written, but {path} gives: {first_line(error)}"
+        ) from error

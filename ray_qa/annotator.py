@@ -1,0 +1,178 @@
+"""The two stages that run on workers: units are read and encoded by tasks, scored and written by replicas."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ray_qa.answers import failed
+from ray_qa.config import AnnotateConfig
+from ray_qa.encoded import EncodedRows
+from ray_qa.errors import ModelError
+from ray_qa.model_files import ModelFiles, find_model
+from ray_qa.output_folder import part_path, publish_part, read_counts
+from ray_qa.records import Answer, Counts, Row, UnitSummary, count_answers
+from ray_qa.schemas import kept_columns, part_table, texts
+from ray_qa.unit_rows import read_units
+from ray_qa.units import Unit
+
+MOST_ATTEMPTS = 3
+"""A unit that has killed its worker this often is written as failed, ``worker_died``, and the run goes on."""
+
+ENCODED_SCHEMA = pa.schema(
+    [("unit", pa.int64()), ("encoding_started", pa.float64()), ("rows", pa.large_binary()), ("encoded", pa.large_binary())]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotateJob:
+    """All a worker needs to know; goes to each once."""
+
+    config: AnnotateConfig
+    model: ModelFiles
+    files: tuple[str, ...]
+    columns: tuple[str, ...]
+    """Input columns to read: those to keep, the question and the context."""
+    units: tuple[Unit, ...]
+    """The units that are still to be done."""
+    threads: int
+
+
+def columns_to_read(schema: pa.Schema, config: AnnotateConfig) -> tuple[str, ...]:
+    """The kept columns and the two that are read, in the input's order."""
+    wanted = {*kept_columns(schema, config.keep), config.question_column, config.context_column}
+    return tuple(name for name in schema.names if name in wanted)
+
+
+def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
+    """Stage one: read and encode the units whose positions in ``job.units`` the column ``position`` lists, one by one."""
+    from ray_qa.encoding import load_encoder
+
+    # One task is one CPU's work; the tokenizer's own threads would take those of the replicas.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    encoder = load_encoder(_model_here(job.model).folder)
+    units = [job.units[position] for position in batch["position"].to_pylist()]
+    started = time.time()
+    for unit, rows in zip(units, read_units(job.files, units, job.columns), strict=True):
+        pairs = zip(texts(rows[job.config.question_column]), texts(rows[job.config.context_column]), strict=True)
+        encoded = encoder.encode(
+            [Row(question=question, context=context) for question, context in pairs], job.config.max_question_tokens
+        )
+        values = [[unit.number], [started], [_to_ipc(rows)], [encoded.to_ipc()]]
+        arrays = [pa.array(value, type=field.type) for value, field in zip(values, ENCODED_SCHEMA, strict=True)]
+        yield pa.Table.from_arrays(arrays, schema=ENCODED_SCHEMA)
+        started = time.time()
+
+
+class Annotator:
+    """Stage two, one replica: scores a unit, writes its part, and returns a summary of it.
+
+    ``attempts`` counts how often a unit has been begun, over all replicas; ``None`` does without.
+    """
+
+    def __init__(self, job: AnnotateJob, attempts: Any = None) -> None:
+        import torch
+
+        from ray_qa.reader import Reader
+
+        torch.set_num_threads(job.threads)
+        self._job = job
+        self._attempts = attempts
+        self._units = {unit.number: unit for unit in job.units}
+        self._replica = f"{os.uname().nodename}:{os.getpid()}"
+        self._reader = Reader.load(
+            _model_here(job.model),
+            settings=job.config,
+            device=job.config.device,
+            dtype=job.config.dtype,
+            batch_tokens=job.config.batch_tokens,
+        )
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Score the one unit of ``batch``; see ``ENCODED_SCHEMA``."""
+        (row,) = batch.to_pylist()
+        counts = self._counts_if_done(row["unit"]) or self._annotate(row)
+        summary = UnitSummary(
+            unit=row["unit"],
+            counts=counts,
+            replica=self._replica,
+            encoding_started=row["encoding_started"],
+            published=time.time(),
+        )
+        return summary_table(summary)
+
+    def _counts_if_done(self, unit: int) -> Counts | None:
+        """A task that is run again after its replica died finds the parts it had published."""
+        folder = Path(self._job.config.output)
+        return read_counts(folder, [self._units[unit]]) if part_path(folder, unit).exists() else None
+
+    def _annotate(self, row: Mapping[str, Any]) -> Counts:
+        rows = _from_ipc(row["rows"])
+        if self._begun(row["unit"]) > MOST_ATTEMPTS:
+            answers: list[Answer] = [failed("worker_died")] * rows.num_rows
+        else:
+            contexts = texts(rows[self._job.config.context_column])
+            answers = self._reader.score(EncodedRows.from_ipc(row["encoded"]), contexts)
+        counts = count_answers(answers)
+        publish_part(
+            Path(self._job.config.output), row["unit"], part_table(rows, answers, self._job.config, counts)
+        )
+        return counts
+
+    def _begun(self, unit: int) -> int:
+        if self._attempts is None:
+            return 1
+        import ray
+
+        return int(ray.get(self._attempts.begin.remote(unit)))
+
+
+class Attempts:
+    """Counts how often each unit was begun; one actor of it serves a run."""
+
+    def __init__(self) -> None:
+        self._begun: dict[int, int] = {}
+
+    def begin(self, unit: int) -> int:
+        """Count one more beginning of a unit and say how many there were."""
+        self._begun[unit] = self._begun.get(unit, 0) + 1
+        return self._begun[unit]
+
+
+def summary_table(summary: UnitSummary) -> pa.Table:
+    """A summary as a row for Ray Data."""
+    return pa.Table.from_pylist([{**asdict(summary), "counts": None} | asdict(summary.counts)])
+
+
+def summary_from_row(row: Mapping[str, Any]) -> UnitSummary:
+    """The summary that :func:`summary_table` made a row of."""
+    own = {name: row[name] for name in ("unit", "replica", "encoding_started", "published")}
+    return UnitSummary(counts=Counts(**{name: row[name] for name in Counts.__slots__}), **own)
+
+
+@functools.lru_cache(maxsize=1)
+def _model_here(model: ModelFiles) -> ModelFiles:
+    """The model as this node has it, which must be the one the run was planned with."""
+    here = find_model(model.ref)
+    if (here.weights_sha256, here.tokenizer_sha256) != (model.weights_sha256, model.tokenizer_sha256):
+        raise ModelError(f"`model` must be the same on every node, but {model.ref} on {os.uname().nodename} differs")
+    return here
+
+
+def _to_ipc(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _from_ipc(value: bytes) -> pa.Table:
+    with pa.ipc.open_stream(value) as reader:
+        return reader.read_all()

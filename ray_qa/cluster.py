@@ -1,0 +1,72 @@
+"""Reaching Ray: the cluster that is named, or a private one on this machine; never one that merely runs here."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import ray
+
+from ray_qa.errors import ClusterError, RayQaError, first_line
+from ray_qa.placement import Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A cluster we are connected to. A private one has this machine only and cannot grow."""
+
+    private: bool
+    nodes: tuple[Node, ...]
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[Cluster]:
+    """Connect for the time of a run: to ``address``, else ``RAY_ADDRESS``, else a new private cluster.
+
+    A process that is connected to Ray already stays so, during and after.
+
+    Raises:
+        ClusterError: if the cluster cannot be reached.
+    """
+    if ray.is_initialized():
+        yield Cluster(private=False, nodes=_nodes())
+        return
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    private = {"include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **private)
+    except Exception as error:  # ray raises ConnectionError, RuntimeError, ValueError and its own, by what is wrong
+        raise ClusterError(
+            f"`ray_address` must be a Ray cluster that can be reached, but {address} gives: {first_line(error)}"
+        ) from error
+    try:
+        yield Cluster(private=address == "local", nodes=_nodes())
+    finally:
+        ray.shutdown()
+
+
+def our_error(error: BaseException) -> RayQaError | None:
+    """The error of ours that a Ray error carries from a worker, if it does."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, RayQaError):
+            return current
+        waiting += [current.__cause__, current.__context__, getattr(current, "cause", None)]
+    return None
+
+
+def _nodes() -> tuple[Node, ...]:
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return tuple(
+        Node(cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0)) for resources in alive if "CPU" in resources
+    )

@@ -1,0 +1,85 @@
+"""How many replicas to start, and what each reserves: arithmetic on what the nodes have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ray_qa.errors import ClusterError
+
+READ_CPUS = 0.5
+"""CPUs of a task that reads and encodes. Every node keeps this much free: replicas on all CPUs would starve reading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """What one node of the cluster has."""
+
+    cpus: float
+    gpus: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A pool of ``fewest`` to ``most`` replicas and what each gets.
+
+    ``threads`` are torch's own; ``reserved_cpus`` is what Ray books, somewhat less where a node would else be full.
+    """
+
+    fewest: int
+    most: int
+    threads: int
+    reserved_cpus: float
+    gpus: float
+
+
+def place(
+    nodes: Sequence[Node],
+    *,
+    replicas: str,
+    cpus_per_replica: float | None,
+    gpus_per_replica: float | None,
+    can_grow: bool,
+) -> Placement:
+    """Size the pool.
+
+    Args:
+        nodes: the nodes as they are now.
+        replicas: ``auto`` (as many as fit), ``N`` or ``MIN:MAX``.
+        cpus_per_replica: CPUs of each; ``None``: 1, or an even share of a CPU-only cluster if ``replicas`` is given.
+        gpus_per_replica: GPUs of each; ``None``: 1 where there are any, else 0.
+        can_grow: whether the cluster may get more nodes, so that what does not fit now may later.
+
+    Raises:
+        ClusterError: if what is asked cannot fit and the cluster cannot grow.
+    """
+    gpus = gpus_per_replica if gpus_per_replica is not None else float(any(node.gpus for node in nodes))
+    wanted = None if replicas == "auto" else [int(bound) for bound in replicas.split(":")]
+    cpus = cpus_per_replica or _even_share(nodes, wanted, gpus)
+    fitting = [_fitting(node, cpus, gpus) for node in nodes]
+    room = sum(fitting)
+    fewest, most = (wanted[0], wanted[-1]) if wanted else (max(1, room), max(1, room))
+    if most > room and not can_grow:
+        there = f"{sum(node.cpus for node in nodes):g} CPUs and {sum(node.gpus for node in nodes):g} GPUs"
+        raise ClusterError(
+            f"`replicas` must fit the machine ({there}), but {most} of {cpus:g} CPUs and {gpus:g} GPUs each are asked for"
+        )
+    shares = [(node.cpus - READ_CPUS) / count for node, count in zip(nodes, fitting, strict=True) if count]
+    return Placement(
+        fewest=fewest,
+        most=most,
+        threads=max(1, int(cpus)),
+        reserved_cpus=max(0.01, round(min([cpus, *shares]) - 0.005, 2)),
+        gpus=gpus,
+    )
+
+
+def _even_share(nodes: Sequence[Node], wanted: list[int] | None, gpus: float) -> float:
+    if wanted is None or gpus or not nodes:
+        return 1.0
+    return max(1.0, min(sum(node.cpus for node in nodes) // wanted[-1], max(node.cpus for node in nodes)))
+
+
+def _fitting(node: Node, cpus: float, gpus: float) -> int:
+    by_cpus = int(node.cpus // cpus)
+    return min(by_cpus, int(node.gpus / gpus)) if gpus else by_cpus

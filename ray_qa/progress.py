@@ -1,0 +1,88 @@
+"""Showing how a run goes: one live line on a terminal, a log line every ten seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from ray_qa.records import Counts, UnitSummary
+
+LOG_SECONDS = 10.0
+
+
+class Progress:
+    """What is known of a run so far. Thread-safe enough: every update replaces whole values."""
+
+    def __init__(self, *, rows: int, units: int, done: Counts, done_units: int) -> None:
+        self._rows = rows
+        self._units = units
+        self._already = done.rows
+        self._counts = done
+        self._done_units = done_units
+        self._first_start = float("inf")
+        self._replicas: set[str] = set()
+
+    def add(self, summary: UnitSummary) -> None:
+        """Count one more published unit."""
+        self._counts += summary.counts
+        self._done_units += 1
+        self._first_start = min(self._first_start, summary.encoding_started)
+        self._replicas.add(summary.replica)
+
+    def line(self) -> str:
+        """The state of the run in one line."""
+        counts = self._counts
+        if not self._replicas:
+            return f"starting · {counts.rows:,} of {self._rows:,} rows done before"
+        rate = (counts.rows - self._already) / max(1e-9, time.time() - self._first_start)
+        left = (self._rows - counts.rows) / rate if rate else 0.0
+        return " · ".join(
+            [
+                f"{counts.rows:,}/{self._rows:,} rows",
+                f"{rate:,.1f} rows/s",
+                f"{counts.answered:,} answered",
+                f"{counts.no_answer:,} no answer",
+                f"{counts.failed:,} failed",
+                f"unit {self._done_units:,}/{self._units:,}",
+                f"{len(self._replicas)} replica{'s'[: len(self._replicas) != 1]}",
+                f"{duration(left)} left",
+            ]
+        )
+
+
+@contextmanager
+def shown(progress: Progress) -> Iterator[None]:
+    """Show the progress on standard error while the block runs."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        live = Live(get_renderable=lambda: Text(progress.line(), no_wrap=True), console=console, refresh_per_second=2)
+        with live:
+            yield
+        return
+    ended = threading.Event()
+    thread = threading.Thread(target=_log, args=(progress, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _log(progress: Progress, ended: threading.Event) -> None:
+    while not ended.wait(LOG_SECONDS):
+        print(f"{time.strftime('%H:%M:%S')} {progress.line()}", file=sys.stderr, flush=True)

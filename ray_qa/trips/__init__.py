@@ -1,0 +1,1 @@
+"""The trips: one module a verb. They never import one another."""

@@ -1,0 +1,96 @@
+"""The planning arithmetic: which rows are read, scored and committed together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+UNIT_BYTES = 64 * 1024 * 1024
+FEWEST_ROWS, MOST_ROWS = 128, 2_048
+"""Bounds of the automatic unit: enough rows to pack well, few enough that a CPU commits every minute or so."""
+WANTED_UNITS, MOST_UNITS = 64, 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowGroup:
+    """A row group of an input file, by number, with its rows and the bytes of its question and context text."""
+
+    file: int
+    row_group: int
+    rows: int
+    text_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A run of rows of one row group."""
+
+    file: int
+    row_group: int
+    first_row: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """Rows that come out as one part: a slice of a row group, or a run of small ones."""
+
+    number: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the unit."""
+        return sum(piece.rows for piece in self.pieces)
+
+
+def auto_unit_rows(rows: int) -> int:
+    """Rows a unit for a corpus of ``rows``: at least some 64 units, but not above 10,000 of them."""
+    return max(FEWEST_ROWS, min(MOST_ROWS, -(-rows // WANTED_UNITS)), -(-rows // MOST_UNITS))
+
+
+def plan_units(row_groups: Sequence[RowGroup], unit_rows: int, unit_bytes: int = UNIT_BYTES) -> list[Unit]:
+    """Split the input, in order, into units of at most ``unit_rows`` rows and about ``unit_bytes`` bytes of text.
+
+    A row group over either limit is sliced evenly; smaller ones are run together. Bytes are those the files' footers
+    state, which are less than the text's own where pages are dictionary-encoded.
+    """
+    return [Unit(number=number, pieces=pieces) for number, pieces in enumerate(_runs(row_groups, unit_rows, unit_bytes))]
+
+
+def reading_blocks(units: Sequence[Unit], most: int = 2_000, most_per_row_group: int = 16) -> list[list[int]]:
+    """Share out the positions of ``units`` among reading tasks, in order and evenly.
+
+    Many small tasks let encoding keep just ahead of scoring. But one that begins inside a row group has to decode the
+    rows before its own, so a big row group is shared by few.
+    """
+    row_groups = {(piece.file, piece.row_group) for unit in units for piece in unit.pieces}
+    count = min(len(units), most, most_per_row_group * len(row_groups))
+    bounds = [len(units) * nth // count for nth in range(count + 1)]
+    return [list(range(first, stop)) for first, stop in itertools.pairwise(bounds)]
+
+
+def _runs(row_groups: Sequence[RowGroup], unit_rows: int, unit_bytes: int) -> Iterator[tuple[Piece, ...]]:
+    run: list[Piece] = []
+    run_bytes = 0
+    for group in row_groups:
+        fits_in = max(-(-group.rows // unit_rows), -(-group.text_bytes // unit_bytes))
+        rows_after = sum(piece.rows for piece in run) + group.rows
+        if run and (fits_in > 1 or rows_after > unit_rows or run_bytes + group.text_bytes > unit_bytes):
+            yield tuple(run)
+            run, run_bytes = [], 0
+        if fits_in > 1:
+            for piece in _slices(group, min(fits_in, group.rows)):
+                yield (piece,)
+        elif group.rows:
+            run.append(Piece(file=group.file, row_group=group.row_group, first_row=0, rows=group.rows))
+            run_bytes += group.text_bytes
+    if run:
+        yield tuple(run)
+
+
+def _slices(group: RowGroup, count: int) -> Iterator[Piece]:
+    bounds = [group.rows * nth // count for nth in range(count + 1)]
+    for first, stop in itertools.pairwise(bounds):
+        yield Piece(file=group.file, row_group=group.row_group, first_row=first, rows=stop - first)
