@@ -17,7 +17,7 @@ from ray_qa.config import AnnotateConfig
 from ray_qa.encoded import EncodedRows
 from ray_qa.errors import ModelError
 from ray_qa.model_files import ModelFiles, find_model
-from ray_qa.output_folder import part_path, publish_part, read_counts
+from ray_qa.output_folder import begin_unit, end_unit, part_path, publish_part, read_counts
 from ray_qa.records import Answer, Counts, Row, UnitSummary, count_answers
 from ray_qa.schemas import kept_columns, part_table, texts
 from ray_qa.unit_rows import read_units
@@ -72,19 +72,15 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
 
 
 class Annotator:
-    """Stage two, one replica: scores a unit, writes its part, and returns a summary of it.
+    """Stage two, one replica: scores a unit, writes its part, and returns a summary of it."""
 
-    ``attempts`` counts how often a unit has been begun, over all replicas; ``None`` does without.
-    """
-
-    def __init__(self, job: AnnotateJob, attempts: Any = None) -> None:
+    def __init__(self, job: AnnotateJob) -> None:
         import torch
 
         from ray_qa.reader import Reader
 
         torch.set_num_threads(job.threads)
         self._job = job
-        self._attempts = attempts
         self._units = {unit.number: unit for unit in job.units}
         self._replica = f"{os.uname().nodename}:{os.getpid()}"
         self._reader = Reader.load(
@@ -94,6 +90,8 @@ class Annotator:
             dtype=job.config.dtype,
             batch_tokens=job.config.batch_tokens,
         )
+        # The first pass sets torch's kernels up; better now than on the run's clock.
+        self._reader.answer(question="What is this?", context="This is a warm-up.")
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Score the one unit of ``batch``; see ``ENCODED_SCHEMA``."""
@@ -114,36 +112,16 @@ class Annotator:
         return read_counts(folder, [self._units[unit]]) if part_path(folder, unit).exists() else None
 
     def _annotate(self, row: Mapping[str, Any]) -> Counts:
+        config, folder = self._job.config, Path(self._job.config.output)
         rows = _from_ipc(row["rows"])
-        if self._begun(row["unit"]) > MOST_ATTEMPTS:
+        if begin_unit(folder, row["unit"]) > MOST_ATTEMPTS:
             answers: list[Answer] = [failed("worker_died")] * rows.num_rows
         else:
-            contexts = texts(rows[self._job.config.context_column])
-            answers = self._reader.score(EncodedRows.from_ipc(row["encoded"]), contexts)
+            answers = self._reader.score(EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column]))
         counts = count_answers(answers)
-        publish_part(
-            Path(self._job.config.output), row["unit"], part_table(rows, answers, self._job.config, counts)
-        )
+        publish_part(folder, row["unit"], part_table(rows, answers, config, counts))
+        end_unit(folder, row["unit"])
         return counts
-
-    def _begun(self, unit: int) -> int:
-        if self._attempts is None:
-            return 1
-        import ray
-
-        return int(ray.get(self._attempts.begin.remote(unit)))
-
-
-class Attempts:
-    """Counts how often each unit was begun; one actor of it serves a run."""
-
-    def __init__(self) -> None:
-        self._begun: dict[int, int] = {}
-
-    def begin(self, unit: int) -> int:
-        """Count one more beginning of a unit and say how many there were."""
-        self._begun[unit] = self._begun.get(unit, 0) + 1
-        return self._begun[unit]
 
 
 def summary_table(summary: UnitSummary) -> pa.Table:

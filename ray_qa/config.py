@@ -35,7 +35,7 @@ class ReadingSettings(BaseModel):
             )
         if self.stride >= room:
             raise ValueError(
-                f"`stride` must be less than `max_tokens` − `max_question_tokens` ({room}), but is {self.stride}"
+                f"`stride` must be less than the window's room for context (at most {room}), but is {self.stride}"
             )
         return self
 
@@ -49,7 +49,7 @@ class ModelSettings(BaseModel):
         "embedded", min_length=1, description="A folder, a hub id (owner/name[@revision]), or the small embedded model."
     )
     batch_tokens: AutoOrCount = Field(
-        "auto", description="Most tokens, padding included, in one forward pass; auto: 2,048 on a CPU, 16,384 on CUDA."
+        "auto", description="Most tokens, padding included, in one forward pass; auto: 1,024 a CPU thread, 16,384 on CUDA."
     )
     device: str = Field(
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="auto, cpu, cuda, cuda:N or mps; auto: CUDA if any."

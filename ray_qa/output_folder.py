@@ -2,6 +2,7 @@
 
     part-0000000.parquet …   one per unit, in input order
     _ray_qa/plan.json        what is to be done, and the fingerprints of what it is done with
+    _ray_qa/attempts/        a mark for every unit being worked on, gone when its part is there
     _ray_qa/run.json         what was done
     _SUCCESS                 written last
 """
@@ -29,6 +30,7 @@ from ray_qa.units import Unit
 
 PART = re.compile(r"part-(\d{7,})\.parquet")
 PLAN, RUN, SUCCESS = "_ray_qa/plan.json", "_ray_qa/run.json", "_SUCCESS"
+ATTEMPTS = "_ray_qa/attempts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,31 @@ def publish_part(folder: Path, unit: int, table: pa.Table) -> None:
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
 
 
+def begin_unit(folder: Path, unit: int) -> int:
+    """Mark that a worker begins a unit, and say how often that has happened in this run: 1 the first time."""
+    marks = folder / ATTEMPTS
+    marks.mkdir(exist_ok=True)
+    attempt = 1
+    while True:
+        try:
+            (marks / f"{unit:07d}.{attempt}").open("x").close()
+        except FileExistsError:
+            attempt += 1
+        else:
+            return attempt
+
+
+def end_unit(folder: Path, unit: int) -> None:
+    """Take the marks of :func:`begin_unit` away: the unit's part is there."""
+    for mark in (folder / ATTEMPTS).glob(f"{unit:07d}.*"):
+        mark.unlink(missing_ok=True)
+
+
+def forget_attempts(folder: Path) -> None:
+    """Take all marks away, as a run begins: those of a driver that was killed say nothing about the units."""
+    shutil.rmtree(folder / ATTEMPTS, ignore_errors=True)
+
+
 def read_counts(folder: Path, units: Iterable[Unit]) -> Counts:
     """Sum the counts that the parts carry.
 
@@ -158,6 +185,7 @@ def read_counts(folder: Path, units: Iterable[Unit]) -> Counts:
 
 def finish(folder: Path, run_json: bytes) -> None:
     """Write down what was done, and that all of it is."""
+    forget_attempts(folder)
     publish(folder / RUN, run_json)
     publish(folder / SUCCESS, b"")
 

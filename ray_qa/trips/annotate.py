@@ -14,7 +14,7 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
-from ray_qa.annotator import AnnotateJob, Annotator, Attempts, columns_to_read, encode_units, summary_from_row
+from ray_qa.annotator import AnnotateJob, Annotator, columns_to_read, encode_units, summary_from_row
 from ray_qa.cluster import connected, our_error
 from ray_qa.config import AnnotateConfig
 from ray_qa.errors import InputError, OutputError, Problems
@@ -28,6 +28,7 @@ from ray_qa.output_folder import (
     clear_output,
     finish,
     finished_units,
+    forget_attempts,
     join_plan,
     read_counts,
     read_plan,
@@ -85,6 +86,7 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     if config.overwrite:
         clear_output(folder)
     plan = join_plan(folder, wanted)
+    forget_attempts(folder)
 
     done = finished_units(folder)
     pending = tuple(unit for unit in plan.units if unit.number not in done)
@@ -98,7 +100,7 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     return _finish(config, plan, sum(unit.rows for unit in pending), clock)
 
 
-def stages(dataset: Dataset, job: AnnotateJob, placement: Placement, attempts: object) -> Dataset:
+def stages(dataset: Dataset, job: AnnotateJob, placement: Placement) -> Dataset:
     """The two stages over a dataset of positions in ``job.units``: encode on CPU tasks, score on the replicas.
 
     Ray Data fuses stages that ask for the same resources, which would end their overlap: theirs always differ.
@@ -114,7 +116,7 @@ def stages(dataset: Dataset, job: AnnotateJob, placement: Placement, attempts: o
         Annotator,
         batch_size=1,
         batch_format="pyarrow",
-        fn_constructor_kwargs={"job": job, "attempts": attempts},
+        fn_constructor_kwargs={"job": job},
         compute=ActorPoolStrategy(
             min_size=placement.fewest,
             max_size=placement.most,
@@ -189,11 +191,10 @@ def _score(
             units=pending,
             threads=placement.threads,
         )
-        attempts = ray.remote(num_cpus=0, max_restarts=-1)(Attempts).remote()
         # Blocks that lie ready, as ray.data.range would want a whole CPU for tasks that make the numbers.
         positions = ray.data.from_arrow([pa.table({"position": block}) for block in reading_blocks(pending)])
         try:
-            for row in stages(positions, job, placement, attempts).iter_rows():
+            for row in stages(positions, job, placement).iter_rows():
                 yield summary_from_row(row)
         except Exception as error:
             raise our_error(error) or error from None

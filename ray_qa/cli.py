@@ -1,0 +1,81 @@
+"""The ``ray-qa`` command: picks the trip, loads only what it needs, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from ray_qa.errors import RayQaError
+
+USAGE = """\
+usage: ray-qa TRIP [--help] [OPTIONS]
+
+Distributed extractive question answering.
+
+trips:
+  demo       annotate the corpus that comes with the package, and show what comes out
+  annotate   answer every row of a Parquet corpus
+  evaluate   judge predictions against gold answers (SQuAD exact match and F1)
+
+ray-qa TRIP --help lists a trip's options; ray-qa --version says which version this is.
+Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over --max-failed.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    trip, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if trip in ("-h", "--help", "--version"):
+        print(f"ray-qa {version('ray_qa')}" if trip == "--version" else USAGE, end="\n" if trip == "--version" else "")
+        return 0
+    if trip not in _TRIPS:
+        print(f"ray-qa: the trip must be one of {', '.join(_TRIPS)}, but is {trip!r}", file=sys.stderr)
+        return 2
+    try:
+        return _TRIPS[trip](rest)
+    except RayQaError as error:
+        for problem in error.problems:
+            print(f"ray-qa {trip}: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"ray-qa {trip}: stopped; what is done is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+def _annotate(arguments: Sequence[str]) -> int:
+    from ray_qa.command_line import parse
+    from ray_qa.config import AnnotateConfig
+
+    config = parse(AnnotateConfig, "ray-qa annotate", arguments)
+    from ray_qa.run_record import describe
+    from ray_qa.trips.annotate import annotate
+
+    summary = annotate(config)
+    print(describe(summary))
+    return summary.exit_code
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    from ray_qa.command_line import parse
+    from ray_qa.config import EvaluateConfig
+    from ray_qa.trips.evaluate import describe, evaluate
+
+    print(describe(evaluate(parse(EvaluateConfig, "ray-qa evaluate", arguments))))
+    return 0
+
+
+def _demo(arguments: Sequence[str]) -> int:
+    from ray_qa.command_line import parse
+    from ray_qa.config import DemoConfig
+
+    config = parse(DemoConfig, "ray-qa demo", arguments)
+    from ray_qa.demo import demo
+
+    return demo(config)
+
+
+_TRIPS: dict[str, Callable[[Sequence[str]], int]] = {"demo": _demo, "annotate": _annotate, "evaluate": _evaluate}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Validation errors in our own words: `x` must be …, but is …; one line each, with the dotted path."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ray_qa.errors import ConfigError
+
+Config = TypeVar("Config", bound=BaseModel)
+
+_EXPECTATIONS = {
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "string_too_short": "given",
+    "too_short": "given",
+    "tuple_type": "a list",
+    "literal_error": "{expected}",
+    "string_pattern_mismatch": "of the form {pattern}",
+}
+
+
+def validated(kind: type[Config], values: Mapping[str, Any]) -> Config:
+    """Make a configuration of ``values``.
+
+    Raises:
+        ConfigError: with one line for every setting that is wrong.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        raise ConfigError(*explain(error, kind)) from None
+
+
+def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
+    """One line for every setting that is wrong, in the order of the settings."""
+    lines: dict[str, list[str]] = {}
+    for detail in error.errors():
+        setting = str(detail["loc"][0]) if detail["loc"] else ""
+        lines.setdefault(setting, []).append(_line(detail, kind))
+    # A union reports once for each of its members: "auto" or a number.
+    return [found[0] if len(found) == 1 else _union_line(setting, found) for setting, found in lines.items()]
+
+
+def _line(detail: Mapping[str, Any], kind: type[BaseModel]) -> str:
+    path = ".".join(str(part) for part in detail["loc"] if not str(part).startswith(("literal", "constrained", "int", "tuple")))
+    if detail["type"] == "value_error":
+        return str(detail["ctx"]["error"])
+    if detail["type"] == "missing":
+        return f"`{path}` must be given, but is missing"
+    if detail["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path, kind.model_fields, n=1)
+        hint = f"; did you mean `{near[0]}`?" if near else f"; there are: {', '.join(kind.model_fields)}"
+        return f"`{path}` must be a setting, but is unknown{hint}"
+    expected = _EXPECTATIONS.get(detail["type"])
+    if expected is None:
+        return f"`{path}` must be valid, but is {detail['input']!r}: {detail['msg']}"
+    found = "empty" if detail["type"] in ("string_too_short", "too_short") else repr(detail["input"])
+    return f"`{path}` must be {expected.format(**detail.get('ctx', {}))}, but is {found}"
+
+
+def _union_line(setting: str, lines: list[str]) -> str:
+    """Join the expectations of several members about one setting."""
+    expectations = [line.partition(" must be ")[2].rpartition(", but is ")[0] for line in lines]
+    found = lines[0].rpartition(", but is ")[2]
+    return f"`{setting}` must be {' or '.join(dict.fromkeys(expectations))}, but is {found}"
