@@ -35,7 +35,7 @@ _HOMES = {
     "evaluate": "ray_qa.trips.evaluate",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605  # one list of names, tested against the imports above
+__all__ = sorted(_HOMES)  # one list of names, tested against the imports above
 
 
 def __getattr__(name: str) -> Any:

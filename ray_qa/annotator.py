@@ -27,7 +27,12 @@ MOST_ATTEMPTS = 3
 """A unit that has killed its worker this often is written as failed, ``worker_died``, and the run goes on."""
 
 ENCODED_SCHEMA = pa.schema(
-    [("unit", pa.int64()), ("encoding_started", pa.float64()), ("rows", pa.large_binary()), ("encoded", pa.large_binary())]
+    [
+        ("unit", pa.int64()),
+        ("encoding_started", pa.float64()),
+        ("rows", pa.large_binary()),
+        ("encoded", pa.large_binary()),
+    ]
 )
 
 
@@ -52,7 +57,7 @@ def columns_to_read(schema: pa.Schema, config: AnnotateConfig) -> tuple[str, ...
 
 
 def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
-    """Stage one: read and encode the units whose positions in ``job.units`` the column ``position`` lists, one by one."""
+    """Stage one: read and encode, one by one, the units whose positions in ``job.units`` the batch lists."""
     from ray_qa.encoding import load_encoder
 
     # One task is one CPU's work; the tokenizer's own threads would take those of the replicas.

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 
@@ -39,9 +40,14 @@ def connected(address: str | None) -> Iterator[Cluster]:
     # Ray's C++ core writes its own warnings to the terminal, past every Python log level.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    private = {"include_dashboard": False} if address == "local" else {}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **private)
+        with _silent_standard_error():
+            ray.init(
+                address=address,
+                include_dashboard=False if address == "local" else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except Exception as error:  # ray raises ConnectionError, RuntimeError, ValueError and its own, by what is wrong
         raise ClusterError(
             f"`ray_address` must be a Ray cluster that can be reached, but {address} gives: {first_line(error)}"
@@ -50,6 +56,20 @@ def connected(address: str | None) -> Iterator[Cluster]:
         yield Cluster(private=address == "local", nodes=_nodes())
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _silent_standard_error() -> Iterator[None]:
+    """Close standard error for as long as Ray starts: its C++ core greets there, and its errors come as exceptions."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def our_error(error: BaseException) -> RayQaError | None:
@@ -68,7 +88,10 @@ def our_error(error: BaseException) -> RayQaError | None:
 
 
 def _nodes() -> tuple[Node, ...]:
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
     return tuple(
-        Node(cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0)) for resources in alive if "CPU" in resources
+        Node(cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0))
+        for resources in alive
+        if "CPU" in resources
     )

@@ -57,7 +57,11 @@ def _flag(name: str, field: FieldInfo, file_values: Mapping[str, Any]) -> tuple[
         value = file_values.get(name)
         arg = tyro.conf.arg(help=text, help_behavior_hint="")
         # Not given, a switch keeps what the file says; what is no switch there is for the model to refuse.
-        return name, Annotated[bool, arg], dataclasses.field(default=value if isinstance(value, bool) else field.default)
+        return (
+            name,
+            Annotated[bool, arg],
+            dataclasses.field(default=value if isinstance(value, bool) else field.default),
+        )
     plain: Any = tuple[str, ...] if field.annotation == tuple[str, ...] else str
     return (name, *_annotated(plain, text, _metavar(field)))
 
@@ -84,7 +88,9 @@ def _read_yaml(path: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"`config` must be a YAML file that can be read, but {path} gives: {first_line(error)}") from error
+        raise ConfigError(
+            f"`config` must be a YAML file that can be read, but {path} gives: {first_line(error)}"
+        ) from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ConfigError(f"`config` must be a YAML mapping of settings, but {path} holds something else")
     return content

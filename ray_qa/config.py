@@ -49,10 +49,13 @@ class ModelSettings(BaseModel):
         "embedded", min_length=1, description="A folder, a hub id (owner/name[@revision]), or the small embedded model."
     )
     batch_tokens: AutoOrCount = Field(
-        "auto", description="Most tokens, padding included, in one forward pass; auto: 1,024 a CPU thread, 16,384 on CUDA."
+        "auto",
+        description="Most tokens, padding included, in one forward pass; auto: 1,024 a CPU thread, 16,384 on CUDA.",
     )
     device: str = Field(
-        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="auto, cpu, cuda, cuda:N or mps; auto: CUDA if any."
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
+        description="auto, cpu, cuda, cuda:N or mps; auto: CUDA if any.",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Arithmetic of the forward pass; auto: float32 on CPU, bfloat16 or float16 on a GPU."

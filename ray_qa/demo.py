@@ -39,7 +39,9 @@ def demo(config: DemoConfig) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.json.read_json(CORPUS, parse_options=pa.json.ParseOptions(explicit_schema=SCHEMA)), corpus)
     except OSError as error:
-        raise OutputError(f"`output` must be a folder that can be written to, but {folder} gives: {first_line(error)}") from error
+        raise OutputError(
+            f"`output` must be a folder that can be written to, but {folder} gives: {first_line(error)}"
+        ) from error
     console = Console(highlight=False)
     console.print(f"Annotating {corpus}: 60 short passages, 3 questions each, one of them without an answer …")
     summary = annotate(AnnotateConfig(input=(str(corpus),), output=str(annotated), overwrite=True))

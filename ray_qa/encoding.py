@@ -35,14 +35,22 @@ class Encoder:
         reasons = [_reason_to_skip(row) for row in rows]
         questions = _Texts()
         contexts = _Texts()
-        question_R = [questions.add("" if reason else (row.question or "").lstrip()) for row, reason in zip(rows, reasons, strict=True)]
-        context_R = [contexts.add("" if reason else row.context or "") for row, reason in zip(rows, reasons, strict=True)]
+        question_R = [
+            questions.add("" if reason else (row.question or "").lstrip())
+            for row, reason in zip(rows, reasons, strict=True)
+        ]
+        context_R = [
+            contexts.add("" if reason else row.context or "") for row, reason in zip(rows, reasons, strict=True)
+        ]
 
         question_encodings = self.tokenizer.encode_batch(questions.all, add_special_tokens=False)
         context_encodings = self.tokenizer.encode_batch(contexts.all, add_special_tokens=False)
         question_ids = [encoding.ids[:max_question_tokens] for encoding in question_encodings]
         cut = np.array([len(encoding.ids) > max_question_tokens for encoding in question_encodings])
-        ranges = [trimmed_ranges(text, encoding.offsets) for text, encoding in zip(contexts.all, context_encodings, strict=True)]
+        ranges = [
+            trimmed_ranges(text, encoding.offsets)
+            for text, encoding in zip(contexts.all, context_encodings, strict=True)
+        ]
         codes = [
             _code(reason or _reason_without_tokens(question_ids[question], ranges[context]))
             for reason, question, context in zip(reasons, question_R, context_R, strict=True)
@@ -156,7 +164,9 @@ def _load_tokenizer(folder: Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises whatever the file at hand provoked
-        raise ModelError(f"`model` must have a tokenizer, but that of {folder} cannot be loaded: {first_line(error)}") from error
+        raise ModelError(
+            f"`model` must have a tokenizer, but that of {folder} cannot be loaded: {first_line(error)}"
+        ) from error
     if not tokenizer.is_fast:
         raise ModelError(
             f"`model` must have a fast tokenizer (tokenizer.json), but that of {folder} is the slow "
@@ -170,7 +180,9 @@ def _probe_template(tokenizer: Any, folder: Path) -> Template:
     pair = tokenizer.backend_tokenizer.encode("a", "b")
     sides = list(pair.sequence_ids)
     if 0 not in sides or 1 not in sides:
-        raise ModelError(f"`model` must have a tokenizer that can encode the letters a and b, but that of {folder} cannot")
+        raise ModelError(
+            f"`model` must have a tokenizer that can encode the letters a and b, but that of {folder} cannot"
+        )
     question, context = sides.index(0), sides.index(1)
     question_end = len(sides) - sides[::-1].index(0)
     context_end = len(sides) - sides[::-1].index(1)
@@ -190,4 +202,3 @@ def _probe_template(tokenizer: Any, folder: Path) -> Template:
         pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0,
         context_type=pair.type_ids[context] if takes_types else None,
     )
-

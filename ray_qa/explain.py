@@ -57,7 +57,9 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
 
 
 def _line(detail: Mapping[str, Any], kind: type[BaseModel]) -> str:
-    path = ".".join(str(part) for part in detail["loc"] if not str(part).startswith(("literal", "constrained", "int", "tuple")))
+    path = ".".join(
+        str(part) for part in detail["loc"] if not str(part).startswith(("literal", "constrained", "int", "tuple"))
+    )
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
     if detail["type"] == "missing":

@@ -114,7 +114,7 @@ def _parquet_rows(files: list[str], id_column: str, column: str, setting: Settin
 
 
 def _check_columns(
-    schema: Any,  # noqa: ANN401 - pyarrow ships no types
+    schema: Any,
     id_column: str,
     column: str,
     field: str | None,

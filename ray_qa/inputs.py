@@ -69,7 +69,9 @@ def read_inputs(
         if schema is None:
             schema = own
         elif not own.equals(schema):
-            raise InputError(f"`input` files must share one schema, but {_first_difference(files[0].path, schema, path, own)}")
+            raise InputError(
+                f"`input` files must share one schema, but {_first_difference(files[0].path, schema, path, own)}"
+            )
         files.append(_describe(path, stat.st_size, stat.st_mtime_ns, footer_sha256, metadata, text_columns))
     inputs = Inputs(files=tuple(files), schema=schema)
     if inputs.rows == 0:
@@ -88,7 +90,9 @@ def find_files(patterns: Sequence[str], setting: str) -> list[str]:
     found: list[str] = []
     for pattern in patterns:
         if "://" in pattern:
-            raise InputError(f"`{setting}` must be paths this machine can open, but {pattern} is a URL; copy or mount it first")
+            raise InputError(
+                f"`{setting}` must be paths this machine can open, but {pattern} is a URL; copy or mount it first"
+            )
         matches = [str(path.resolve()) for path in _matches(Path(pattern).expanduser())]
         if not matches:
             kind = "no Parquet file (*.parquet)" if Path(pattern).is_dir() else "nothing"

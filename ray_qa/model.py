@@ -66,9 +66,7 @@ class SpanModel:
             "start_positions": start_positions_W,
             "end_positions": end_positions_W,
         }
-        tensors = {
-            name: torch.from_numpy(array).to(self.device) for name, array in inputs.items() if array is not None
-        }
+        tensors = {name: torch.from_numpy(array).to(self.device) for name, array in inputs.items() if array is not None}
         with torch.inference_mode():
             output = self.module(**tensors)
         return SpanLogits(
@@ -111,7 +109,9 @@ def pick_device(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ModelError(f"`device` must be one this machine has, but is {device} and torch finds no CUDA; use cpu or auto")
+        raise ModelError(
+            f"`device` must be one this machine has, but is {device} and torch finds no CUDA; use cpu or auto"
+        )
     return torch.device(device)
 
 
@@ -137,7 +137,8 @@ def _load_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[torch.nn.Modul
             )
         except Exception as error:  # transformers raises whatever the file at hand provoked
             raise ModelError(
-                f"`model` must be a question-answering checkpoint, but {files.ref} cannot be loaded: {first_line(error)}"
+                f"`model` must be a question-answering checkpoint, but {files.ref} cannot be loaded: "
+                f"{first_line(error)}"
             ) from error
     return module, set(info["missing_keys"])
 

@@ -1,10 +1,10 @@
 """The output folder of annotate: its plan, its parts, and the marks that let a run resume or refuse.
 
-    part-0000000.parquet …   one per unit, in input order
-    _ray_qa/plan.json        what is to be done, and the fingerprints of what it is done with
-    _ray_qa/attempts/        a mark for every unit being worked on, gone when its part is there
-    _ray_qa/run.json         what was done
-    _SUCCESS                 written last
+part-0000000.parquet …   one per unit, in input order
+_ray_qa/plan.json        what is to be done, and the fingerprints of what it is done with
+_ray_qa/attempts/        a mark for every unit being worked on, gone when its part is there
+_ray_qa/run.json         what was done
+_SUCCESS                 written last
 """
 
 from __future__ import annotations
@@ -174,7 +174,9 @@ def read_counts(folder: Path, units: Iterable[Unit]) -> Counts:
         try:
             counts = part_counts(pq.read_schema(path))
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise OutputError(f"{path} must be a part that annotate wrote, but is not; remove it and run again") from error
+            raise OutputError(
+                f"{path} must be a part that annotate wrote, but is not; remove it and run again"
+            ) from error
         if counts.rows != unit.rows or not counts.reconcile:
             raise OutputError(f"{path} must have {unit.rows} rows, but has {counts.rows}; remove it and run again")
         return counts

@@ -60,9 +60,9 @@ def place(
     room = sum(fitting)
     fewest, most = (wanted[0], wanted[-1]) if wanted else (max(1, room), max(1, room))
     if most > room and not can_grow:
-        there = f"{sum(node.cpus for node in nodes):g} CPUs and {sum(node.gpus for node in nodes):g} GPUs"
+        have = f"{sum(node.cpus for node in nodes):g} CPUs and {sum(node.gpus for node in nodes):g} GPUs"
         raise ClusterError(
-            f"`replicas` must fit the machine ({there}), but {most} of {cpus:g} CPUs and {gpus:g} GPUs each are asked for"
+            f"`replicas` must fit the machine ({have}), but {most} are asked for, of {cpus:g} CPUs and {gpus:g} GPUs each"
         )
     shares = [(node.cpus - READ_CPUS) / count for node, count in zip(nodes, fitting, strict=True) if count]
     return Placement(

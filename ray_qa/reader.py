@@ -72,16 +72,16 @@ class Reader:
         Args:
             rows: ``Row`` records, or mappings with the keys ``question`` and ``context``.
         """
-        rows = [row if isinstance(row, Row) else Row(question=row["question"], context=row["context"]) for row in rows]
-        encoded = self.encoder.encode(rows, self.settings.max_question_tokens)
-        return self.score(encoded, [row.context for row in rows])
+        records = [
+            row if isinstance(row, Row) else Row(question=row["question"], context=row["context"]) for row in rows
+        ]
+        encoded = self.encoder.encode(records, self.settings.max_question_tokens)
+        return self.score(encoded, [record.context for record in records])
 
     def score(self, encoded: EncodedRows, contexts: Sequence[str | None]) -> list[Answer]:
         """Answer rows that are already encoded, given their contexts."""
         windows = encoded.windows(self.settings, self.encoder.template.special_tokens)
-        scored = score_windows(
-            self.model, self.encoder.template, encoded, windows, self.settings, self.batch_tokens
-        )
+        scored = score_windows(self.model, self.encoder.template, encoded, windows, self.settings, self.batch_tokens)
         first_window_R = np.searchsorted(windows.row, np.arange(len(encoded) + 1))
         return [
             self._choose(encoded, row, contexts[row], scored[first_window_R[row] : first_window_R[row + 1]])
@@ -124,15 +124,24 @@ class Reader:
         A base checkpoint such as roberta-base is no question answerer: its span head would be random numbers until
         fine-tuned, so :meth:`load` refuses it.
         """
-        ids = [encoding.ids for encoding in self.encoder.tokenizer.encode_batch([question, context], add_special_tokens=False)]
+        ids = [
+            encoding.ids
+            for encoding in self.encoder.tokenizer.encode_batch([question, context], add_special_tokens=False)
+        ]
         template = self.encoder.template
         window = [*template.before, *ids[0], *template.between, *ids[1], *template.after]
         limit = self.model.max_positions
         if limit is not None and len(window) > limit:
-            raise ModelError(f"question and context must fit the model's {limit} positions, but take {len(window)}; use read")
+            raise ModelError(
+                f"question and context must fit the model's {limit} positions, but take {len(window)}; use read"
+            )
         input_ids_WT = np.array([window])
         context_at = len(template.before) + len(ids[0]) + len(template.between)
-        types_WT = None if template.context_type is None else (np.arange(len(window)) >= context_at)[None, :] * template.context_type
+        types_WT = (
+            None
+            if template.context_type is None
+            else (np.arange(len(window)) >= context_at)[None, :] * template.context_type
+        )
         return self.model.forward(
             input_ids_WT,
             np.ones_like(input_ids_WT),

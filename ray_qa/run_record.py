@@ -72,7 +72,9 @@ def read_summary(folder: Path, exit_code_for: float) -> RunSummary:
             exit_code=exit_code(counts, exit_code_for),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{folder / RUN} must be a run.json of ray-qa, but is not; start again with --overwrite") from error
+        raise OutputError(
+            f"{folder / RUN} must be a run.json of ray-qa, but is not; start again with --overwrite"
+        ) from error
 
 
 def exit_code(counts: Counts, max_failed: float) -> int:
@@ -84,7 +86,8 @@ def describe(summary: RunSummary) -> str:
     """The summary as a few lines for people."""
     counts = summary.counts
     lines = [
-        f"{counts.rows:,} rows = {counts.answered:,} answered + {counts.no_answer:,} no answer + {counts.failed:,} failed",
+        f"{counts.rows:,} rows = {counts.answered:,} answered + {counts.no_answer:,} no answer "
+        f"+ {counts.failed:,} failed",
         f"{summary.rows_per_second:,.1f} rows/s: {summary.scored_rows:,} rows in {duration(summary.run_seconds)} "
         f"after {summary.start_seconds:.0f} s of start-up; {summary.units:,} units",
         f"{summary.output}",

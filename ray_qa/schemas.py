@@ -77,7 +77,8 @@ def check_columns(schema: pa.Schema, config: AnnotateConfig) -> None:
     ]
     kept = kept_columns(schema, config.keep)
     problems += [
-        f"the input must have no column {field.name!r}, which annotate adds; rename ours with --prefix, or leave it out with --keep"
+        f"the input must have no column {field.name!r}, which annotate adds; "
+        "rename ours with --prefix, or leave the input's out with --keep"
         for field in added_fields(config.prefix, config.n_best)
         if field.name in kept
     ]

@@ -50,9 +50,7 @@ def score_windows(
     return scored
 
 
-def _score_batch(
-    model: SpanModel, template: Template, batch: Batch, settings: ReadingSettings
-) -> list[ScoredWindow]:
+def _score_batch(model: SpanModel, template: Template, batch: Batch, settings: ReadingSettings) -> list[ScoredWindow]:
     logits = model.forward(batch.input_ids_WT, batch.attention_mask_WT, batch.token_type_ids_WT)
     real_WT = torch.from_numpy(batch.attention_mask_WT).to(model.device) > 0
     start_WT, end_WT = logits.start_logits_WT, logits.end_logits_WT

@@ -67,7 +67,9 @@ class _RowGroupStream:
         try:
             return pa.Table.from_batches([next(self._batches)])
         except StopIteration:
-            raise InputError(f"{self._path} must have the rows that were planned, but has fewer: was it replaced?") from None
+            raise InputError(
+                f"{self._path} must have the rows that were planned, but has fewer: was it replaced?"
+            ) from None
         except (OSError, pa.ArrowException) as error:
             raise self._unreadable(error) from error
 

@@ -56,7 +56,9 @@ def plan_units(row_groups: Sequence[RowGroup], unit_rows: int, unit_bytes: int =
     A row group over either limit is sliced evenly; smaller ones are run together. Bytes are those the files' footers
     state, which are less than the text's own where pages are dictionary-encoded.
     """
-    return [Unit(number=number, pieces=pieces) for number, pieces in enumerate(_runs(row_groups, unit_rows, unit_bytes))]
+    return [
+        Unit(number=number, pieces=pieces) for number, pieces in enumerate(_runs(row_groups, unit_rows, unit_bytes))
+    ]
 
 
 def reading_blocks(units: Sequence[Unit], most: int = 2_000, most_per_row_group: int = 16) -> list[list[int]]:
