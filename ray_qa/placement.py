@@ -62,7 +62,8 @@ def place(
     if most > room and not can_grow:
         have = f"{sum(node.cpus for node in nodes):g} CPUs and {sum(node.gpus for node in nodes):g} GPUs"
         raise ClusterError(
-            f"`replicas` must fit the machine ({have}), but {most} are asked for, of {cpus:g} CPUs and {gpus:g} GPUs each"
+            f"`replicas` must fit the machine ({have}), but {most} are asked for, "
+            f"each with {cpus:g} CPUs and {gpus:g} GPUs"
         )
     shares = [(node.cpus - READ_CPUS) / count for node, count in zip(nodes, fitting, strict=True) if count]
     return Placement(

@@ -1,0 +1,41 @@
+# make demo      install, then annotate the corpus that comes with the package
+# make test      install, then run the tests
+# make install   install only
+# make check     lint, format and types
+# make bench     measure throughput on this machine
+
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: demo test install check bench clean
+
+demo: install
+	$(VENV)/bin/ray-qa demo
+
+test: $(VENV)/dev
+	$(VENV)/bin/python -m pytest -q
+
+install: $(VENV)/installed
+
+check: $(VENV)/dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: install
+	$(VENV)/bin/python -m benchmarks.throughput
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ray_qa needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] + "; try make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV): a few minutes the first time"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/installed
+	$(PIP) --editable '.[dev]'
+	@touch $@
