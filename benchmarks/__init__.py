@@ -1,0 +1,1 @@
+"""Measurements. They print ratios within one run and write JSON; they never fail a test."""
