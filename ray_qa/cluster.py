@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ from typing import Any
 
 import ray
 
+from ray_qa import errors
 from ray_qa.errors import ClusterError, RayQaError, first_line
 from ray_qa.placement import Node
+
+_ERROR_IN_TEXT = re.compile(r"^ray_qa\.errors\.(\w+): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,10 @@ def _silent_standard_error() -> Iterator[None]:
 
 
 def our_error(error: BaseException) -> RayQaError | None:
-    """The error of ours that a Ray error carries from a worker, if it does."""
+    """The error of ours that a Ray error carries from a worker, if it does.
+
+    A task's error hangs in the chain of causes; of an actor that could not be made only the traceback's text is left.
+    """
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -84,7 +91,8 @@ def our_error(error: BaseException) -> RayQaError | None:
         if isinstance(current, RayQaError):
             return current
         waiting += [current.__cause__, current.__context__, getattr(current, "cause", None)]
-    return None
+    in_text = _ERROR_IN_TEXT.search(str(error))
+    return getattr(errors, in_text[1])(in_text[2]) if in_text and hasattr(errors, in_text[1]) else None
 
 
 def _nodes() -> tuple[Node, ...]:

@@ -104,6 +104,21 @@ def find_files(patterns: Sequence[str], setting: str) -> list[str]:
     return found
 
 
+def check_apart(inputs: Inputs, patterns: Sequence[str], output: Path) -> None:
+    """Check that the output would not become input of the next run.
+
+    Raises:
+        InputError: if the output lies in a folder that is read, or a file that is read lies in the output.
+    """
+    folders = [Path(pattern).expanduser().resolve() for pattern in patterns if Path(pattern).expanduser().is_dir()]
+    around = next((folder for folder in folders if output.is_relative_to(folder)), None)
+    if around:
+        raise InputError(f"`output` must lie outside the folders that are read, but {output} is in {around}")
+    within = next((file.path for file in inputs.files if Path(file.path).is_relative_to(output)), None)
+    if within:
+        raise InputError(f"`input` must lie outside the output, but {within} is in {output}")
+
+
 def _matches(pattern: Path) -> list[Path]:
     if pattern.is_dir():
         files = sorted(path for path in pattern.rglob("*.parquet") if path.is_file())

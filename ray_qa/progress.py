@@ -40,7 +40,8 @@ class Progress:
         """The state of the run in one line."""
         counts = self._counts
         if not self._replicas:
-            return f"starting · {counts.rows:,} of {self._rows:,} rows done before"
+            done = f" · {counts.rows:,} of {self._rows:,} rows were done before" if counts.rows else ""
+            return f"starting Ray and loading the model{done}"
         rate = (counts.rows - self._already) / max(1e-9, time.time() - self._first_start)
         left = (self._rows - counts.rows) / rate if rate else 0.0
         return " · ".join(

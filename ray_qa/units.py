@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 UNIT_BYTES = 64 * 1024 * 1024
-FEWEST_ROWS, MOST_ROWS = 128, 2_048
-"""Bounds of the automatic unit: enough rows to pack well, few enough that a CPU commits every minute or so."""
+FEWEST_ROWS, MOST_ROWS, MOST_TEXT = 128, 2_048, 4 * 1024 * 1024
+"""Bounds of the automatic unit: enough rows to pack well, few enough that a CPU commits every few minutes."""
 WANTED_UNITS, MOST_UNITS = 64, 10_000
 
 
@@ -45,9 +45,14 @@ class Unit:
         return sum(piece.rows for piece in self.pieces)
 
 
-def auto_unit_rows(rows: int) -> int:
-    """Rows a unit for a corpus of ``rows``: at least some 64 units, but not above 10,000 of them."""
-    return max(FEWEST_ROWS, min(MOST_ROWS, -(-rows // WANTED_UNITS)), -(-rows // MOST_UNITS))
+def auto_unit_rows(rows: int, text_bytes: int) -> int:
+    """Rows a unit for a corpus of ``rows`` with ``text_bytes`` of text.
+
+    At least some 64 units of at most ``MOST_ROWS`` rows and ``MOST_TEXT`` bytes each, but not above 10,000 units.
+    """
+    in_most_text = max(1, MOST_TEXT * rows // max(1, text_bytes))
+    wanted = min(MOST_ROWS, in_most_text, max(FEWEST_ROWS, -(-rows // WANTED_UNITS)))
+    return max(wanted, -(-rows // MOST_UNITS))
 
 
 def plan_units(row_groups: Sequence[RowGroup], unit_rows: int, unit_bytes: int = UNIT_BYTES) -> list[Unit]:

@@ -13,12 +13,13 @@ from pathlib import Path
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.exceptions import GetTimeoutError
 
 from ray_qa.annotator import AnnotateJob, Annotator, columns_to_read, encode_units, summary_from_row
 from ray_qa.cluster import connected, our_error
 from ray_qa.config import AnnotateConfig
-from ray_qa.errors import InputError, OutputError, Problems
-from ray_qa.inputs import InputFile, Inputs, read_inputs
+from ray_qa.errors import ClusterError, InputError, OutputError, Problems
+from ray_qa.inputs import InputFile, Inputs, check_apart, read_inputs
 from ray_qa.model_files import ModelFiles, find_model
 from ray_qa.output_folder import (
     PLAN,
@@ -43,6 +44,8 @@ from ray_qa.units import RowGroup, Unit, auto_unit_rows, plan_units, reading_blo
 
 START_SECONDS = 900
 """How long the first replicas may take to be placed and loaded: a cluster may have to start machines for them."""
+STALL_SECONDS = 4 * 3600
+"""Ray's guard against a run that stands still; above what a big model on a slow CPU takes for a unit."""
 
 
 @dataclass(slots=True)
@@ -138,6 +141,7 @@ def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, 
     with problems.gather():
         inputs = read_inputs(config.input, (config.question_column, config.context_column), _known_files(folder))
         check_columns(inputs.schema, config)
+        check_apart(inputs, config.input, folder)
     with problems.gather():
         model = find_model(config.model)
     problems.stop_here_if_any(InputError)
@@ -161,7 +165,8 @@ def _plan(config: AnnotateConfig, inputs: Inputs, model: ModelFiles) -> Plan:
         for number, file in enumerate(inputs.files)
         for group, (rows, text_bytes) in enumerate(zip(file.rows, file.text_bytes, strict=True))
     ]
-    unit_rows = auto_unit_rows(inputs.rows) if config.unit_rows == "auto" else config.unit_rows
+    text_bytes = sum(group.text_bytes for group in row_groups)
+    unit_rows = auto_unit_rows(inputs.rows, text_bytes) if config.unit_rows == "auto" else config.unit_rows
     return Plan(
         settings=identity_settings(config) | {"unit_rows": unit_rows},
         weights_sha256=model.weights_sha256,
@@ -196,6 +201,11 @@ def _score(
         try:
             for row in stages(positions, job, placement).iter_rows():
                 yield summary_from_row(row)
+        except GetTimeoutError as error:
+            raise ClusterError(
+                f"`replicas` must find room within {START_SECONDS} s, but the cluster could not start {placement.fewest} "
+                f"of {placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs each; ask for less, or add nodes"
+            ) from error
         except Exception as error:
             raise our_error(error) or error from None
 
@@ -211,6 +221,7 @@ def _quiet_ray_data() -> Iterator[None]:
         "target_max_block_size": 1,
         # The run's clock starts with the first encoding, and no unit waits encoded for a replica that is still loading.
         "wait_for_min_actors_s": START_SECONDS,
+        "execution_no_progress_timeout_s": STALL_SECONDS,
     }
     before = {name: getattr(context, name) for name in wanted}
     logger = logging.getLogger("ray.data")
