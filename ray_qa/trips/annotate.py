@@ -203,8 +203,8 @@ def _score(
                 yield summary_from_row(row)
         except GetTimeoutError as error:
             raise ClusterError(
-                f"`replicas` must find room within {START_SECONDS} s, but the cluster could not start {placement.fewest} "
-                f"of {placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs each; ask for less, or add nodes"
+                f"`replicas` must find room within {START_SECONDS} s, but the cluster has none for {placement.fewest} with "
+                f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs each; ask for less, or add nodes"
             ) from error
         except Exception as error:
             raise our_error(error) or error from None
@@ -228,7 +228,8 @@ def _quiet_ray_data() -> Iterator[None]:
     level = logger.level
     for name, value in wanted.items():
         setattr(context, name, value)
-    logger.setLevel(logging.ERROR)
+    # What goes wrong comes as an exception too, and we say it in one line.
+    logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
