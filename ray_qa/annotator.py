@@ -15,7 +15,7 @@ import pyarrow as pa
 from ray_qa.answers import failed
 from ray_qa.config import AnnotateConfig
 from ray_qa.encoded import EncodedRows
-from ray_qa.errors import ModelError
+from ray_qa.errors import ModelError, RayQaError
 from ray_qa.model_files import ModelFiles, find_model
 from ray_qa.output_folder import begin_unit, end_unit, part_path, publish_part, read_counts
 from ray_qa.records import Answer, Counts, Row, UnitSummary, count_answers
@@ -88,18 +88,26 @@ class Annotator:
         self._job = job
         self._units = {unit.number: unit for unit in job.units}
         self._replica = f"{os.uname().nodename}:{os.getpid()}"
-        self._reader = Reader.load(
-            _model_here(job.model),
-            settings=job.config,
-            device=job.config.device,
-            dtype=job.config.dtype,
-            batch_tokens=job.config.batch_tokens,
-        )
-        # The first pass sets torch's kernels up; better now than on the run's clock.
-        self._reader.answer(question="What is this?", context="This is a warm-up.")
+        self._refusal: RayQaError | None = None
+        try:
+            self._reader = Reader.load(
+                _model_here(job.model),
+                settings=job.config,
+                device=job.config.device,
+                dtype=job.config.dtype,
+                batch_tokens=job.config.batch_tokens,
+            )
+        except RayQaError as error:
+            # An actor that fails to start is tried again and its traceback shown; a failing task ends the run at once.
+            self._refusal = error
+        else:
+            # The first pass sets torch's kernels up; better now than on the run's clock.
+            self._reader.answer(question="What is this?", context="This is a warm-up.")
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Score the one unit of ``batch``; see ``ENCODED_SCHEMA``."""
+        if self._refusal is not None:
+            raise self._refusal
         (row,) = batch.to_pylist()
         counts = self._counts_if_done(row["unit"]) or self._annotate(row)
         summary = UnitSummary(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +11,8 @@ from typing import Any
 
 import ray
 
-from ray_qa import errors
 from ray_qa.errors import ClusterError, RayQaError, first_line
 from ray_qa.placement import Node
-
-_ERROR_IN_TEXT = re.compile(r"^ray_qa\.errors\.(\w+): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +73,7 @@ def _silent_standard_error() -> Iterator[None]:
 
 
 def our_error(error: BaseException) -> RayQaError | None:
-    """The error of ours that a Ray error carries from a worker, if it does.
-
-    A task's error hangs in the chain of causes; of an actor that could not be made only the traceback's text is left.
-    """
+    """The error of ours that a Ray error carries from a worker, if it does."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -91,8 +84,7 @@ def our_error(error: BaseException) -> RayQaError | None:
         if isinstance(current, RayQaError):
             return current
         waiting += [current.__cause__, current.__context__, getattr(current, "cause", None)]
-    in_text = _ERROR_IN_TEXT.search(str(error))
-    return getattr(errors, in_text[1])(in_text[2]) if in_text and hasattr(errors, in_text[1]) else None
+    return None
 
 
 def _nodes() -> tuple[Node, ...]:

@@ -31,8 +31,13 @@ def parse(kind: type[Config], program: str, arguments: Sequence[str]) -> Config:
         SystemExit: after ``--help``, and for flags that tyro does not know.
     """
     file_values = _read_yaml(path) if (path := _config_path(arguments)) else {}
-    flags = tyro.cli(_flags_of(kind, file_values), prog=program, description=kind.__doc__, args=list(arguments))
-    given = {name: value for name, value in vars(flags).items() if value is not None and name != "config"}
+    flags_kind = _flags_of(kind, file_values)
+    flags = tyro.cli(flags_kind, prog=program, description=kind.__doc__, args=list(arguments))
+    given = {
+        flag.name: value
+        for flag in dataclasses.fields(flags_kind)
+        if flag.name != "config" and (value := getattr(flags, flag.name)) != flag.default
+    }
     return validated(kind, {**file_values, **given})
 
 

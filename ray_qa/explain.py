@@ -50,16 +50,20 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
     """One line for every setting that is wrong, in the order of the settings."""
     lines: dict[str, list[str]] = {}
     for detail in error.errors():
-        setting = str(detail["loc"][0]) if detail["loc"] else ""
-        lines.setdefault(setting, []).append(_line(detail, kind))
+        path = _path(detail["loc"])
+        lines.setdefault(path, []).append(_line(path, detail, kind))
     # A union reports once for each of its members: "auto" or a number.
-    return [found[0] if len(found) == 1 else _union_line(setting, found) for setting, found in lines.items()]
+    return [found[0] if len(found) == 1 else _union_line(path, found) for path, found in lines.items()]
 
 
-def _line(detail: Mapping[str, Any], kind: type[BaseModel]) -> str:
-    path = ".".join(
-        str(part) for part in detail["loc"] if not str(part).startswith(("literal", "constrained", "int", "tuple"))
-    )
+def _path(location: tuple[int | str, ...]) -> str:
+    """The setting and what is inside it, dotted, without the names pydantic gives to the members of a union."""
+    inner = [str(part) for part in location[1:]]
+    members = ("literal", "constrained", "int", "tuple")
+    return ".".join([*map(str, location[:1]), *(part for part in inner if not part.startswith(members))])
+
+
+def _line(path: str, detail: Mapping[str, Any], kind: type[BaseModel]) -> str:
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
     if detail["type"] == "missing":
@@ -75,8 +79,8 @@ def _line(detail: Mapping[str, Any], kind: type[BaseModel]) -> str:
     return f"`{path}` must be {expected.format(**detail.get('ctx', {}))}, but is {found}"
 
 
-def _union_line(setting: str, lines: list[str]) -> str:
+def _union_line(path: str, lines: list[str]) -> str:
     """Join the expectations of several members about one setting."""
     expectations = [line.partition(" must be ")[2].rpartition(", but is ")[0] for line in lines]
     found = lines[0].rpartition(", but is ")[2]
-    return f"`{setting}` must be {' or '.join(dict.fromkeys(expectations))}, but is {found}"
+    return f"`{path}` must be {' or '.join(dict.fromkeys(expectations))}, but is {found}"

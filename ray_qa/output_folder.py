@@ -29,6 +29,7 @@ from ray_qa.storage import publish, publish_new
 from ray_qa.units import Unit
 
 PART = re.compile(r"part-(\d{7,})\.parquet")
+DRAFT = re.compile(r"\.(part-\d{7,}\.parquet|_SUCCESS)\.[0-9a-f]{32}\.draft")
 PLAN, RUN, SUCCESS = "_ray_qa/plan.json", "_ray_qa/run.json", "_SUCCESS"
 ATTEMPTS = "_ray_qa/attempts"
 
@@ -68,8 +69,8 @@ def check_output(folder: Path) -> None:
 
 def clear_output(folder: Path) -> None:
     """Remove what annotate wrote, and nothing else; the plan goes last, so that a killed clearing can be repeated."""
-    for path in sorted(folder.glob("*")) + sorted(folder.glob(".part-*.draft")):
-        if path.name == SUCCESS or PART.fullmatch(path.name) or path.name.endswith(".draft"):
+    for path in sorted(folder.glob("*")):
+        if path.name == SUCCESS or PART.fullmatch(path.name) or DRAFT.fullmatch(path.name):
             path.unlink(missing_ok=True)
     shutil.rmtree(folder / "_ray_qa", ignore_errors=True)
 

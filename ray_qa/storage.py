@@ -33,10 +33,14 @@ def publish_new(path: Path, content: bytes) -> bool:
 def _write_draft(path: Path, content: bytes) -> Path:
     # The leading dot keeps Parquet readers of the folder from taking it for a part.
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.draft")
-    with draft.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with draft.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     return draft
 
 

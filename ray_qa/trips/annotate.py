@@ -203,7 +203,7 @@ def _score(
                 yield summary_from_row(row)
         except GetTimeoutError as error:
             raise ClusterError(
-                f"`replicas` must find room within {START_SECONDS} s, but the cluster has none for {placement.fewest} with "
+                f"`replicas` must find room within {START_SECONDS} s, but there is none for {placement.fewest} with "
                 f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs each; ask for less, or add nodes"
             ) from error
         except Exception as error:
