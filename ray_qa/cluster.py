@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ from typing import Any
 
 import ray
 
+from ray_qa import errors
 from ray_qa.errors import ClusterError, RayQaError, first_line
 from ray_qa.placement import Node
+
+_ERROR_IN_TRACEBACK = re.compile(r"^ray_qa\.errors\.(\w+): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +76,14 @@ def _silent_standard_error() -> Iterator[None]:
         os.close(nowhere)
 
 
-def our_error(error: BaseException) -> RayQaError | None:
-    """The error of ours that a Ray error carries from a worker, if it does."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        current = waiting.pop()
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        if isinstance(current, RayQaError):
-            return current
-        waiting += [current.__cause__, current.__context__, getattr(current, "cause", None)]
-    return None
+def our_error(error: Exception) -> RayQaError | None:
+    """The error of ours that was raised on a worker and that a Ray error tells of, if it does.
+
+    Ray hands on the text of a worker's traceback, not the exception; one of ours ends in a line that says all.
+    """
+    told = _ERROR_IN_TRACEBACK.search(str(error))
+    kind = getattr(errors, told[1], None) if told else None
+    return kind(told[2]) if told and kind else None
 
 
 def _nodes() -> tuple[Node, ...]:

@@ -58,9 +58,10 @@ def read_inputs(
     """
     files: list[InputFile] = []
     schema: pa.Schema | None = None
+    trusted = dict(known or {})
     for path in find_files(patterns, "input"):
         stat = Path(path).stat()
-        earlier = (known or {}).get(path)
+        earlier = trusted.get(path)
         if schema is not None and earlier and (earlier.size, earlier.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
             files.append(earlier)
             continue
@@ -72,7 +73,10 @@ def read_inputs(
             raise InputError(
                 f"`input` files must share one schema, but {_first_difference(files[0].path, schema, path, own)}"
             )
-        files.append(_describe(path, stat.st_size, stat.st_mtime_ns, footer_sha256, metadata, text_columns))
+        described = _describe(path, stat.st_size, stat.st_mtime_ns, footer_sha256, metadata, text_columns)
+        if not files and described != earlier:
+            trusted = {}  # the other files were described for another schema, or other text columns
+        files.append(described)
     inputs = Inputs(files=tuple(files), schema=schema)
     if inputs.rows == 0:
         raise InputError(f"`input` must have rows, but {', '.join(file.path for file in files[:3])} has none")

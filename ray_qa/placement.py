@@ -78,7 +78,8 @@ def place(
 def _even_share(nodes: Sequence[Node], wanted: list[int] | None, gpus: float) -> float:
     if wanted is None or gpus or not nodes:
         return 1.0
-    return max(1.0, min(sum(node.cpus for node in nodes) // wanted[-1], max(node.cpus for node in nodes)))
+    shares = range(int(max(node.cpus for node in nodes)), 1, -1)
+    return float(next((cpus for cpus in shares if sum(node.cpus // cpus for node in nodes) >= wanted[-1]), 1))
 
 
 def _fitting(node: Node, cpus: float, gpus: float) -> int:
