@@ -29,6 +29,9 @@ class Encoder:
     tokenizer: Any
     """The ``tokenizers.Tokenizer``, without truncation and padding of its own."""
     template: Template
+    special_ids: frozenset[int]
+    """Ids that have a meaning of their own, such as CLS and SEP; those of a text become ``unknown_id``."""
+    unknown_id: int
 
     def encode(self, rows: Sequence[Row], max_question_tokens: int) -> EncodedRows:
         """Encode rows; texts that repeat are tokenised once. Never raises for what a text holds."""
@@ -45,7 +48,7 @@ class Encoder:
 
         question_encodings = self.tokenizer.encode_batch(questions.all, add_special_tokens=False)
         context_encodings = self.tokenizer.encode_batch(contexts.all, add_special_tokens=False)
-        question_ids = [encoding.ids[:max_question_tokens] for encoding in question_encodings]
+        question_ids = [self._without_specials(encoding.ids[:max_question_tokens]) for encoding in question_encodings]
         cut = np.array([len(encoding.ids) > max_question_tokens for encoding in question_encodings])
         ranges = [
             trimmed_ranges(text, encoding.offsets)
@@ -62,11 +65,17 @@ class Encoder:
             question_cut_R=cut[np.array(question_R, dtype=np.int64)].astype(np.int8) if rows else np.zeros(0, np.int8),
             context_R=np.array(context_R, dtype=np.int64),
             context_offsets=_offsets([len(encoding.ids) for encoding in context_encodings]),
-            context_ids=_flat([encoding.ids for encoding in context_encodings]),
+            context_ids=_flat([self._without_specials(encoding.ids) for encoding in context_encodings]),
             context_start=_flat([of_text[:, 0] for of_text in ranges]),
             context_end=_flat([of_text[:, 1] for of_text in ranges]),
             reason_R=np.array(codes, dtype=np.int8),
         )
+
+    def _without_specials(self, ids: list[int]) -> list[int]:
+        """A Unigram vocabulary has "</s>" as a piece like any other, so a text that says so would give the special."""
+        if self.special_ids.isdisjoint(ids):
+            return ids
+        return [self.unknown_id if token in self.special_ids else token for token in ids]
 
 
 @functools.lru_cache(maxsize=4)
@@ -82,7 +91,14 @@ def load_encoder(folder: Path) -> Encoder:
     backend.no_padding()
     # Otherwise "[SEP]" or "</s>" in a text would become the real special token.
     backend.encode_special_tokens = True
-    return Encoder(tokenizer=backend, template=_probe_template(tokenizer, folder))
+    template = _probe_template(tokenizer, folder)
+    unknown = tokenizer.unk_token_id
+    return Encoder(
+        tokenizer=backend,
+        template=template,
+        special_ids=frozenset(tokenizer.all_special_ids) - {unknown},
+        unknown_id=template.pad_id if unknown is None else unknown,
+    )
 
 
 def trimmed_ranges(text: str, offsets: list[tuple[int, int]]) -> Ints:

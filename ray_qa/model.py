@@ -104,7 +104,7 @@ def pick_device(device: str) -> torch.device:
     """``auto`` is CUDA where there is one, else the CPU.
 
     Raises:
-        ModelError: if CUDA is asked for and not there.
+        ModelError: if CUDA is asked for and not there, or torch knows no such device.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -112,13 +112,23 @@ def pick_device(device: str) -> torch.device:
         raise ModelError(
             f"`device` must be one this machine has, but is {device} and torch finds no CUDA; use cpu or auto"
         )
-    return torch.device(device)
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise ModelError(f"`device` must be auto, cpu, cuda, cuda:N or mps, but is {device!r}") from error
 
 
 def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """``auto`` is float32 on a CPU; on CUDA bfloat16, or float16 where the card has no bfloat16."""
+    """``auto`` is float32 on a CPU; on CUDA bfloat16, or float16 where the card has no bfloat16.
+
+    Raises:
+        ModelError: if there is no such arithmetic.
+    """
+    named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if dtype in named:
+        return named[dtype]
     if dtype != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]
+        raise ModelError(f"`dtype` must be auto, {', '.join(named)}, but is {dtype!r}")
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16

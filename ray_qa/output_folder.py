@@ -83,7 +83,7 @@ def read_plan(folder: Path) -> Plan | None:
     """
     try:
         return _PLAN_JSON.validate_json((folder / PLAN).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except ValidationError as error:
         raise OutputError(

@@ -66,11 +66,13 @@ def place(
             f"each with {cpus:g} CPUs and {gpus:g} GPUs"
         )
     shares = [(node.cpus - READ_CPUS) / count for node, count in zip(nodes, fitting, strict=True) if count]
+    reserved = round(min([cpus, *shares]) - 0.005, 2)
     return Placement(
         fewest=fewest,
         most=most,
         threads=max(1, int(cpus)),
-        reserved_cpus=max(0.01, round(min([cpus, *shares]) - 0.005, 2)),
+        # Ray Data would fuse the replicas with the reading tasks if both asked for the same.
+        reserved_cpus=max(0.01, reserved - 0.01 if reserved == READ_CPUS else reserved),
         gpus=gpus,
     )
 

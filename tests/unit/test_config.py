@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from ray_qa.config import AnnotateConfig, DemoConfig, EvaluateConfig, ReadingSettings
+from ray_qa.errors import ConfigError
+from ray_qa.explain import validated
+
+ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
+TRIPS = [AnnotateConfig, EvaluateConfig, DemoConfig]
+
+
+def refusals(kind: type[BaseModel] = AnnotateConfig, **settings: Any) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        validated(kind, settings if kind is not AnnotateConfig else ANNOTATE | settings)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("kind", TRIPS)
+def test_every_setting_says_what_it_is_in_one_sentence(kind: type[BaseModel]) -> None:
+    for name, field in kind.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+
+
+@pytest.mark.parametrize("kind", TRIPS)
+def test_configurations_cannot_be_changed_nor_take_what_they_do_not_know(kind: type[BaseModel]) -> None:
+    required = {name: ["x"] if name == "input" else "x" for name, field in kind.model_fields.items()
+                if field.is_required()}  # fmt: skip
+    config = kind.model_validate(required)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.output = "elsewhere"  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match=r"^`nonsense` must be a setting, but is unknown"):
+        validated(kind, {**required, "nonsense": 1})
+
+
+def test_the_defaults_are_those_of_the_design() -> None:
+    config = validated(AnnotateConfig, ANNOTATE)
+    assert (config.max_tokens, config.stride, config.max_question_tokens, config.max_answer_tokens) == (
+        384,
+        128,
+        64,
+        30,
+    )
+    assert (config.null_threshold, config.always_answer, config.n_best, config.max_failed) == (0.0, False, 1, 1.0)
+    assert (config.model, config.question_column, config.context_column) == ("embedded", "question", "context")
+    assert config.input == ("in",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"stride": 320}, "`stride` must be less than the window's room for context (at most 320), but is 320"),
+        (
+            {"max_tokens": 64},
+            "`max_question_tokens` must be less than `max_tokens` (64), but is 64",
+        ),
+        ({"stride": -1}, "`stride` must be at least 0, but is -1"),
+        ({"stride": 1.5}, "`stride` must be a whole number, but is 1.5"),
+        ({"stride": "x"}, "`stride` must be a whole number, but is 'x'"),
+        ({"max_tokens": 0}, "`max_tokens` must be greater than 0, but is 0"),
+        ({"max_answer_tokens": None}, "`max_answer_tokens` must be a whole number, but is None"),
+        ({"n_best": 0}, "`n_best` must be at least 1, but is 0"),
+        ({"n_best": 1001}, "`n_best` must be at most 1000, but is 1001"),
+        ({"null_threshold": float("nan")}, "`null_threshold` must be a finite number, but is nan"),
+        ({"null_threshold": "high"}, "`null_threshold` must be a number, but is 'high'"),
+        ({"max_failed": 1.5}, "`max_failed` must be at most 1.0, but is 1.5"),
+        ({"cpus_per_replica": 0}, "`cpus_per_replica` must be greater than 0.0, but is 0"),
+        ({"always_answer": "perhaps"}, "`always_answer` must be true or false, but is 'perhaps'"),
+        ({"always_answer": [1]}, "`always_answer` must be true or false, but is [1]"),
+        ({"input": []}, "`input` must be given, but is empty"),
+        ({"input": "in"}, "`input` must be a list, but is 'in'"),
+        ({"output": ""}, "`output` must be given, but is empty"),
+        ({"output": 3}, "`output` must be a text, but is 3"),
+        ({"keep": ["a", 3]}, "`keep.1` must be a text, but is 3"),
+        ({"dtype": "int8"}, "`dtype` must be 'auto', 'float32', 'bfloat16' or 'float16', but is 'int8'"),
+        ({"unit_rows": "many"}, "`unit_rows` must be 'auto' or a whole number, but is 'many'"),
+        ({"unit_rows": 0}, "`unit_rows` must be 'auto' or greater than 0, but is 0"),
+        ({"batch_tokens": 2.5}, "`batch_tokens` must be 'auto' or a whole number, but is 2.5"),
+        ({"replicas": "0"}, "`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is '0'"),
+        ({"replicas": "3:2"}, "`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is '3:2'"),
+        ({"replicas": "1:2:3"}, "`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is '1:2:3'"),
+    ],
+    ids=str,
+)
+def test_every_wrong_setting_is_one_line_in_our_words(settings: dict[str, Any], line: str) -> None:
+    assert refusals(**settings) == (line,)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "CPU", "cpu:0"])
+def test_a_device_that_torch_would_not_know_is_refused(device: str) -> None:
+    (line,) = refusals(device=device)
+    assert line.startswith("`device` must be ")
+    assert line.endswith(f"but is {device!r}")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"device": "cuda:1", "dtype": "bfloat16", "batch_tokens": "4096", "unit_rows": "auto"},
+        {"replicas": "1:8", "cpus_per_replica": "0.5", "gpus_per_replica": 0},
+        {"stride": 319, "n_best": 1000, "null_threshold": "-1.5", "max_failed": 0},
+    ],
+    ids=str,
+)
+def test_settings_at_their_limits_and_as_texts_are_taken(settings: dict[str, Any]) -> None:
+    config = validated(AnnotateConfig, ANNOTATE | settings)
+    for name, value in settings.items():
+        assert str(getattr(config, name)) in (str(value), f"{value}.0")
+
+
+def test_several_wrong_settings_are_reported_together_in_the_order_of_the_settings() -> None:
+    lines = refusals(stride="x", n_best=0, dtype=5, keep=[1, 2], stirde=3, replicas="no")
+    assert [line.split("`")[1] for line in lines] == [
+        "dtype",
+        "stride",
+        "n_best",
+        "keep.0",
+        "keep.1",
+        "replicas",
+        "stirde",
+    ]
+
+
+def test_what_is_missing_is_named() -> None:
+    assert refusals(EvaluateConfig) == (
+        "`predictions` must be given, but is missing",
+        "`gold` must be given, but is missing",
+    )
+
+
+def test_an_unknown_setting_that_looks_like_one_of_ours_gets_a_suggestion() -> None:
+    assert refusals(strid=1) == ("`strid` must be a setting, but is unknown; did you mean `stride`?",)
+    (line,) = refusals(EvaluateConfig, predictions="p", gold="g", zzz=1)
+    assert line == "`zzz` must be a setting, but is unknown; there are: predictions, gold, id_column, prefix, output"
+
+
+@pytest.mark.parametrize("name", ["integral", "literally", "tuple", "constrained"])
+def test_an_unknown_setting_keeps_its_name_whatever_it_begins_with(name: str) -> None:
+    assert refusals(AnnotateConfig, **{name: 1})[0].startswith(f"`{name}` must be a setting, but is unknown")
+
+
+def test_a_kind_of_error_that_has_no_words_of_ours_still_names_setting_and_value() -> None:
+    class Odd(BaseModel):
+        when: complex
+
+    assert refusals(Odd, when="x")[0].startswith("`when` must be valid, but is 'x': ")
+
+
+def test_reading_settings_are_checked_wherever_they_are_used() -> None:
+    with pytest.raises(ValidationError, match="`stride` must be less than the window's room"):
+        ReadingSettings(max_tokens=100, max_question_tokens=50, stride=50)

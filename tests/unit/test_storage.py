@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ray_qa.storage import publish, publish_new
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def failing(name: str) -> Callable[..., None]:
+    def fail(*_: Any) -> None:
+        raise OSError(f"{name}: no space left")
+
+    return fail
+
+
+def test_publishing_puts_the_content_there_and_nothing_beside_it(tmp_path: Path) -> None:
+    publish(tmp_path / "part", b"\x00one")
+    assert (tmp_path / "part").read_bytes() == b"\x00one"
+    assert names(tmp_path) == ["part"]
+
+
+def test_publishing_again_replaces_the_content(tmp_path: Path) -> None:
+    publish(tmp_path / "part", b"a long first content")
+    publish(tmp_path / "part", b"second")
+    assert (tmp_path / "part").read_bytes() == b"second"
+    assert names(tmp_path) == ["part"]
+
+
+def test_readers_see_all_of_one_content_or_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "part"
+    contents = [bytes([letter]) * 200_000 for letter in b"ab"]
+    publish(path, contents[0])
+    ended = threading.Event()
+
+    def keep_publishing() -> None:
+        for turn in range(30):
+            publish(path, contents[turn % 2])
+        ended.set()
+
+    writer = threading.Thread(target=keep_publishing)
+    writer.start()
+    seen = set()
+    while not ended.is_set():
+        seen.add(path.read_bytes())
+    writer.join()
+    assert seen <= set(contents)
+
+
+def test_only_the_first_to_publish_new_wins(tmp_path: Path) -> None:
+    assert publish_new(tmp_path / "plan", b"first") is True
+    assert publish_new(tmp_path / "plan", b"second") is False
+    assert (tmp_path / "plan").read_bytes() == b"first"
+    assert names(tmp_path) == ["plan"]
+
+
+def test_of_many_that_publish_new_at_once_one_wins(tmp_path: Path) -> None:
+    start = threading.Barrier(8)
+    won: dict[int, bool] = {}
+
+    def run(number: int) -> None:
+        start.wait()
+        won[number] = publish_new(tmp_path / "plan", str(number).encode())
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (winner,) = [number for number, was_us in won.items() if was_us]
+    assert (tmp_path / "plan").read_text() == str(winner)
+    assert names(tmp_path) == ["plan"]
+
+
+@pytest.mark.parametrize(
+    ("write", "broken"),
+    [
+        (publish, "os.fsync"),
+        (publish, "pathlib.Path.replace"),
+        (publish_new, "os.fsync"),
+        (publish_new, "os.link"),
+    ],
+)
+def test_no_draft_is_left_when_writing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, bytes], Any], broken: str
+) -> None:
+    publish(tmp_path / "part", b"before")
+    monkeypatch.setattr(broken, failing(broken))
+    with pytest.raises(OSError, match="no space left"):
+        write(tmp_path / "part", b"after")
+    assert names(tmp_path) == ["part"]
+    assert (tmp_path / "part").read_bytes() == b"before"
+
+
+def test_content_and_name_are_on_the_disk_before_publishing_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def recording_fsync(descriptor: int) -> None:
+        steps.append("fsync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "fsync file")
+        fsync(descriptor)
+
+    def recording_replace(self: Path, target: Path) -> Path:
+        steps.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", recording_fsync)
+    monkeypatch.setattr(Path, "replace", recording_replace)
+    publish(tmp_path / "part", b"content")
+    assert steps == ["fsync file", "rename", "fsync folder"]
+
+
+def test_a_draft_is_hidden_from_those_who_read_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drafts: list[str] = []
+    monkeypatch.setattr(Path, "replace", lambda self, _: drafts.append(self.name))
+    publish(tmp_path / "part-0000000.parquet", b"content")
+    (draft,) = drafts
+    assert draft.startswith(".part-0000000.parquet.")
+    assert not draft.endswith(".parquet")
