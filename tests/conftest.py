@@ -1,0 +1,44 @@
+"""Markers by folder, and what several rings share. Imports nothing heavy: the unit ring runs without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+SHARED = TESTS.parent.parent / "shared"
+MARKED_FOLDERS = ("model", "cluster", "gpu")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests under tests/model, tests/cluster and tests/gpu carry the marker of that name."""
+    for item in items:
+        ring = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        if ring in MARKED_FOLDERS:
+            item.add_marker(getattr(pytest.mark, ring))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """GPU tests are skipped where there is no GPU."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("torch finds no CUDA device")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data, models and golden outputs that lies beside the repository on some machines."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not there")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_reader_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A RoBERTa question answerer with random weights."""
+    from tests.tiny import tiny_reader
+
+    return tiny_reader(tmp_path_factory.mktemp("tiny-reader"))

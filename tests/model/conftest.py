@@ -1,0 +1,66 @@
+"""What the model ring shares: encoders of every family, tiny readers, the embedded model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ray_qa.config import ReadingSettings
+from ray_qa.encoding import Encoder, load_encoder
+from ray_qa.reader import Reader
+from tests.tiny import TOKENIZER_FAMILIES, TokenizerFamily, save_tokenizer
+
+SMALL = ReadingSettings(max_tokens=40, stride=8, max_question_tokens=12, max_answer_tokens=10)
+"""Windows so short that a paragraph gives several."""
+
+OpenReader = Callable[..., Reader]
+
+
+class Encoders(dict[TokenizerFamily, Encoder]):
+    """An encoder of every family; prints short where hypothesis shows what failed."""
+
+    def __repr__(self) -> str:
+        return f"<encoders {', '.join(self)}>"
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[TokenizerFamily, Path]:
+    """A tokenizer of every family, as a folder."""
+    return {family: save_tokenizer(tmp_path_factory.mktemp(family), family) for family in TOKENIZER_FAMILIES}
+
+
+@pytest.fixture(scope="session")
+def encoders(tokenizer_folders: dict[TokenizerFamily, Path]) -> Encoders:
+    """An encoder of every family."""
+    return Encoders({family: load_encoder(folder) for family, folder in tokenizer_folders.items()})
+
+
+@pytest.fixture(params=TOKENIZER_FAMILIES)
+def encoder(request: pytest.FixtureRequest, encoders: Encoders) -> Encoder:
+    """Each family's encoder in turn."""
+    return encoders[request.param]
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_reader_folder: Path) -> Reader:
+    """The tiny RoBERTa, with windows of 40 tokens."""
+    return Reader.load(str(tiny_reader_folder), settings=SMALL, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def open_tiny(tiny: Reader) -> OpenReader:
+    """The tiny RoBERTa with some settings changed."""
+
+    def with_settings(**changes: object) -> Reader:
+        settings = ReadingSettings.model_validate(SMALL.model_dump() | changes)
+        return Reader(encoder=tiny.encoder, model=tiny.model, settings=settings, batch_tokens=tiny.batch_tokens)
+
+    return with_settings
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Reader:
+    """The model that comes with the package, with default settings."""
+    return Reader.load("embedded", device="cpu")
