@@ -148,6 +148,8 @@ def begin_unit(folder: Path, unit: int) -> int:
             (marks / f"{unit:07d}.{attempt}").open("x").close()
         except FileExistsError:
             attempt += 1
+        except FileNotFoundError:
+            marks.mkdir(exist_ok=True)  # another driver of the same run has just cleared the marks away
         else:
             return attempt
 

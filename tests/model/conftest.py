@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from ray_qa.config import ReadingSettings
 from ray_qa.encoding import Encoder, load_encoder
@@ -23,6 +24,15 @@ class Encoders(dict[TokenizerFamily, Encoder]):
 
     def __repr__(self) -> str:
         return f"<encoders {', '.join(self)}>"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """One thread: tiny models lose by sharing, and on a busy machine torch's threads burn time waiting for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

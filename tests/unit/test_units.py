@@ -83,6 +83,16 @@ def test_a_row_group_of_much_text_is_sliced_however_few_its_rows() -> None:
     assert [unit.rows for unit in plan_units(groups(2, text_bytes=500), 1_000, unit_bytes=100)] == [1, 1]
 
 
+def test_row_groups_run_together_until_their_text_fills_a_unit() -> None:
+    units = plan_units(groups(1, 1, 1, 1, 1, text_bytes=50), 1_000, unit_bytes=100)
+    assert [unit.rows for unit in units] == [2, 2, 1]
+
+
+def test_unless_told_otherwise_a_unit_has_at_most_64_mib_of_text() -> None:
+    assert len(plan_units(groups(10, text_bytes=64 * 2**20), 1_000)) == 1
+    assert len(plan_units(groups(10, text_bytes=64 * 2**20 + 1), 1_000)) == 2
+
+
 def test_small_row_groups_run_together_and_empty_ones_leave_no_trace() -> None:
     units = plan_units(groups(2, 0, 2, 3, 9, 1, 0), unit_rows=5)
     assert [unit.pieces for unit in units] == [
@@ -147,3 +157,5 @@ def test_a_big_row_group_is_shared_by_few_reading_tasks() -> None:
     assert len(reading_blocks(units, most_per_row_group=4)) == 8
     assert len(reading_blocks(units, most=3)) == 3
     assert len(reading_blocks(units[:5])) == 5
+    assert len(reading_blocks(units)) == 32  # 16 a row group
+    assert len(reading_blocks(plan_units(groups(*[3] * 3_000), unit_rows=3))) == 2_000

@@ -103,6 +103,12 @@ def test_a_stride_that_does_not_let_windows_advance_is_refused(stride: int) -> N
         corpus.cut()
 
 
+def test_a_row_of_one_context_token_needs_room_too() -> None:
+    corpus = Corpus(question_tokens=[1, 14], context_tokens=[5, 1], max_tokens=15, stride=4, special_tokens=2)
+    with pytest.raises(ValueError, match="`stride` must be less"):
+        corpus.cut()
+
+
 def test_a_row_without_context_needs_no_room() -> None:
     corpus = Corpus(question_tokens=[1, 14], context_tokens=[5, 0], max_tokens=15, stride=4, special_tokens=2)
     assert as_tuples(corpus.cut()) == [(0, 0, 5, 8)]

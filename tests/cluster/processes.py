@@ -1,0 +1,54 @@
+"""Processes that a test started: finding them by their place in the tree, and ending them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import ray  # noqa: F401  # brings the psutil along that is imported below
+
+psutil: Any = import_module("psutil")
+PATIENCE = 120.0
+"""Seconds after which something that should happen is taken never to happen."""
+
+
+def below(pid: int) -> list[Any]:
+    """All living descendants of a process."""
+    found: list[Any] = psutil.Process(pid).children(recursive=True)
+    return found
+
+
+def replicas_below(pid: int) -> set[int]:
+    """The processes of the model actors that a driver started."""
+    return {process.pid for process in below(pid) if "MapBatches(Annotator)" in _title(process)}
+
+
+def kill_with_all_below(process: subprocess.Popen[bytes]) -> None:
+    """Kill the group of a process that leads a session, and wait until what it had started is gone as well."""
+    started = below(process.pid)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(PATIENCE)
+    _, left = psutil.wait_procs(started, timeout=PATIENCE)
+    for survivor in left:
+        survivor.kill()
+    assert not left, f"outlived the driver: {left}"
+
+
+def wait_until(happened: Callable[[], bool], what: str) -> None:
+    """Look again and again, often, until something has happened."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(0.002)
+
+
+def _title(process: Any) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""

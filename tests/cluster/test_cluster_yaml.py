@@ -1,0 +1,125 @@
+"""cluster.yaml against Ray's own check, and against what it promises."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import ValidationError  # type: ignore[import-untyped]
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+from ray_qa.command_line import parse
+from ray_qa.config import AnnotateConfig
+
+REPOSITORY = Path(__file__).parents[2]
+TEXT = (REPOSITORY / "cluster.yaml").read_text()
+Cluster = dict[str, Any]
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    loaded: Cluster = yaml.safe_load(TEXT)
+    return loaded
+
+
+def _check(cluster: Cluster) -> Cluster:
+    """What ``ray up`` does first: fill in defaults, hold it against the schema."""
+    filled: Cluster = prepare_config(copy.deepcopy(cluster))
+    validate_config(filled)
+    return filled
+
+
+def test_ray_accepts_the_file(cluster: Cluster) -> None:
+    filled = _check(cluster)
+
+    assert filled["provider"]["type"] == "aws"
+    assert filled["available_node_types"].keys() == {"head", "gpu_worker"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda cluster: cluster.update(workers=8), ValidationError),
+        (lambda cluster: cluster.update(idle_timeout_minutes="five"), ValidationError),
+        (lambda cluster: cluster.update(head_node_type="boss"), ValueError),
+        (lambda cluster: cluster["available_node_types"]["gpu_worker"].pop("node_config"), ValidationError),
+        (lambda cluster: cluster["available_node_types"]["gpu_worker"].update(min_workers=9), ValueError),
+    ],
+)
+def test_ray_does_not_accept_just_anything(
+    cluster: Cluster, spoil: Callable[[Cluster], object], error: type[Exception]
+) -> None:
+    spoil(cluster)
+    with pytest.raises(error):
+        _check(cluster)
+
+
+def test_workers_are_spot_machines_with_one_gpu_that_come_and_go(cluster: Cluster) -> None:
+    worker = _check(cluster)["available_node_types"]["gpu_worker"]
+
+    assert worker["resources"]["GPU"] == 1
+    assert (worker["min_workers"], worker["max_workers"], cluster["max_workers"]) == (0, 8, 8)
+    assert worker["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
+    assert 0 < cluster["idle_timeout_minutes"] <= 15
+
+
+def test_the_head_has_no_gpu_room_to_read_and_is_not_taken_away(cluster: Cluster) -> None:
+    head = _check(cluster)["available_node_types"]["head"]
+    (start,) = [command for command in cluster["head_start_ray_commands"] if "ray start" in command]
+
+    assert head["max_workers"] == 0
+    assert head["resources"] == {"CPU": 2, "GPU": 0}
+    assert "--num-cpus=2 --num-gpus=0" in start
+    assert "InstanceMarketOptions" not in head["node_config"]
+
+
+def test_every_node_starts_ray_with_the_token_asked_for_and_the_token_is_not_in_the_file(cluster: Cluster) -> None:
+    commands = [*cluster["head_start_ray_commands"], *cluster["worker_start_ray_commands"]]
+    starts = [command for command in commands if "ray start" in command]
+
+    assert len(starts) == 2
+    assert all(command.startswith("export RAY_AUTH_MODE=token ") for command in starts)
+    assert cluster["file_mounts"]["/home/ubuntu/.ray/auth_token"] == "~/.ray/auth_token"
+    assert "RAY_AUTH_TOKEN" not in TEXT
+    assert not re.search(r"[0-9a-f]{32}", TEXT)
+
+
+def test_nothing_is_open_to_the_world(cluster: Cluster) -> None:
+    for node in cluster["available_node_types"].values():
+        assert node["node_config"]["SecurityGroupIds"]  # or Ray would make a group that lets in SSH from anywhere
+    (head_start,) = [command for command in cluster["head_start_ray_commands"] if "ray start" in command]
+
+    assert "--dashboard-host=127.0.0.1" in head_start
+    assert "security_group" not in cluster["provider"]
+    assert "0.0.0.0" not in TEXT
+
+
+def test_the_project_is_installed_from_files_that_are_here_in_the_tested_versions(cluster: Cluster) -> None:
+    mounts = {remote: local for remote, local in cluster["file_mounts"].items() if not local.startswith("~")}
+    (install,) = [command for command in cluster["setup_commands"] if "~/project " in command]
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (REPOSITORY / "constraints.txt").read_text(), re.MULTILINE))
+
+    assert all(remote == f"/home/ubuntu/project/{local}" for remote, local in mounts.items())
+    assert all((REPOSITORY / local).exists() for local in mounts.values())
+    assert mounts.keys() >= {"/home/ubuntu/project/pyproject.toml", "/home/ubuntu/project/ray_qa"}
+    assert "-c ~/project/constraints.txt" in install
+    assert f"ray[data,train,default]=={pins['ray']}" in install
+
+
+def test_the_job_that_the_comment_shows_has_flags_that_exist() -> None:
+    shown = TEXT.replace("\\\n#", "")
+    (flags,) = re.findall(r"python jobs/annotate\.py (.+)", shown)
+    config = parse(AnnotateConfig, "ray-qa annotate", flags.split())
+
+    assert (config.replicas, config.gpus_per_replica) == ("1:8", 1)
+
+
+def test_what_must_be_changed_is_marked() -> None:
+    for placeholder in ("ami-0123456789abcdef0", "sg-0123456789abcdef0", "fs-0123456789abcdef0"):
+        before, _, _ = TEXT.partition(placeholder)
+        assert "CHANGE" in "".join(before.splitlines()[-7:]), placeholder

@@ -1,0 +1,90 @@
+"""Drivers that are killed with all they started, as by a machine that goes down, and drivers that meet."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ray_qa import annotate
+from tests.cluster.conftest import Annotated
+from tests.cluster.processes import PATIENCE, kill_with_all_below, wait_until
+
+PROGRESS = re.compile(r"\d\d:\d\d:\d\d (starting|[\d,]+/[\d,]+ rows)")
+"""What a run that is not on a terminal says every ten seconds."""
+
+
+@pytest.mark.timeout(600)
+def test_a_run_that_is_killed_at_three_moments_and_repeated_gives_what_an_uninterrupted_one_gives(
+    uninterrupted: Annotated, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    units = len(uninterrupted.parts)
+    for moment in (1, units // 2, units - 4):
+        with _driver([*uninterrupted.flags, "--output", str(output)], tmp_path / "err") as driver:
+            _wait_for_parts(output, moment)
+            assert driver.poll() is None
+        assert not (output / "_SUCCESS").exists()
+    done_before = {part.name: part.stat().st_ino for part in _parts(output)}
+    # The last time with as many replicas as this machine has room for; the run ends, so some is left to read with.
+    with _driver([*uninterrupted.flags, "--output", str(output), "--replicas", "auto"], tmp_path / "err") as last:
+        assert last.wait(PATIENCE) == 0
+
+    assert units - 4 <= len(done_before) < units
+    assert {part.name: part.stat().st_ino for part in _parts(output)}.items() >= done_before.items()
+    _assert_finished_and_equal(output, uninterrupted)
+    said = (tmp_path / "err").read_text().splitlines()
+    assert [line for line in said if not PROGRESS.match(line)] == []
+
+
+@pytest.mark.timeout(600)
+def test_a_second_driver_with_equal_settings_may_join_a_run_and_both_end_well(
+    uninterrupted: Annotated, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    with _driver([*uninterrupted.flags, "--output", str(output)], tmp_path / "err") as first:
+        wait_until((output / "_ray_qa" / "plan.json").exists, "the first driver's plan")
+        second = annotate(uninterrupted.config.model_copy(update={"output": str(output)}))
+        assert first.wait(PATIENCE) == 0
+
+    assert second.counts == uninterrupted.summary.counts
+    _assert_finished_and_equal(output, uninterrupted)
+
+
+def _assert_finished_and_equal(output: Path, uninterrupted: Annotated) -> None:
+    names = [path.name for path in (output / "_ray_qa").iterdir()]
+    assert sorted(names) == ["plan.json", "run.json"]
+    assert (output / "_SUCCESS").exists()
+    assert [part.name for part in _parts(output)] == [part.name for part in uninterrupted.parts]
+    for ours, other in zip(_parts(output), uninterrupted.parts, strict=True):
+        assert ours.read_bytes() == other.read_bytes(), ours.name
+
+
+@contextmanager
+def _driver(flags: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the command in a session of its own, with a private cluster; kill all of it if it runs in the end."""
+    with errors.open("ab") as stderr:
+        driver = subprocess.Popen(
+            [sys.executable, "-m", "ray_qa.cli", "annotate", *flags],
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+    try:
+        yield driver
+    finally:
+        if driver.poll() is None:
+            kill_with_all_below(driver)
+
+
+def _wait_for_parts(output: Path, count: int) -> None:
+    wait_until(lambda: len(_parts(output)) >= count, f"{count} parts")
+
+
+def _parts(output: Path) -> list[Path]:
+    return sorted(output.glob("part-*.parquet"))

@@ -1,0 +1,165 @@
+"""jobs/annotate.py through ``ray job submit``, as a user types it, on a head with token authentication."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cluster import corpora
+from tests.cluster.processes import PATIENCE, kill_with_all_below, wait_until
+
+REPOSITORY = Path(__file__).parents[2]
+RAY = str(Path(sys.executable).with_name("ray"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A Ray head on this machine."""
+
+    address: str
+    token: str
+    folder: Path
+    """Where Ray keeps its files."""
+    home: Path
+    """A home folder without a token."""
+
+    def submit(self, *flags: str, token: str | None) -> subprocess.CompletedProcess[str]:
+        """Give the command of the README from the repository's root."""
+        command = f"{RAY} job submit --address {self.address} --working-dir . -- python jobs/annotate.py".split()
+        return self.ray(*command[1:], *flags, token=token)
+
+    def ray(self, *arguments: str, token: str | None) -> subprocess.CompletedProcess[str]:
+        """Run Ray's command line as someone who has this token."""
+        mine = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token} if token else {}
+        return subprocess.run(
+            [RAY, *arguments],
+            cwd=REPOSITORY,
+            env=_environment(self.home) | mine,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    token, home = secrets.token_hex(16), tmp_path_factory.mktemp("home")
+    folder = Path(tempfile.mkdtemp(prefix="rq"))  # short: sockets lie in it, whose paths may have 107 bytes
+    ports = _free_ports(5)
+    flags = ["port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port", "metrics-export-port"]
+    command = [RAY, "start", "--head", "--block", "--num-cpus=2", "--disable-usage-stats", f"--temp-dir={folder}"]
+    with (folder / "head.log").open("wb") as log:
+        process = subprocess.Popen(
+            command + [f"--{flag}={port}" for flag, port in zip(flags, ports, strict=True)],
+            env=_environment(home) | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token},
+            start_new_session=True,
+            stdout=log,
+            stderr=log,
+        )
+    head = Head(address=f"http://127.0.0.1:{ports[1]}", token=token, folder=folder, home=home)
+    try:
+        wait_until(lambda: _answers(head.address), "the head answers")
+        yield head
+    finally:
+        kill_with_all_below(process)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return corpora.write(tmp_path_factory.mktemp("corpus") / "in.parquet", corpora.plain(40))
+
+
+def test_a_job_annotates_a_corpus_and_its_log_ends_with_the_summary(
+    head: Head, corpus: Path, tiny_reader_folder: Path, tmp_path: Path
+) -> None:
+    flags = ["--input", str(corpus), "--output", str(tmp_path), "--model", str(tiny_reader_folder)]
+    done = head.submit(*flags, "--replicas", "1", "--cpus-per-replica", "1", token=head.token)
+
+    assert done.returncode == 0, done.stdout
+    assert "succeeded" in done.stdout
+    assert "40 rows = " in done.stdout
+    assert (tmp_path / "_SUCCESS").exists()
+    assert pq.read_table(tmp_path)["id"].to_pylist() == list(range(40))
+
+
+def test_a_job_that_is_refused_fails_with_its_exit_code_and_its_line_in_the_status(
+    head: Head, corpus: Path, tmp_path: Path
+) -> None:
+    flags = ["--input", str(corpus), "--output", str(tmp_path), "--question-column", "frage"]
+    done = head.submit(*flags, token=head.token)
+    (job,) = {word.strip("'") for word in done.stdout.split() if word.startswith("'raysubmit_")}
+    status = head.ray("job", "status", "--address", head.address, job, token=head.token).stdout
+
+    assert done.returncode != 0
+    for text in (done.stdout, status):
+        assert "failed with exit code 2" in text
+        assert "`question_column` must name one column of the input, but is 'frage'" in text
+    assert f"Job '{job}' failed" in status
+
+
+@pytest.mark.parametrize(
+    ("token", "why"), [(None, "Missing authentication token"), ("0" * 32, "Invalid authentication token")]
+)
+def test_without_the_token_nothing_can_be_submitted(head: Head, token: str | None, why: str) -> None:
+    done = head.submit(token=token)
+
+    assert done.returncode != 0
+    assert why in done.stdout
+    assert "submitted successfully" not in done.stdout
+
+
+def test_what_is_sent_to_the_cluster_is_the_package_and_the_jobs(head: Head) -> None:
+    job = ["job", "submit", "--address", head.address, "--working-dir", ".", "--", "python", "-c"]
+    done = head.ray(*job, "import ray_qa; print('from', ray_qa.__file__)", token=head.token)
+    (sent,) = {Path(line[5:]).parents[1] for line in done.stdout.splitlines() if line.startswith("from ")}
+
+    assert sent.is_relative_to(head.folder)
+    names = {path.name for path in sent.iterdir()}
+    assert {"ray_qa", "jobs", "pyproject.toml"} <= names
+    assert names.isdisjoint({".git", ".venv", "tests", "docs", "benchmarks", ".mypy_cache"})
+    assert sum(path.stat().st_size for path in sent.rglob("*")) < 64 * 2**20
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The environment of someone who has set nothing for Ray, and whose python is the one that runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    return kept | {"HOME": str(home), "PATH": path}
+
+
+def _answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{address}/api/version", timeout=5).close()
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        return refusal.code in (401, 403)
+    except OSError:
+        return False
+    return True
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
