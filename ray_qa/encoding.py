@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ray_qa.assembly import Template
 from ray_qa.encoded import NO_REASON, REASONS, EncodedRows
 from ray_qa.errors import ModelError, first_line
+from ray_qa.quiet import quiet_transformers
 from ray_qa.records import Reason, Row
 
 MAX_CONTEXT_CHARACTERS = 4_000_000
@@ -175,14 +176,15 @@ def _flat(lists: list[Any]) -> npt.NDArray[np.int32]:
 
 
 def _load_tokenizer(folder: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # transformers raises whatever the file at hand provoked
-        raise ModelError(
-            f"`model` must have a tokenizer, but that of {folder} cannot be loaded: {first_line(error)}"
-        ) from error
+    with quiet_transformers() as transformers:
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        except Exception as error:  # transformers raises whatever the file at hand provoked
+            raise ModelError(
+                f"`model` must have a tokenizer, but that of {folder} cannot be loaded: {first_line(error)}"
+            ) from error
     if not tokenizer.is_fast:
         raise ModelError(
             f"`model` must have a fast tokenizer (tokenizer.json), but that of {folder} is the slow "
@@ -197,7 +199,8 @@ def _probe_template(tokenizer: Any, folder: Path) -> Template:
     sides = list(pair.sequence_ids)
     if 0 not in sides or 1 not in sides:
         raise ModelError(
-            f"`model` must have a tokenizer that can encode the letters a and b, but that of {folder} cannot"
+            f"`model` must have a tokenizer that knows the letters a and b, but that of {folder} does not; "
+            "are all its files there (tokenizer.json)?"
         )
     question, context = sides.index(0), sides.index(1)
     question_end = len(sides) - sides[::-1].index(0)

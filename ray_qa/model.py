@@ -5,8 +5,6 @@ Shapes: W windows, T tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +13,7 @@ import torch
 
 from ray_qa.errors import ModelError, first_line
 from ray_qa.model_files import ModelFiles
+from ray_qa.quiet import quiet_transformers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +39,8 @@ class SpanModel:
     dtype: torch.dtype
     max_positions: int | None
     """Longest window it has positions for; ``None`` where there is no limit."""
+    vocabulary: int | None = None
+    """Token ids it has embeddings for; ``None`` where that cannot be told."""
 
     def forward(
         self,
@@ -97,7 +98,13 @@ def load_span_model(files: ModelFiles, *, device: str = "auto", dtype: str = "au
         module = module.to(where).eval()
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"`device` must be one this machine has, but {where} gives: {first_line(error)}") from error
-    return SpanModel(module=module, device=where, dtype=arithmetic, max_positions=_usable_positions(module))
+    return SpanModel(
+        module=module,
+        device=where,
+        dtype=arithmetic,
+        max_positions=_usable_positions(module),
+        vocabulary=_vocabulary(module),
+    )
 
 
 def pick_device(device: str) -> torch.device:
@@ -153,21 +160,9 @@ def _load_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[torch.nn.Modul
     return module, set(info["missing_keys"])
 
 
-@contextmanager
-def quiet_transformers() -> Iterator[Any]:
-    """Silence transformers' loading report and bars for the time of a load: we report what matters ourselves."""
-    import transformers
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield transformers
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+def _vocabulary(module: torch.nn.Module) -> int | None:
+    embeddings = getattr(module, "get_input_embeddings", lambda: None)()
+    return embeddings.num_embeddings if isinstance(embeddings, torch.nn.Embedding) else None
 
 
 def _usable_positions(module: torch.nn.Module) -> int | None:

@@ -59,6 +59,7 @@ class Reader:
         encoder = load_encoder(files.folder)
         model = load_span_model(files, device=device, dtype=dtype)
         check_settings_fit(settings, encoder, model)
+        check_vocabulary(encoder, model, files)
         budget = auto_batch_tokens(model.device) if isinstance(batch_tokens, str) else batch_tokens
         return cls(encoder=encoder, model=model, settings=settings, batch_tokens=budget)
 
@@ -148,6 +149,20 @@ class Reader:
             types_WT,
             start_positions_W=None if start_positions is None else np.array(start_positions),
             end_positions_W=None if end_positions is None else np.array(end_positions),
+        )
+
+
+def check_vocabulary(encoder: Encoder, model: SpanModel, files: ModelFiles) -> None:
+    """Check that every id the tokenizer gives has an embedding.
+
+    Raises:
+        ModelError: if tokenizer and weights are not of one model.
+    """
+    words = encoder.tokenizer.get_vocab_size(with_added_tokens=False)
+    if model.vocabulary is not None and words > model.vocabulary:
+        raise ModelError(
+            f"`model` must have an embedding for every token, but {files.ref} has {model.vocabulary} of them for "
+            f"{words} tokens; tokenizer and weights are of different models"
         )
 
 

@@ -26,9 +26,9 @@ class Encoders(dict[TokenizerFamily, Encoder]):
         return f"<encoders {', '.join(self)}>"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """One thread: tiny models lose by sharing, and on a busy machine torch's threads burn time waiting for each other."""
+    """One thread: tiny models lose by sharing, and on a busy machine torch's threads burn time waiting."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -47,6 +47,14 @@ def test_the_real_minilm_without_a_span_head(shared: Path) -> None:
     assert refusal(folder).startswith(f"`model` must have a trained span head, but {folder} lacks qa_outputs.bias")
 
 
+def test_a_tokenizer_of_more_tokens_than_the_model_has_embeddings_for(tmp_path: Path) -> None:
+    tiny_bert(tmp_path)
+    config = transformers.BertConfig.from_pretrained(tmp_path, vocab_size=10)
+    save_model(tmp_path, transformers.BertForQuestionAnswering, config)
+    line = refusal(tmp_path)
+    assert line.startswith(f"`model` must have an embedding for every token, but {tmp_path} has 10 of them for ")
+
+
 def test_a_slow_tokenizer(tmp_path: Path) -> None:
     config = transformers.CanineConfig(
         num_hidden_layers=1, hidden_size=32, num_attention_heads=2, intermediate_size=32, num_hash_buckets=64

@@ -48,6 +48,7 @@ TIERS = {
     "ray_qa.annotator": 2,
     "ray_qa.encoding": 2,
     "ray_qa.model": 2,
+    "ray_qa.quiet": 2,
     "ray_qa.reader": 2,
     "ray_qa.scoring": 2,
     # 3: Ray, and the trips

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +47,15 @@ def test_every_problem_is_one_line_and_exit_code_2(trip: str, capsys: pytest.Cap
     assert captured.out == ""
     assert len(lines) == 2
     assert all(re.fullmatch(rf"ray-qa {trip}: `\w+` must be given, but is missing", line) for line in lines)
+
+
+def test_a_trip_prints_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    qas = [{"id": "1", "question": "?", "answers": [{"text": "x", "answer_start": 0}]}]
+    gold, predictions = tmp_path / "gold.json", tmp_path / "predictions.json"
+    gold.write_text(json.dumps({"data": [{"paragraphs": [{"context": "x", "qas": qas}]}]}))
+    predictions.write_text(json.dumps({"1": "x"}))
+    assert cli.main(["evaluate", "--gold", str(gold), "--predictions", str(predictions)]) == 0
+    assert "100.00" in capsys.readouterr().out
 
 
 def test_the_exit_code_of_a_trip_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,6 +146,19 @@ def test_help_tells_every_setting_with_its_description_and_default(
     assert "--config FILE" in shown
 
 
+def test_help_tells_what_kind_of_value_a_flag_takes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    with pytest.raises(SystemExit):
+        annotate("--help")
+    shown = words(capsys.readouterr().out)
+    for flag in ("--input NAME [NAME …]", "--model TEXT", "--replicas TEXT", "--max-tokens N", "--batch-tokens N"):
+        assert f"{flag} " in shown
+    for flag in ("--null-threshold NUMBER", "--cpus-per-replica NUMBER", "--always-answer, --no-always-answer Never"):
+        assert f"{flag} " in shown
+
+
 def told_default(field: Any) -> str:
     if field.is_required():
         return "required"

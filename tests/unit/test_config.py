@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from ray_qa.config import AnnotateConfig, DemoConfig, EvaluateConfig, ReadingSettings
+from ray_qa.config import AnnotateConfig, DemoConfig, EvaluateConfig, ModelSettings, ReadingSettings
 from ray_qa.errors import ConfigError
 from ray_qa.explain import validated
 
@@ -26,13 +26,14 @@ def test_every_setting_says_what_it_is_in_one_sentence(kind: type[BaseModel]) ->
         assert field.description.endswith("."), name
 
 
-@pytest.mark.parametrize("kind", TRIPS)
+@pytest.mark.parametrize("kind", [*TRIPS, ReadingSettings, ModelSettings])
 def test_configurations_cannot_be_changed_nor_take_what_they_do_not_know(kind: type[BaseModel]) -> None:
-    required = {name: ["x"] if name == "input" else "x" for name, field in kind.model_fields.items()
-                if field.is_required()}  # fmt: skip
+    required = {
+        name: ["x"] if name == "input" else "x" for name, field in kind.model_fields.items() if field.is_required()
+    }
     config = kind.model_validate(required)
     with pytest.raises(ValidationError, match="frozen"):
-        config.output = "elsewhere"  # type: ignore[attr-defined]
+        setattr(config, next(iter(kind.model_fields)), "x")
     with pytest.raises(ConfigError, match=r"^`nonsense` must be a setting, but is unknown"):
         validated(kind, {**required, "nonsense": 1})
 
@@ -47,7 +48,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
     )
     assert (config.null_threshold, config.always_answer, config.n_best, config.max_failed) == (0.0, False, 1, 1.0)
     assert (config.model, config.question_column, config.context_column) == ("embedded", "question", "context")
-    assert config.input == ("in",)
+    assert (config.input, config.overwrite) == (("in",), False)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         ({"input": []}, "`input` must be given, but is empty"),
         ({"input": "in"}, "`input` must be a list, but is 'in'"),
         ({"output": ""}, "`output` must be given, but is empty"),
+        ({"model": ""}, "`model` must be given, but is empty"),
         ({"output": 3}, "`output` must be a text, but is 3"),
         ({"keep": ["a", 3]}, "`keep.1` must be a text, but is 3"),
         ({"dtype": "int8"}, "`dtype` must be 'auto', 'float32', 'bfloat16' or 'float16', but is 'int8'"),
@@ -102,6 +104,7 @@ def test_a_device_that_torch_would_not_know_is_refused(device: str) -> None:
     [
         {"device": "cuda:1", "dtype": "bfloat16", "batch_tokens": "4096", "unit_rows": "auto"},
         {"replicas": "1:8", "cpus_per_replica": "0.5", "gpus_per_replica": 0},
+        {"max_tokens": 65, "stride": 0, "replicas": "2:2"},
         {"stride": 319, "n_best": 1000, "null_threshold": "-1.5", "max_failed": 0},
     ],
     ids=str,
@@ -130,6 +133,15 @@ def test_what_is_missing_is_named() -> None:
         "`predictions` must be given, but is missing",
         "`gold` must be given, but is missing",
     )
+
+
+def test_names_must_not_be_empty() -> None:
+    assert refusals(EvaluateConfig, predictions="", gold="", id_column="") == (
+        "`predictions` must be given, but is empty",
+        "`gold` must be given, but is empty",
+        "`id_column` must be given, but is empty",
+    )
+    assert refusals(DemoConfig, output="") == ("`output` must be given, but is empty",)
 
 
 def test_an_unknown_setting_that_looks_like_one_of_ours_gets_a_suggestion() -> None:

@@ -42,6 +42,15 @@ def test_shares_are_such_that_whole_replicas_fit_the_nodes() -> None:
     assert placed(nodes, "2").threads == 3
 
 
+def test_shares_need_not_be_even_numbers() -> None:
+    assert placed([Node(cpus=10, gpus=0)], "3").threads == 3
+
+
+def test_a_machine_of_one_core_reads_beside_its_replica() -> None:
+    placement = placed([Node(cpus=1, gpus=0)])
+    assert 0.4 < placement.reserved_cpus < READ_CPUS  # an equal request would be fused with reading
+
+
 def test_replicas_take_a_gpu_each_where_there_are_any() -> None:
     assert placed(GPU_BOX) == Placement(fewest=4, most=4, threads=1, reserved_cpus=0.99, gpus=1)
     assert placed([*LAPTOP, *GPU_BOX]).most == 4

@@ -42,6 +42,10 @@ def test_counts_that_lose_or_invent_a_row_do_not_reconcile(name: str) -> None:
     assert not replace(counts, **{name: getattr(counts, name) + 1}).reconcile
 
 
+def test_no_answers_count_as_nothing() -> None:
+    assert count_answers([]) == Counts() == Counts(**dict.fromkeys(Counts.__slots__, 0))
+
+
 def test_every_count_is_added() -> None:
     names = [field.name for field in fields(Counts)]
     ones = Counts(**dict.fromkeys(names, 1))
@@ -58,6 +62,7 @@ def test_rows_per_second_are_of_this_run_alone() -> None:
         output="out", counts=Counts(rows=900), units=9, scored_rows=100, start_seconds=5.0, run_seconds=4.0
     )
     assert summary.rows_per_second == 25.0
+    assert replace(summary, run_seconds=0.5).rows_per_second == 200.0
     assert replace(summary, scored_rows=0, run_seconds=0.0).rows_per_second == 0.0
 
 

@@ -127,6 +127,16 @@ def test_a_window_without_eligible_tokens_has_no_span(n_best: int) -> None:
     assert spans.log_sum_W.tolist() == [-np.inf]
 
 
+def test_no_more_spans_are_given_than_it_takes() -> None:
+    start_WT = np.arange(12.0).reshape(2, 6) % 5
+    at = np.tile(np.arange(6), (2, 1))
+    eligible_WT = np.array([[True] * 6, [True, False, False, False, False, True]])
+    ranges = {"char_start_WT": at, "char_end_WT": at + 1}
+    spans = best_spans(start_WT, start_WT, eligible_WT, max_answer_tokens=6, n_best=4, **ranges)
+    assert spans.first_WK.shape == (2, 4)
+    assert [len(found(spans, window)) for window in range(2)] == [4, 3]
+
+
 def test_a_span_may_run_over_tokens_that_are_not_eligible() -> None:
     spans = one_window([1.0, 9.0, 0.0], [0.0, 9.0, 1.0], [True, False, True], max_answer_tokens=3)
     assert found(spans, 0) == [(0, 2)]
@@ -159,5 +169,7 @@ def test_padding_a_batch_changes_no_window() -> None:
 
 
 def test_more_than_one_span_cannot_be_told_apart_without_character_ranges() -> None:
-    with pytest.raises(ValueError, match="n_best above 1 needs the tokens' character ranges"):
-        one_window([0.0], [0.0], [True], max_answer_tokens=1, n_best=2)
+    at = np.array([[0]])
+    for ranges in ({}, {"char_start_WT": at}, {"char_end_WT": at}):
+        with pytest.raises(ValueError, match="n_best above 1 needs the tokens' character ranges"):
+            one_window([0.0], [0.0], [True], max_answer_tokens=1, n_best=2, **ranges)

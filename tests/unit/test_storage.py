@@ -101,24 +101,31 @@ def test_no_draft_is_left_when_writing_fails(
     assert (tmp_path / "part").read_bytes() == b"before"
 
 
+@pytest.mark.parametrize("write", [publish, publish_new])
 def test_content_and_name_are_on_the_disk_before_publishing_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, bytes], Any]
 ) -> None:
     steps: list[str] = []
-    fsync, replace = os.fsync, Path.replace
+    fsync, replace, link = os.fsync, Path.replace, os.link
 
     def recording_fsync(descriptor: int) -> None:
-        steps.append("fsync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "fsync file")
+        status = os.fstat(descriptor)
+        steps.append("fsync folder" if stat.S_ISDIR(status.st_mode) else f"fsync {status.st_size} bytes")
         fsync(descriptor)
 
     def recording_replace(self: Path, target: Path) -> Path:
         steps.append("rename")
         return replace(self, target)
 
+    def recording_link(source: Path, target: Path) -> None:
+        steps.append("rename")
+        link(source, target)
+
     monkeypatch.setattr(os, "fsync", recording_fsync)
+    monkeypatch.setattr(os, "link", recording_link)
     monkeypatch.setattr(Path, "replace", recording_replace)
-    publish(tmp_path / "part", b"content")
-    assert steps == ["fsync file", "rename", "fsync folder"]
+    write(tmp_path / "part", b"content")
+    assert steps == ["fsync 7 bytes", "rename", "fsync folder"]
 
 
 def test_a_draft_is_hidden_from_those_who_read_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
