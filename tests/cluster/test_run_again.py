@@ -39,8 +39,12 @@ def test_a_finished_run_is_reported_again_without_starting_ray(annotated: Annota
 
 
 @pytest.mark.usefixtures("no_ray")
-def test_a_finished_run_is_judged_by_the_max_failed_of_the_new_command(annotated: Annotated) -> None:
-    assert annotate(annotated.config.model_copy(update={"max_failed": 0.1})).exit_code == 3
+@pytest.mark.parametrize(("max_failed", "exit_code"), [("0", 3), ("0.1", 3), ("0.5", 0)])
+def test_a_finished_run_is_judged_by_the_max_failed_of_the_new_command(
+    annotated: Annotated, max_failed: str, exit_code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["annotate", *annotated.flags, "--max-failed", max_failed]) == exit_code
+    assert ("exit code 3" in capsys.readouterr().out) == (exit_code == 3)
 
 
 @pytest.mark.usefixtures("no_ray")
