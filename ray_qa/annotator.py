@@ -6,9 +6,10 @@ import functools
 import os
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -22,6 +23,9 @@ from ray_qa.records import Answer, Counts, Row, UnitSummary, count_answers
 from ray_qa.schemas import kept_columns, part_table, texts
 from ray_qa.unit_rows import read_units
 from ray_qa.units import Unit
+
+if TYPE_CHECKING:
+    from ray_qa.encoding import Encoder
 
 MOST_ATTEMPTS = 3
 """A unit that has killed its worker this often is written as failed, ``worker_died``, and the run goes on."""
@@ -58,11 +62,12 @@ def columns_to_read(schema: pa.Schema, config: AnnotateConfig) -> tuple[str, ...
 
 def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
     """Stage one: read and encode, one by one, the units whose positions in ``job.units`` the batch lists."""
-    from ray_qa.encoding import load_encoder
-
     # One task is one CPU's work; the tokenizer's own threads would take those of the replicas.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    encoder = load_encoder(_model_here(job.model).folder)
+    # Ray cancels a task by interrupting its main thread. An import that is cut off there would leave half a module to
+    # the next task of this worker, so this takes another thread, which is waited for.
+    with ThreadPoolExecutor(1) as thread:
+        encoder = thread.submit(_load_encoder, job.model).result()
     units = [job.units[position] for position in batch["position"].to_pylist()]
     started = time.time()
     for unit, rows in zip(units, read_units(job.files, units, job.columns), strict=True):
@@ -146,6 +151,12 @@ def summary_from_row(row: Mapping[str, Any]) -> UnitSummary:
     """The summary that :func:`summary_table` made a row of."""
     own = {name: row[name] for name in ("unit", "replica", "encoding_started", "published")}
     return UnitSummary(counts=Counts(**{name: row[name] for name in Counts.__slots__}), **own)
+
+
+def _load_encoder(model: ModelFiles) -> Encoder:
+    from ray_qa.encoding import load_encoder
+
+    return load_encoder(_model_here(model).folder)
 
 
 @functools.lru_cache(maxsize=1)

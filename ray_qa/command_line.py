@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
@@ -89,9 +90,20 @@ def _shown(default: Any) -> str:
     return {None: "none", (): "all", "": "none"}.get(default, str(default)) if not isinstance(default, bool) else "off"
 
 
+class _PlainNumbers(yaml.SafeLoader):
+    """YAML 1.1 reads 1:4 as a number to the base of 60; here it is the text that ``replicas`` wants."""
+
+
+_PlainNumbers.yaml_implicit_resolvers = {
+    first: [resolver for resolver in resolvers if resolver[0] != "tag:yaml.org,2002:int"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_PlainNumbers.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
+
+
 def _read_yaml(path: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _PlainNumbers)  # a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"`config` must be a YAML file that can be read, but {path} gives: {first_line(error)}"

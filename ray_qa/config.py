@@ -54,12 +54,18 @@ class ModelSettings(BaseModel):
     )
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
         description="auto, cpu, cuda, cuda:N or mps; auto: CUDA if any.",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Arithmetic of the forward pass; auto: float32 on CPU, bfloat16 or float16 on a GPU."
     )
+
+    @field_validator("device")
+    @classmethod
+    def _device_is_of_a_known_kind(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", value):
+            raise ValueError(f"`device` must be auto, cpu, cuda, cuda:N or mps, but is {value!r}")
+        return value
 
 
 class AnnotateConfig(ReadingSettings, ModelSettings):
@@ -84,6 +90,11 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     ray_address: str | None = Field(
         None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
     )
+
+    @field_validator("replicas", mode="before")
+    @classmethod
+    def _replicas_may_be_a_number(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @field_validator("replicas")
     @classmethod

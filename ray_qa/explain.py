@@ -30,7 +30,6 @@ _EXPECTATIONS = {
     "too_short": "given",
     "tuple_type": "a list",
     "literal_error": "{expected}",
-    "string_pattern_mismatch": "of the form {pattern}",
 }
 
 

@@ -170,3 +170,17 @@ def told_default(field: Any) -> str:
 def words(text: str) -> str:
     """The text without the frame and the line breaks of a help screen."""
     return " ".join(re.sub(r"[│╭╮╰╯─]", " ", text).split())
+
+
+@pytest.mark.parametrize(("written", "replicas"), [("2", "2"), ("1:4", "1:4"), ("'3'", "3"), ("auto", "auto")])
+def test_replicas_may_stand_in_yaml_without_quotes(tmp_path: Path, written: str, replicas: str) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(f"input: [a.parquet]\noutput: out\nreplicas: {written}\nstride: 100\n")
+    config = parse(AnnotateConfig, "ray-qa annotate", ["--config", str(file)])
+    assert (config.replicas, config.stride) == (replicas, 100)
+
+
+def test_a_device_of_no_known_kind_is_refused_in_words() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(AnnotateConfig, "ray-qa annotate", ["--input", "a", "--output", "b", "--device", "gpu"])
+    assert str(caught.value) == "`device` must be auto, cpu, cuda, cuda:N or mps, but is 'gpu'"
