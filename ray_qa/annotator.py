@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -23,9 +25,6 @@ from ray_qa.records import Answer, Counts, Row, UnitSummary, count_answers
 from ray_qa.schemas import kept_columns, part_table, texts
 from ray_qa.unit_rows import read_units
 from ray_qa.units import Unit
-
-if TYPE_CHECKING:
-    from ray_qa.encoding import Encoder
 
 MOST_ATTEMPTS = 3
 """A unit that has killed its worker this often is written as failed, ``worker_died``, and the run goes on."""
@@ -64,10 +63,10 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
     """Stage one: read and encode, one by one, the units whose positions in ``job.units`` the batch lists."""
     # One task is one CPU's work; the tokenizer's own threads would take those of the replicas.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    # Ray cancels a task by interrupting its main thread. An import that is cut off there would leave half a module to
-    # the next task of this worker, so this takes another thread, which is waited for.
-    with ThreadPoolExecutor(1) as thread:
-        encoder = thread.submit(_load_encoder, job.model).result()
+    with _uninterrupted():
+        from ray_qa.encoding import load_encoder
+
+        encoder = load_encoder(_model_here(job.model).folder)
     units = [job.units[position] for position in batch["position"].to_pylist()]
     started = time.time()
     for unit, rows in zip(units, read_units(job.files, units, job.columns), strict=True):
@@ -153,10 +152,24 @@ def summary_from_row(row: Mapping[str, Any]) -> UnitSummary:
     return UnitSummary(counts=Counts(**{name: row[name] for name in Counts.__slots__}), **own)
 
 
-def _load_encoder(model: ModelFiles) -> Encoder:
-    from ray_qa.encoding import load_encoder
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put an interruption off until the block is done.
 
-    return load_encoder(_model_here(model).folder)
+    Ray cancels a task by interrupting it. An import that is cut off would leave half a module behind, and so a worker
+    that can never import it again, to which Ray would hand the tasks of the next run of this process.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interruptions: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: interruptions.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if interruptions:
+        raise KeyboardInterrupt
 
 
 @functools.lru_cache(maxsize=1)

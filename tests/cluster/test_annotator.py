@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from ray_qa import AnnotateConfig
 from ray_qa.annotator import ENCODED_SCHEMA, MOST_ATTEMPTS, AnnotateJob, Annotator, encode_units, summary_from_row
+from ray_qa.encoding import Encoder, load_encoder
 from ray_qa.errors import ModelError
 from ray_qa.model_files import find_model
 from ray_qa.output_folder import ATTEMPTS, begin_unit, part_path
@@ -67,6 +70,25 @@ def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_each_unit_is_encoded_as_a_table_of_its_own(worker: Worker) -> None:
     assert [table.schema for table in worker.encoded] == [ENCODED_SCHEMA] * 2
     assert [table["unit"].to_pylist() for table in worker.encoded] == [[4], [5]]
+
+
+def test_an_interruption_waits_until_the_tokenizer_is_loaded_and_then_ends_the_task(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Path] = []
+
+    def load_with_an_interruption(folder: Path) -> Encoder:
+        _thread.interrupt_main()
+        loaded.append(folder)
+        return load_encoder(folder)
+
+    monkeypatch.setattr("ray_qa.encoding.load_encoder", load_with_an_interruption)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        list(encode_units(pa.table({"position": [0]}), worker.job))
+
+    assert len(loaded) == 1
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_a_replica_publishes_the_part_of_a_unit_and_sums_it_up(worker: Worker) -> None:

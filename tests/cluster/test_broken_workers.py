@@ -45,16 +45,22 @@ def test_a_replica_that_is_killed_in_the_middle_leaves_no_trace_in_the_output(
 ) -> None:
     others = replicas_below(os.getpid())
     killed: list[int] = []
+    ended = threading.Event()
 
     def kill_in_the_middle() -> None:
-        wait_until(lambda: len(list(tmp_path.glob("part-*.parquet"))) >= len(uninterrupted.parts) // 3, "a third")
-        killed.extend(replicas_below(os.getpid()) - others)
-        os.kill(killed[0], signal.SIGKILL)
+        third = len(uninterrupted.parts) // 3
+        wait_until(lambda: ended.is_set() or len(list(tmp_path.glob("part-*.parquet"))) >= third, "a third")
+        if not ended.is_set():
+            killed.extend(replicas_below(os.getpid()) - others)
+            os.kill(killed[0], signal.SIGKILL)
 
     killer = threading.Thread(target=kill_in_the_middle)
     killer.start()
-    summary = annotate(uninterrupted.config.model_copy(update={"output": str(tmp_path)}))
-    killer.join()
+    try:
+        summary = annotate(uninterrupted.config.model_copy(update={"output": str(tmp_path)}))
+    finally:
+        ended.set()
+        killer.join()
 
     assert len(killed) == 1
     assert summary.scored_rows == uninterrupted.rows.num_rows
