@@ -30,6 +30,7 @@ def replicas_below(pid: int) -> set[int]:
 
 def kill_with_all_below(process: subprocess.Popen[bytes]) -> None:
     """Kill the group of a process that leads a session, and wait until what it had started is gone as well."""
+    os.killpg(process.pid, signal.SIGSTOP)  # at once, as listing what it started takes time on a busy machine
     started = below(process.pid)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(PATIENCE)
