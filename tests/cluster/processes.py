@@ -28,16 +28,21 @@ def replicas_below(pid: int) -> set[int]:
     return {process.pid for process in below(pid) if "MapBatches(Annotator)" in _title(process)}
 
 
-def kill_with_all_below(process: subprocess.Popen[bytes]) -> None:
-    """Kill the group of a process that leads a session, and wait until what it had started is gone as well."""
+def kill_group(process: subprocess.Popen[bytes]) -> list[Any]:
+    """Kill the group of a process that leads a session; gives what it had started, which is to end by itself."""
     os.killpg(process.pid, signal.SIGSTOP)  # at once, as listing what it started takes time on a busy machine
     started = below(process.pid)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(PATIENCE)
-    _, left = psutil.wait_procs(started, timeout=PATIENCE)
+    return started
+
+
+def assert_gone(processes: list[Any]) -> None:
+    """Wait until processes have ended; end those that do not, and fail."""
+    _, left = psutil.wait_procs(processes, timeout=PATIENCE)
     for survivor in left:
         survivor.kill()
-    assert not left, f"outlived the driver: {left}"
+    assert not left, f"outlived the process that started them: {left}"
 
 
 def wait_until(happened: Callable[[], bool], what: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from ray_qa import annotate
 from tests.cluster.conftest import Annotated
-from tests.cluster.processes import PATIENCE, kill_with_all_below, wait_until
+from tests.cluster.processes import PATIENCE, assert_gone, kill_group, wait_until
 
 PROGRESS = re.compile(r"\d\d:\d\d:\d\d (starting|[\d,]+/[\d,]+ rows)")
 """What a run that is not on a terminal says every ten seconds."""
@@ -27,10 +27,12 @@ def test_a_run_that_is_killed_at_three_moments_and_ended_by_two_drivers_at_once_
     units = len(uninterrupted.parts)
     moments = (1, units // 2, units - 8)
     command = [*uninterrupted.flags, "--output", str(output)]
+    orphans = []
     for moment in moments:
         with _driver(command, tmp_path / "err") as driver:
             _wait_for_parts(output, moment)
             assert driver.poll() is None
+            orphans += kill_group(driver)
         assert not (output / "_SUCCESS").exists()
     kept = {part.name: part.stat().st_ino for part in _parts(output)}
     assert moments[-1] <= len(kept) < units
@@ -40,6 +42,7 @@ def test_a_run_that_is_killed_at_three_moments_and_ended_by_two_drivers_at_once_
         other = annotate(uninterrupted.config.model_copy(update={"output": str(output)}))
         assert one.wait(PATIENCE) == 0
 
+    assert_gone(orphans)
     assert other.counts == uninterrupted.summary.counts
     assert {part.name: part.stat().st_ino for part in _parts(output)}.items() >= kept.items()
     _assert_finished_and_equal(output, uninterrupted)
@@ -70,7 +73,7 @@ def _driver(flags: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]
         yield driver
     finally:
         if driver.poll() is None:
-            kill_with_all_below(driver)
+            assert_gone(kill_group(driver))
 
 
 def _wait_for_parts(output: Path, count: int) -> None:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cluster import corpora
-from tests.cluster.processes import PATIENCE, kill_with_all_below, wait_until
+from tests.cluster.processes import PATIENCE, assert_gone, kill_group, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 RAY = str(Path(sys.executable).with_name("ray"))
@@ -76,7 +76,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         wait_until(lambda: _answers(head.address), "the head answers")
         yield head
     finally:
-        kill_with_all_below(process)
+        assert_gone(kill_group(process))
         shutil.rmtree(folder)
 
 
