@@ -114,7 +114,7 @@ def run_forward(reader: Reader, batches: list[Batch]) -> None:
 
 
 def run_annotate(table: pa.Table) -> RunSummary:
-    """A whole run of annotate on a private cluster, from a new process's point of view."""
+    """A whole run of annotate on a private cluster of its own."""
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(table, f"{folder}/input.parquet")
         return annotate(

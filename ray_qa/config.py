@@ -80,7 +80,9 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     unit_rows: AutoOrCount = Field("auto", description="Rows that are read, scored and committed together.")
     replicas: str = Field("auto", description="Model actors: auto, N, or MIN:MAX to follow the load.")
     cpus_per_replica: float | None = Field(
-        None, gt=0, description="CPUs, and so torch threads, of one replica; unless given: 1."
+        None,
+        gt=0,
+        description="CPUs, and so torch threads, of each; unless given: 1, or an even share of the CPUs for N replicas.",
     )
     gpus_per_replica: float | None = Field(
         None, ge=0, description="GPUs of one replica; unless given: 1 where the cluster has any, else 0."

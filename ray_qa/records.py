@@ -142,7 +142,7 @@ class RunSummary:
     scored_rows: int
     """Rows scored by this very run; the rest had been finished by earlier ones."""
     start_seconds: float
-    """From the call to the first unit's encoding: imports, Ray, model loading."""
+    """From the call to the first unit's encoding: checks, Ray, model loading; not Python's own imports before it."""
     run_seconds: float
     """From the start of the first unit's encoding to the last part's publication."""
     exit_code: int = 0

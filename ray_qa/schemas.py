@@ -109,14 +109,13 @@ def texts(column: pa.ChunkedArray) -> list[str | None]:
 
 def part_table(rows: pa.Table, answers: Sequence[Answer], config: AnnotateConfig, counts: Counts) -> pa.Table:
     """The table of one part: the kept columns, then ours; its metadata carries the counts."""
-    fields = added_fields(config.prefix, config.n_best)
-    columns = [
+    kept = rows.select(kept_columns(rows.schema, config.keep)).columns
+    added = [
         pa.array([_cell(answer, field.name.removeprefix(config.prefix)) for answer in answers], type=field.type)
-        for field in fields
+        for field in added_fields(config.prefix, config.n_best)
     ]
-    kept = rows.select(kept_columns(rows.schema, config.keep))
-    schema = pa.schema([*kept.schema, *fields], metadata={SUMMARY_KEY: json.dumps(asdict(counts)).encode()})
-    return pa.Table.from_arrays([*kept.columns, *columns], schema=schema)
+    schema = output_schema(rows.schema, config).with_metadata({SUMMARY_KEY: json.dumps(asdict(counts)).encode()})
+    return pa.Table.from_arrays([*kept, *added], schema=schema)
 
 
 def part_counts(schema: pa.Schema) -> Counts:
