@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +14,9 @@ import pyarrow as pa
 from ray_qa.answers import failed
 from ray_qa.config import AnnotateConfig
 from ray_qa.encoded import EncodedRows
-from ray_qa.errors import ModelError, RayQaError
-from ray_qa.model_files import ModelFiles, find_model
+from ray_qa.errors import RayQaError
+from ray_qa.model_files import ModelFiles
+from ray_qa.on_worker import model_here, uninterrupted
 from ray_qa.output_folder import begin_unit, end_unit, part_path, publish_part, read_counts
 from ray_qa.records import Answer, Counts, Row, UnitSummary, count_answers
 from ray_qa.schemas import kept_columns, part_table, texts
@@ -63,10 +60,10 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
     """Stage one: read and encode, one by one, the units whose positions in ``job.units`` the batch lists."""
     # One task is one CPU's work; the tokenizer's own threads would take those of the replicas.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    with _uninterrupted():
+    with uninterrupted():
         from ray_qa.encoding import load_encoder
 
-        encoder = load_encoder(_model_here(job.model).folder)
+        encoder = load_encoder(model_here(job.model).folder)
     units = [job.units[position] for position in batch["position"].to_pylist()]
     started = time.time()
     for unit, rows in zip(units, read_units(job.files, units, job.columns), strict=True):
@@ -95,7 +92,7 @@ class Annotator:
         self._refusal: RayQaError | None = None
         try:
             self._reader = Reader.load(
-                _model_here(job.model),
+                model_here(job.model),
                 settings=job.config,
                 device=job.config.device,
                 dtype=job.config.dtype,
@@ -150,35 +147,6 @@ def summary_from_row(row: Mapping[str, Any]) -> UnitSummary:
     """The summary that :func:`summary_table` made a row of."""
     own = {name: row[name] for name in ("unit", "replica", "encoding_started", "published")}
     return UnitSummary(counts=Counts(**{name: row[name] for name in Counts.__slots__}), **own)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put an interruption off until the block is done.
-
-    Ray cancels a task by interrupting it. An import that is cut off would leave half a module behind, and so a worker
-    that can never import it again, to which Ray would hand the tasks of the next run of this process.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    interruptions: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: interruptions.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if interruptions:
-        raise KeyboardInterrupt
-
-
-@functools.lru_cache(maxsize=1)
-def _model_here(model: ModelFiles) -> ModelFiles:
-    """The model as this node has it, which must be the one the run was planned with."""
-    here = find_model(model.ref)
-    if (here.weights_sha256, here.tokenizer_sha256) != (model.weights_sha256, model.tokenizer_sha256):
-        raise ModelError(f"`model` must be the same on every node, but {model.ref} on {os.uname().nodename} differs")
-    return here
 
 
 def _to_ipc(table: pa.Table) -> bytes:

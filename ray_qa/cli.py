@@ -16,6 +16,7 @@ Distributed extractive question answering.
 trips:
   demo       annotate the corpus that comes with the package, and show what comes out
   annotate   answer every row of a Parquet corpus
+  finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
 
 ray-qa TRIP --help lists a trip's options; ray-qa --version says which version this is.
@@ -56,6 +57,19 @@ def _annotate(arguments: Sequence[str]) -> int:
     return summary.exit_code
 
 
+def _finetune(arguments: Sequence[str]) -> int:
+    from ray_qa.command_line import parse
+    from ray_qa.config import FinetuneConfig
+
+    config = parse(FinetuneConfig, "ray-qa finetune", arguments)
+    from ray_qa.training_record import describe
+    from ray_qa.trips.finetune import finetune
+
+    summary = finetune(config)
+    print(describe(summary))
+    return summary.exit_code
+
+
 def _evaluate(arguments: Sequence[str]) -> int:
     from ray_qa.command_line import parse
     from ray_qa.config import EvaluateConfig
@@ -75,7 +89,12 @@ def _demo(arguments: Sequence[str]) -> int:
     return demo(config)
 
 
-_TRIPS: dict[str, Callable[[Sequence[str]], int]] = {"demo": _demo, "annotate": _annotate, "evaluate": _evaluate}
+_TRIPS: dict[str, Callable[[Sequence[str]], int]] = {
+    "demo": _demo,
+    "annotate": _annotate,
+    "finetune": _finetune,
+    "evaluate": _evaluate,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

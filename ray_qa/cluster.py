@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.util.placement_group import placement_group, remove_placement_group
 
 from ray_qa import errors
 from ray_qa.errors import ClusterError, RayQaError, first_line
@@ -83,6 +84,15 @@ def _silent_standard_error() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def has_room(bundles: list[dict[str, float]], seconds: float) -> bool:
+    """Whether all bundles of resources can be had at once; waits for them, and lets go of them again."""
+    group = placement_group(bundles, strategy="PACK")
+    try:
+        return bool(group.wait(seconds))
+    finally:
+        remove_placement_group(group)
 
 
 def our_error(error: Exception) -> RayQaError | None:

@@ -7,26 +7,23 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
+from ray_qa.schedule import Schedule
+
+REPORTS = ("tensorboard", "mlflow")
 AutoOrCount = Literal["auto"] | Annotated[int, Field(gt=0)]
 
 
-class ReadingSettings(BaseModel):
-    """How windows are cut and answers chosen: all that decides what an answer is, given the model."""
+class WindowSettings(BaseModel):
+    """How questions and contexts become windows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_tokens: PositiveInt = Field(384, description="Tokens in one window: question, context slice and specials.")
     stride: int = Field(128, ge=0, description="Context tokens that neighbouring windows share.")
     max_question_tokens: PositiveInt = Field(64, description="Longer questions are cut to this many tokens.")
-    max_answer_tokens: PositiveInt = Field(30, description="Longest span that can be an answer, in tokens.")
-    null_threshold: float = Field(
-        0.0, allow_inf_nan=False, description="No answer where null score − best span score is above this."
-    )
-    always_answer: bool = Field(False, description="Never abstain: give the best span, as SQuAD v1 wants it.")
-    n_best: int = Field(1, ge=1, le=1000, description="Best distinct spans to give; above 1 adds the column n_best.")
 
     @model_validator(mode="after")
-    def _windows_must_advance(self) -> ReadingSettings:
+    def _windows_must_advance(self) -> WindowSettings:
         room = self.max_tokens - self.max_question_tokens
         if room <= 0:
             raise ValueError(
@@ -38,6 +35,17 @@ class ReadingSettings(BaseModel):
                 f"`stride` must be less than the window's room for context (at most {room}), but is {self.stride}"
             )
         return self
+
+
+class ReadingSettings(WindowSettings):
+    """How windows are cut and answers chosen: all that decides what an answer is, given the model."""
+
+    max_answer_tokens: PositiveInt = Field(30, description="Longest span that can be an answer, in tokens.")
+    null_threshold: float = Field(
+        0.0, allow_inf_nan=False, description="No answer where null score − best span score is above this."
+    )
+    always_answer: bool = Field(False, description="Never abstain: give the best span, as SQuAD v1 wants it.")
+    n_best: int = Field(1, ge=1, le=1000, description="Best distinct spans to give; above 1 adds the column n_best.")
 
 
 class ModelSettings(BaseModel):
@@ -82,7 +90,7 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     cpus_per_replica: float | None = Field(
         None,
         gt=0,
-        description="CPUs, and so torch threads, of each; unless given: 1, or an even share of the CPUs for N replicas.",
+        description="CPUs, and so torch threads, of each; unless given: 1, or an even share for N replicas.",
     )
     gpus_per_replica: float | None = Field(
         None, ge=0, description="GPUs of one replica; unless given: 1 where the cluster has any, else 0."
@@ -105,6 +113,78 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
             match = re.fullmatch(r"(\d+)(?::(\d+))?", value)
             if match is None or int(match[1]) < 1 or (match[2] and int(match[2]) < int(match[1])):
                 raise ValueError(f"`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is {value!r}")
+        return value
+
+
+class FinetuneConfig(WindowSettings):
+    """Turn an encoder into an extractive reader: data-parallel fine-tuning on questions, contexts and answers."""
+
+    model: str = Field(min_length=1, description="The base: a folder or a hub id (owner/name[@revision]).")
+    train: tuple[str, ...] = Field(
+        min_length=1, description="Parquet, SQuAD JSON, JSONL (files, folders, globs), or datasets names: NAME[:SPLIT]."
+    )
+    output: str = Field(min_length=1, description="Folder for the fine-tuned model; run again to resume.")
+    eval: str | None = Field(None, description="Rows to judge by while training; the best checkpoint wins.")
+    workers: AutoOrCount = Field("auto", description="Training processes; auto: one for each GPU, else one.")
+    gpus_per_worker: float | None = Field(
+        None, ge=0, description="GPUs of each; unless given: 1 where the cluster has any, else 0."
+    )
+    cpus_per_worker: float | None = Field(
+        None, gt=0, description="CPUs, and so torch threads, of each; unless given: 1, or an even share without GPUs."
+    )
+    epochs: PositiveInt = Field(2, description="Passes over the training windows.")
+    max_steps: PositiveInt | None = Field(None, description="Stop after so many optimizer steps, if epochs give more.")
+    batch_size: PositiveInt = Field(32, description="Windows in one optimizer step, over all workers.")
+    batch_tokens: AutoOrCount = Field(
+        "auto",
+        description="Most tokens, padding included, in one pass within a step; auto: 4,096 on CPU, 16,384 on CUDA.",
+    )
+    learning_rate: float = Field(3e-5, gt=0, allow_inf_nan=False, description="Highest learning rate, of AdamW.")
+    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False, description="AdamW's; not for biases and norms.")
+    warmup: float = Field(0.05, ge=0, allow_inf_nan=False, description="Steps of warm-up; below 1 a fraction of all.")
+    schedule: Schedule = Field("linear", description="Learning rate after the warm-up.")
+    max_grad_norm: float = Field(1.0, ge=0, description="Gradients are scaled down to this norm; 0: never.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="Arithmetic of the passes, float16 with loss scaling (weights stay float32); "
+        "auto: float32 on CPU, bfloat16 on CUDA.",
+    )
+    gradient_checkpointing: bool = Field(False, description="Compute activations twice to keep fewer in memory.")
+    dropout: float | None = Field(None, ge=0, lt=1, description="Dropout everywhere; unless given: as the base has it.")
+    freeze: str = Field("none", description="none, embeddings, or layers:K (embeddings and the first K layers).")
+    negative_ratio: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Most windows without an answer for each with one; all unless given.",
+    )
+    max_answer_tokens: PositiveInt = Field(30, description="Longest answer when judging, in tokens.")
+    seed: int = Field(13, ge=0, description="Of order, drawn answers, dropout and the new span head.")
+    eval_every: PositiveInt | None = Field(
+        None, description="Steps between evaluations; after every epoch unless given."
+    )
+    save_every: PositiveInt = Field(500, description="Steps between checkpoints; one is also made at every evaluation.")
+    keep_checkpoints: PositiveInt = Field(2, description="Latest checkpoints to keep; the best one stays besides.")
+    max_bad_steps: int = Field(10, ge=0, description="Stop when more steps than this had a loss that is not finite.")
+    report_to: tuple[str, ...] = Field((), description="tensorboard, mlflow (MLFLOW_TRACKING_URI), or both.")
+    overwrite: bool = Field(False, description="Start again: remove what an earlier run wrote to the output.")
+    ray_address: str | None = Field(
+        None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
+    )
+
+    @field_validator("freeze")
+    @classmethod
+    def _freeze_is_understood(cls, value: str) -> str:
+        if not re.fullmatch(r"none|embeddings|layers:\d+", value):
+            raise ValueError(f"`freeze` must be none, embeddings or layers:K, but is {value!r}")
+        return value
+
+    @field_validator("report_to")
+    @classmethod
+    def _reports_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in REPORTS:
+                raise ValueError(f"`report_to` must be of {', '.join(REPORTS)}, but has {name!r}")
         return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ray_qa.config import ReadingSettings
+from ray_qa.config import WindowSettings
 from ray_qa.records import Reason
 from ray_qa.windows import Windows, cut_windows
 
@@ -48,7 +49,7 @@ class EncodedRows:
         code = int(self.reason_R[row])
         return None if code == NO_REASON else REASONS[code]
 
-    def windows(self, settings: ReadingSettings, special_tokens: int) -> Windows:
+    def windows(self, settings: WindowSettings, special_tokens: int) -> Windows:
         """Cut all rows that can be scored into windows."""
         question_tokens_R = np.diff(self.question_offsets)[self.question_R]
         context_tokens_R = np.diff(self.context_offsets)[self.context_R]
@@ -60,21 +61,83 @@ class EncodedRows:
             special_tokens=special_tokens,
         )
 
+    def take(self, row_K: Ints) -> EncodedRows:
+        """The rows ``row_K`` alone, in that order, with the texts they need."""
+        question_Q, question_K = np.unique(self.question_R[row_K], return_inverse=True)
+        context_C, context_K = np.unique(self.context_R[row_K], return_inverse=True)
+        question_at = positions_of(self.question_offsets, question_Q)
+        context_at = positions_of(self.context_offsets, context_C)
+        return EncodedRows(
+            question_R=question_K,
+            question_offsets=_offsets_of(self.question_offsets, question_Q),
+            question_ids=self.question_ids[question_at],
+            question_cut_R=self.question_cut_R[row_K],
+            context_R=context_K,
+            context_offsets=_offsets_of(self.context_offsets, context_C),
+            context_ids=self.context_ids[context_at],
+            context_start=self.context_start[context_at],
+            context_end=self.context_end[context_at],
+            reason_R=self.reason_R[row_K],
+        )
+
+    def arrays(self) -> dict[str, Ints]:
+        """Its arrays by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def to_ipc(self) -> bytes:
         """Serialise as an Arrow stream of one record."""
-        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
-        batch = pa.record_batch({name: _as_single_list(values) for name, values in arrays.items()})
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        return bytes(sink.getvalue().to_pybytes())
+        return arrays_to_ipc(self.arrays())
 
     @classmethod
     def from_ipc(cls, value: bytes | pa.Buffer) -> EncodedRows:
         """Read what ``to_ipc`` gave."""
-        with pa.ipc.open_stream(value) as reader:
-            batch = reader.read_next_batch()
-        return cls(**{name: batch.column(name).flatten().to_numpy() for name in batch.schema.names})
+        return cls(**arrays_from_ipc(value))
+
+
+def join_rows(parts: Sequence[EncodedRows]) -> EncodedRows:
+    """The rows of all parts, one part after the other."""
+    joined = {name: np.concatenate([part.arrays()[name] for part in parts]) for name in parts[0].arrays()}
+    questions = np.repeat(_texts_before([part.question_offsets for part in parts]), [len(part) for part in parts])
+    contexts = np.repeat(_texts_before([part.context_offsets for part in parts]), [len(part) for part in parts])
+    joined["question_R"] = joined["question_R"] + questions
+    joined["context_R"] = joined["context_R"] + contexts
+    for name in ("question_offsets", "context_offsets"):
+        lengths = np.concatenate([np.diff(getattr(part, name)) for part in parts])
+        joined[name] = np.concatenate([[0], np.cumsum(lengths)])
+    return EncodedRows(**joined)
+
+
+def positions_of(offsets: Ints, which: Ints) -> Ints:
+    """Where the values of the lists ``which`` lie in a flat array that ``offsets`` divides into lists."""
+    lengths = np.diff(offsets)[which]
+    first = np.cumsum(lengths) - lengths
+    return np.repeat(offsets[which] - first, lengths) + np.arange(lengths.sum())
+
+
+def arrays_to_ipc(arrays: Mapping[str, Ints], metadata: Mapping[bytes, bytes] | None = None) -> bytes:
+    """Serialise arrays of any lengths as an Arrow stream of one record."""
+    batch = pa.record_batch({name: _as_single_list(values) for name, values in arrays.items()})
+    schema = batch.schema.with_metadata(metadata)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_batch(batch.replace_schema_metadata(metadata))
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def arrays_from_ipc(value: bytes | pa.Buffer) -> dict[str, Ints]:
+    """Read what ``arrays_to_ipc`` gave, without copying it."""
+    with pa.ipc.open_stream(value) as reader:
+        batch = reader.read_next_batch()
+    return {name: batch.column(name).flatten().to_numpy() for name in batch.schema.names}
+
+
+def _texts_before(offsets: Sequence[Ints]) -> Ints:
+    """How many texts the parts before each part hold together."""
+    return np.cumsum([0, *(len(of_part) - 1 for of_part in offsets)])[:-1]
+
+
+def _offsets_of(offsets: Ints, which: Ints) -> Ints:
+    return np.concatenate([[0], np.cumsum(np.diff(offsets)[which])])
 
 
 def _as_single_list(values: Ints) -> pa.Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from reprlib import repr as short_repr
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from ray_qa.errors import InputError, first_line
 from ray_qa.inputs import find_files
+from ray_qa.squad_json import load_json, read_squad_json
 
 Value = TypeVar("Value")
 Setting = Literal["gold", "predictions"]
@@ -130,35 +130,13 @@ def _check_columns(
 
 
 def _squad_json_rows(path: str) -> Rows:
-    document = _load_json(path, "gold")
-    for a, article in enumerate(_items(document, "data", path)):
-        for p, paragraph in enumerate(_items(article, "paragraphs", f"data[{a}] of {path}")):
-            place = f"data[{a}].paragraphs[{p}]"
-            for q, question in enumerate(_items(paragraph, "qas", f"{place} of {path}")):
-                answers = _items(question, "answers", f"{place}.qas[{q}] of {path}")
-                texts = [answer.get("text") if isinstance(answer, dict) else None for answer in answers]
-                yield question.get("id"), texts
-
-
-def _items(node: object, name: str, where: str) -> list[Any]:
-    items = node.get(name) if isinstance(node, dict) else None
-    if not isinstance(items, list):
-        raise InputError(f"`gold` must be SQuAD JSON, but {where} has no list {name!r}")
-    return items
+    for row in read_squad_json(path, "gold"):
+        yield row.id, [answer.get("text") if isinstance(answer, dict) else None for answer in row.answers]
 
 
 def _prediction_json_rows(path: str) -> Rows:
-    rows = _load_json(path, "predictions", read_object=tuple)  # pairs, where a dict would hide that an id comes twice
+    # pairs, where a dict would hide that an id comes twice
+    rows = load_json(path, "predictions", "a folder that annotate wrote or a JSON file", read_object=tuple)
     if not isinstance(rows, tuple):
         raise InputError(f"`predictions` must be a JSON object {{id: text}}, but {path} has a {type(rows).__name__}")
     return rows
-
-
-def _load_json(path: str, setting: Setting, read_object: Callable[[list[tuple[str, Any]]], object] = dict) -> object:
-    kind = "SQuAD JSON or Parquet" if setting == "gold" else "a folder that annotate wrote or a JSON file"
-    try:
-        return json.loads(Path(path).expanduser().read_text(encoding="utf-8-sig"), object_pairs_hook=read_object)
-    except OSError as error:
-        raise InputError(f"`{setting}` must be {kind}, but {path} cannot be read: {first_line(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"`{setting}` must be {kind}, but {path} is not JSON: {first_line(error)}") from error

@@ -83,13 +83,13 @@ def read_inputs(
     return inputs
 
 
-def find_files(patterns: Sequence[str], setting: str) -> list[str]:
+def find_files(patterns: Sequence[str], setting: str, suffixes: Sequence[str] = (".parquet",)) -> list[str]:
     """Expand files, folders and globs to absolute paths, folders and globs in name order.
 
-    Names that begin with ``_`` or ``.`` are passed over in folders.
+    In folders the files with one of ``suffixes`` count; names that begin with ``_`` or ``.`` are passed over.
 
     Raises:
-        InputError: if a pattern leads to no Parquet file, or two lead to the same.
+        InputError: if a pattern leads to no file, or two lead to the same.
     """
     found: list[str] = []
     for pattern in patterns:
@@ -97,10 +97,12 @@ def find_files(patterns: Sequence[str], setting: str) -> list[str]:
             raise InputError(
                 f"`{setting}` must be paths this machine can open, but {pattern} is a URL; copy or mount it first"
             )
-        matches = [str(path.resolve()) for path in _matches(Path(pattern).expanduser())]
+        matches = [str(path.resolve()) for path in _matches(Path(pattern).expanduser(), suffixes)]
         if not matches:
-            kind = "no Parquet file (*.parquet)" if Path(pattern).is_dir() else "nothing"
-            raise InputError(f"`{setting}` must lead to Parquet files, but {pattern} leads to {kind}")
+            names = ", ".join(f"*{suffix}" for suffix in suffixes)
+            kind = "Parquet" if suffixes == (".parquet",) else "Parquet, SQuAD JSON or JSONL"
+            there = f"no {kind} file ({names})" if Path(pattern).is_dir() else "nothing"
+            raise InputError(f"`{setting}` must lead to {kind} files, but {pattern} leads to {there}")
         found += matches
     twice = next((path for path in found if found.count(path) > 1), None) if len(set(found)) < len(found) else None
     if twice:
@@ -123,9 +125,9 @@ def check_apart(inputs: Inputs, patterns: Sequence[str], output: Path) -> None:
         raise InputError(f"`input` must lie outside the output, but {within} is in {output}")
 
 
-def _matches(pattern: Path) -> list[Path]:
+def _matches(pattern: Path, suffixes: Sequence[str]) -> list[Path]:
     if pattern.is_dir():
-        files = sorted(path for path in pattern.rglob("*.parquet") if path.is_file())
+        files = sorted(path for path in pattern.rglob("*") if path.suffix in suffixes and path.is_file())
         return [path for path in files if not any(part[0] in "._" for part in path.relative_to(pattern).parts)]
     if pattern.exists():
         return [pattern]

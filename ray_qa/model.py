@@ -88,7 +88,7 @@ def load_span_model(files: ModelFiles, *, device: str = "auto", dtype: str = "au
     """
     where = pick_device(device)
     arithmetic = pick_dtype(dtype, where)
-    module, missing = _load_weights(files, arithmetic)
+    module, missing = load_weights(files, arithmetic)
     if missing:
         raise ModelError(
             f"`model` must have a trained span head, but {files.ref} lacks {', '.join(sorted(missing)[:3])}; fine-tune "
@@ -98,13 +98,45 @@ def load_span_model(files: ModelFiles, *, device: str = "auto", dtype: str = "au
         module = module.to(where).eval()
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"`device` must be one this machine has, but {where} gives: {first_line(error)}") from error
+    return span_model(module, where, arithmetic)
+
+
+def span_model(module: torch.nn.Module, device: torch.device, dtype: torch.dtype) -> SpanModel:
+    """A module that lies on ``device``, with what it says of its limits."""
     return SpanModel(
         module=module,
-        device=where,
-        dtype=arithmetic,
+        device=device,
+        dtype=dtype,
         max_positions=_usable_positions(module),
         vocabulary=_vocabulary(module),
     )
+
+
+def load_weights(files: ModelFiles, dtype: torch.dtype, **overrides: Any) -> tuple[Any, set[str]]:
+    """Load a checkpoint as a transformers span model; gives it and the names of the weights it lacks, drawn at random.
+
+    ``overrides`` replace entries of its configuration.
+
+    Raises:
+        ModelError: if it cannot be loaded.
+    """
+    with quiet_transformers() as transformers:
+        try:
+            module, info = transformers.AutoModelForQuestionAnswering.from_pretrained(
+                files.folder,
+                dtype=dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **overrides,
+            )
+        except Exception as error:  # transformers raises whatever the file at hand provoked
+            raise ModelError(
+                f"`model` must be a question-answering checkpoint, but {files.ref} cannot be loaded: "
+                f"{first_line(error)}"
+            ) from error
+    return module, set(info["missing_keys"])
 
 
 def pick_device(device: str) -> torch.device:
@@ -139,25 +171,6 @@ def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-
-
-def _load_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[torch.nn.Module, set[str]]:
-    with quiet_transformers() as transformers:
-        try:
-            module, info = transformers.AutoModelForQuestionAnswering.from_pretrained(
-                files.folder,
-                dtype=dtype,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-        except Exception as error:  # transformers raises whatever the file at hand provoked
-            raise ModelError(
-                f"`model` must be a question-answering checkpoint, but {files.ref} cannot be loaded: "
-                f"{first_line(error)}"
-            ) from error
-    return module, set(info["missing_keys"])
 
 
 def _vocabulary(module: torch.nn.Module) -> int | None:

@@ -41,15 +41,18 @@ def find_model(ref: str) -> ModelFiles:
             f"`model` must have its weights in safetensors, but {folder} has {found}; "
             "convert it with save_pretrained of a trusted copy, or name another checkpoint"
         )
-    config = folder / "config.json"
-    others = sorted(path for pattern in WANTED[2:] for path in folder.glob(pattern) if path != config)
-    tokenizer = [path for path in others if not path.name.endswith(".index.json")]
     return ModelFiles(
         ref=ref,
         folder=folder,
-        weights_sha256=_digest([config, *weights]),
-        tokenizer_sha256=_digest(tokenizer),
+        weights_sha256=_digest([folder / "config.json", *weights]),
+        tokenizer_sha256=_digest(tokenizer_files(folder)),
     )
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """What lies beside weights and configuration, and makes up the tokenizer."""
+    others = sorted(path for pattern in WANTED[2:] for path in folder.glob(pattern))
+    return [path for path in others if path.name != "config.json" and not path.name.endswith(".index.json")]
 
 
 def _locate(ref: str) -> tuple[Path, str]:

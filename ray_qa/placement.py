@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from ray_qa.errors import ClusterError
 
@@ -33,6 +34,17 @@ class Placement:
     gpus: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamPlacement:
+    """How many training workers, and what each gets; ``fits`` says whether the nodes could hold them all at once."""
+
+    workers: int
+    threads: int
+    cpus: float
+    gpus: float
+    fits: bool
+
+
 def place(
     nodes: Sequence[Node],
     *,
@@ -60,9 +72,8 @@ def place(
     room = sum(fitting)
     fewest, most = (wanted[0], wanted[-1]) if wanted else (max(1, room), max(1, room))
     if most > room and not can_grow:
-        have = f"{sum(node.cpus for node in nodes):g} CPUs and {sum(node.gpus for node in nodes):g} GPUs"
         raise ClusterError(
-            f"`replicas` must fit the machine ({have}), but {most} are asked for, "
+            f"`replicas` must fit the machine ({resources(nodes)}), but {most} are asked for, "
             f"each with {cpus:g} CPUs and {gpus:g} GPUs"
         )
     shares = [(node.cpus - READ_CPUS) / count for node, count in zip(nodes, fitting, strict=True) if count]
@@ -75,6 +86,42 @@ def place(
         reserved_cpus=max(0.01, reserved - 0.01 if reserved == READ_CPUS else reserved),
         gpus=gpus,
     )
+
+
+def place_workers(
+    nodes: Sequence[Node],
+    *,
+    workers: int | Literal["auto"],
+    cpus_per_worker: float | None,
+    gpus_per_worker: float | None,
+) -> TeamPlacement:
+    """Size a team of training workers, which all run at once.
+
+    Args:
+        nodes: the nodes as they are now.
+        workers: how many; ``auto``: as many as the GPUs make room for, without GPUs one a node.
+        cpus_per_worker: CPUs of each; ``None``: 1, or an even share of a cluster without GPUs.
+        gpus_per_worker: GPUs of each; ``None``: 1 where there are any, else 0.
+    """
+    gpus = gpus_per_worker if gpus_per_worker is not None else float(any(node.gpus for node in nodes))
+    if workers == "auto":
+        count = sum(_fitting(node, cpus_per_worker or 1.0, gpus) for node in nodes) if gpus else len(nodes)
+    else:
+        count = workers
+    count = max(1, count)
+    cpus = cpus_per_worker or _even_share(nodes, [count], gpus)
+    return TeamPlacement(
+        workers=count,
+        threads=max(1, int(cpus)),
+        cpus=cpus,
+        gpus=gpus,
+        fits=sum(_fitting(node, cpus, gpus) for node in nodes) >= count,
+    )
+
+
+def resources(nodes: Sequence[Node]) -> str:
+    """What all nodes have together, in words."""
+    return f"{sum(node.cpus for node in nodes):g} CPUs and {sum(node.gpus for node in nodes):g} GPUs"
 
 
 def _even_share(nodes: Sequence[Node], wanted: list[int] | None, gpus: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -59,16 +59,16 @@ class Progress:
 
 
 @contextmanager
-def shown(progress: Progress) -> Iterator[None]:
-    """Show the progress on standard error while the block runs."""
+def shown(line: Callable[[], str]) -> Iterator[None]:
+    """Show on standard error, while the block runs, what ``line`` gives from time to time."""
     console = Console(stderr=True)
     if console.is_terminal:
-        live = Live(get_renderable=lambda: Text(progress.line(), no_wrap=True), console=console, refresh_per_second=2)
+        live = Live(get_renderable=lambda: Text(line(), no_wrap=True), console=console, refresh_per_second=2)
         with live:
             yield
         return
     ended = threading.Event()
-    thread = threading.Thread(target=_log, args=(progress, ended), daemon=True)
+    thread = threading.Thread(target=_log, args=(line, ended), daemon=True)
     thread.start()
     try:
         yield
@@ -84,6 +84,6 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _log(progress: Progress, ended: threading.Event) -> None:
+def _log(line: Callable[[], str], ended: threading.Event) -> None:
     while not ended.wait(LOG_SECONDS):
-        print(f"{time.strftime('%H:%M:%S')} {progress.line()}", file=sys.stderr, flush=True)
+        print(f"{time.strftime('%H:%M:%S')} {line()}", file=sys.stderr, flush=True)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ray_qa.answers import ScoredWindow, choose_answer, failed
-from ray_qa.config import ReadingSettings
+from ray_qa.config import ReadingSettings, WindowSettings
 from ray_qa.encoded import EncodedRows
 from ray_qa.encoding import Encoder, load_encoder
 from ray_qa.errors import ConfigError, ModelError
@@ -172,7 +172,7 @@ def auto_batch_tokens(device: torch.device) -> int:
     return AUTO_BATCH_TOKENS[device.type] * threads
 
 
-def check_settings_fit(settings: ReadingSettings, encoder: Encoder, model: SpanModel) -> None:
+def check_settings_fit(settings: WindowSettings, encoder: Encoder, model: SpanModel) -> None:
     """Check what only the model can tell: its positions, and the room its special tokens leave.
 
     Raises:

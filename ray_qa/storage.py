@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -14,7 +17,7 @@ def publish(path: Path, content: bytes) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    _sync(path.parent)
 
 
 def publish_new(path: Path, content: bytes) -> bool:
@@ -26,13 +29,34 @@ def publish_new(path: Path, content: bytes) -> bool:
         return False
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    _sync(path.parent)
     return True
 
 
-def _write_draft(path: Path, content: bytes) -> Path:
+@contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """A file or folder to be made beside ``path``; renamed to it when the block ends well, else removed."""
+    draft = _draft_path(path)
+    try:
+        yield draft
+        for written in [*draft.rglob("*"), draft]:
+            _sync(written)
+        draft.rename(path)
+    finally:
+        if draft.is_dir():
+            shutil.rmtree(draft)
+        else:
+            draft.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _draft_path(path: Path) -> Path:
     # The leading dot keeps Parquet readers of the folder from taking it for a part.
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.draft")
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.draft")
+
+
+def _write_draft(path: Path, content: bytes) -> Path:
+    draft = _draft_path(path)
     try:
         with draft.open("xb") as stream:
             stream.write(content)
@@ -44,8 +68,8 @@ def _write_draft(path: Path, content: bytes) -> Path:
     return draft
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -96,7 +96,7 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     counts = read_counts(folder, [unit for unit in plan.units if unit.number in done])
     progress = Progress(rows=inputs.rows, units=len(plan.units), done=counts, done_units=len(done))
     if pending:
-        with shown(progress):
+        with shown(progress.line):
             for unit_summary in _score(config, inputs, model, pending):
                 clock.note(unit_summary)
                 progress.add(unit_summary)

@@ -28,7 +28,9 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 
 def test_an_unknown_trip_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
-    assert capsys.readouterr().err == ("ray-qa: the trip must be one of demo, annotate, evaluate, but is 'anotate'\n")
+    assert capsys.readouterr().err == (
+        "ray-qa: the trip must be one of demo, annotate, finetune, evaluate, but is 'anotate'\n"
+    )
 
 
 def test_arguments_come_from_the_command_line_unless_given(

@@ -62,7 +62,7 @@ def test_a_log_line_comes_from_time_to_time_where_there_is_no_terminal(
     monkeypatch.setattr(progress, "LOG_SECONDS", 0.01)
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
     state = Progress(rows=10, units=1, done=Counts(), done_units=0)
-    with shown(state):
+    with shown(state.line):
         time.sleep(0.1)
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -76,7 +76,7 @@ def test_a_log_line_comes_from_time_to_time_where_there_is_no_terminal(
 def test_a_run_that_fails_ends_the_log_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(progress, "LOG_SECONDS", 0.01)
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
-    with pytest.raises(ZeroDivisionError), shown(Progress(rows=10, units=1, done=Counts(), done_units=0)):
+    with pytest.raises(ZeroDivisionError), shown(Progress(rows=10, units=1, done=Counts(), done_units=0).line):
         raise ZeroDivisionError
     capsys.readouterr()
     time.sleep(0.05)
@@ -87,7 +87,7 @@ def test_a_terminal_gets_one_live_line(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("COLUMNS", "200")
     state = Progress(rows=500, units=1, done=Counts(), done_units=0)
-    with shown(state):
+    with shown(state.line):
         state.add(summary(500))
     captured = capsys.readouterr()
     assert captured.out == ""

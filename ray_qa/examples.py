@@ -1,0 +1,263 @@
+"""Rows with gold answers, from Parquet, SQuAD JSON, JSONL or ``datasets``, brought into one form."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from reprlib import repr as short_repr
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ray_qa.errors import InputError, first_line
+from ray_qa.inputs import find_files
+from ray_qa.schemas import is_text
+from ray_qa.squad_json import read_squad_json
+from ray_qa.storage import draft_of
+
+ANSWERS = pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int64()))])
+SCHEMA = pa.schema([("id", pa.string()), ("question", pa.string()), ("context", pa.string()), ("answers", ANSWERS)])
+CHUNK_ROWS = 2_048
+DATASET_NAME = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]+))?")
+
+Setting = str
+"""``train`` or ``eval``: what errors are about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamplesSummary:
+    """How many rows there are, how many have an answer, and a digest of all they hold."""
+
+    rows: int
+    answerable: int
+    sha256: str
+
+
+def read_examples(sources: Sequence[str], setting: Setting) -> Iterator[pa.Table]:
+    """Read all rows, in order, as tables of ``SCHEMA`` with at most ``CHUNK_ROWS`` rows.
+
+    Args:
+        sources: Parquet, SQuAD JSON (``.json``) and JSONL (``.jsonl``) files, folders and globs; or the names of data
+            sets, ``NAME`` or ``NAME:SPLIT`` (``train`` unless given), for ``datasets`` to fetch.
+        setting: what errors are about.
+
+    Raises:
+        InputError: if a source cannot be found or read, or has not the columns question, context and answers.
+    """
+    for source in sources:
+        if _is_data_set(source):
+            yield from _data_set(source, setting)
+            continue
+        for path in find_files([source], setting, suffixes=(".parquet", ".json", ".jsonl")):
+            yield from _READERS.get(Path(path).suffix.lower(), _parquet)(path, setting)
+
+
+def survey_examples(sources: Sequence[str], setting: Setting) -> ExamplesSummary:
+    """Read all rows once, to see that they are fit for use.
+
+    Raises:
+        InputError: as :func:`read_examples`; or there is no row, or none with an answer.
+    """
+    rows = answerable = 0
+    digest = hashlib.sha256()
+    for table in read_examples(sources, setting):
+        rows += table.num_rows
+        texts = pc.struct_field(table["answers"], "text")
+        answerable += int(pc.sum(pc.greater(pc.list_value_length(texts), 0)).as_py() or 0)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, SCHEMA) as writer:
+            writer.write_table(table)
+        digest.update(sink.getvalue())
+    names = ", ".join(sources)
+    if not rows:
+        raise InputError(f"`{setting}` must have rows, but {names} has none")
+    if not answerable:
+        raise InputError(
+            f"`{setting}` must have rows with an answer, but none of the {rows:,} of {names} has one; "
+            "is the column `answers` filled?"
+        )
+    return ExamplesSummary(rows=rows, answerable=answerable, sha256=digest.hexdigest())
+
+
+def write_examples(sources: Sequence[str], setting: Setting, path: Path) -> None:
+    """Write all rows to one Parquet file, a row group for each table of :func:`read_examples`; all of it or nothing."""
+    with draft_of(path) as draft, pq.ParquetWriter(draft, SCHEMA, compression="zstd") as writer:
+        for table in read_examples(sources, setting):
+            writer.write_table(table, row_group_size=CHUNK_ROWS)
+
+
+def row_ids(path: Path, rows: Sequence[int]) -> list[str]:
+    """The ids of rows, by number, in a file that :func:`write_examples` made."""
+    ids = pq.read_table(path, columns=["id"])["id"]
+    return [str(ids[row].as_py()) for row in rows]
+
+
+def _is_data_set(source: str) -> bool:
+    return DATASET_NAME.fullmatch(source) is not None and not (
+        Path(source).exists() or source.lower().endswith((".parquet", ".json", ".jsonl"))
+    )
+
+
+def _data_set(source: str, setting: Setting) -> Iterator[pa.Table]:
+    import datasets
+
+    match = DATASET_NAME.fullmatch(source)
+    assert match is not None
+    datasets.disable_progress_bars()
+    try:
+        rows = datasets.load_dataset(match[1], split=match[2] or "train")
+    except Exception as error:  # datasets raises what its hub, its files and its builders do
+        raise InputError(
+            f"`{setting}` must be files, folders, globs or data sets that can be fetched, but {source!r} is no file "
+            f"here, and datasets gave: {first_line(error)}"
+        ) from error
+    yield from _uniform(rows.with_format("arrow").iter(batch_size=CHUNK_ROWS), setting, source)
+
+
+def _parquet(path: str, setting: Setting) -> Iterator[pa.Table]:
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = [name for name in SCHEMA.names if name in file.schema_arrow.names]
+            batches = file.iter_batches(CHUNK_ROWS, columns=columns)
+            # The schema is checked even where there is no row.
+            tables = itertools.chain(
+                [file.schema_arrow.empty_table().select(columns)], (pa.Table.from_batches([each]) for each in batches)
+            )
+            yield from _uniform(tables, setting, path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"`{setting}` must be readable Parquet files, but {path} gives: {first_line(error)}"
+        ) from error
+
+
+def _uniform(tables: Iterable[pa.Table], setting: Setting, where: str) -> Iterator[pa.Table]:
+    """Arrow tables brought into ``SCHEMA``."""
+    first_row = 0
+    for table in tables:
+        _check_columns(table.schema, setting, where)
+        answers = table["answers"].combine_chunks()
+        try:
+            columns = [
+                table["id"].cast(pa.string()) if "id" in table.column_names else _numbers(first_row, table.num_rows),
+                table["question"].cast(pa.string()),
+                table["context"].cast(pa.string()),
+                _answers(answers),
+            ]
+        except pa.ArrowException as error:
+            raise InputError(
+                f"`{setting}` must have texts and their places, but {where} gives: {first_line(error)}"
+            ) from error
+        first_row += table.num_rows
+        if table.num_rows:
+            yield pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def _check_columns(schema: pa.Schema, setting: Setting, where: str) -> None:
+    there = ", ".join(schema.names) or "no columns of ours"
+    for name in ("question", "context", "answers"):
+        if name not in schema.names:
+            raise InputError(f"`{setting}` must have a column {name!r}, but {where} has {there}")
+    for name in ("question", "context"):
+        if not is_text(schema.field(name).type):
+            raise InputError(f"`{setting}` must have text in {name!r}, but {where} has {schema.field(name).type}")
+    kind = schema.field("answers").type
+    if not (pa.types.is_struct(kind) and {"text", "answer_start"} <= {field.name for field in kind}):
+        raise InputError(
+            f"`{setting}` must have struct{{text: list, answer_start: list}} in 'answers', but {where} has {kind}"
+        )
+
+
+def _answers(answers: pa.StructArray) -> pa.StructArray:
+    arrays = [pc.struct_field(answers, field.name).cast(field.type) for field in ANSWERS]
+    return pa.StructArray.from_arrays(arrays, fields=list(ANSWERS))
+
+
+def _numbers(first: int, count: int) -> pa.Array:
+    return pa.array([f"row {number}" for number in range(first, first + count)], pa.string())
+
+
+def _squad_json(path: str, setting: Setting) -> Iterator[pa.Table]:
+    rows = (
+        {"id": row.id, "question": row.question, "context": row.context, "answers": row.answers}
+        for row in read_squad_json(path, setting)
+    )
+    return _tables(rows, setting, path)
+
+
+def _jsonl(path: str, setting: Setting) -> Iterator[pa.Table]:
+    return _tables(_lines(path, setting), setting, path)
+
+
+def _lines(path: str, setting: Setting) -> Iterator[object]:
+    try:
+        with Path(path).open(encoding="utf-8-sig") as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    try:
+                        yield json.loads(line)
+                    except (ValueError, RecursionError) as error:
+                        raise InputError(
+                            f"`{setting}` must have a JSON object in every line, but line {number} of {path} "
+                            f"gives: {first_line(error)}"
+                        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"`{setting}` must be readable JSONL, but {path} gives: {first_line(error)}") from error
+
+
+def _tables(rows: Iterable[object], setting: Setting, path: str) -> Iterator[pa.Table]:
+    numbered = enumerate(rows, start=1)
+    while chunk := list(itertools.islice(numbered, CHUNK_ROWS)):
+        uniform = [_uniform_row(row, setting, number, path) for number, row in chunk]
+        try:
+            yield pa.Table.from_pylist(uniform, schema=SCHEMA)
+        except (pa.ArrowException, UnicodeEncodeError) as error:
+            raise InputError(
+                f"`{setting}` must have texts and their places, but {path} gives: {first_line(error)}"
+            ) from error
+
+
+def _uniform_row(row: object, setting: Setting, number: int, path: str) -> dict[str, object]:
+    where = f"row {number} of {path}"
+    if not isinstance(row, dict) or "answers" not in row:
+        raise InputError(
+            f"`{setting}` must have rows with question, context and answers, but {where} is {short_repr(row)}"
+        )
+    texts = [row.get("question"), row.get("context")]
+    if not all(text is None or isinstance(text, str) for text in texts):
+        raise InputError(f"`{setting}` must have texts as question and context, but {where} has {short_repr(texts)}")
+    answers = row["answers"]
+    if isinstance(answers, list):
+        pairs = [answer if isinstance(answer, dict) else {} for answer in answers]
+        answers = {name: [pair.get(name) for pair in pairs] for name in ("text", "answer_start")}
+    valid = isinstance(answers, dict) and _are_lists(answers.get("text"), answers.get("answer_start"))
+    if not valid:
+        raise InputError(
+            f"`{setting}` must have answers as {{text: [...], answer_start: [...]}} or as a list of such pairs, "
+            f"but {where} has {short_repr(row['answers'])}"
+        )
+    return {
+        "id": str(row["id"]) if row.get("id") is not None else f"row {number - 1}",
+        "question": texts[0],
+        "context": texts[1],
+        "answers": {"text": answers["text"], "answer_start": answers["answer_start"]},
+    }
+
+
+def _are_lists(texts: Any, starts: Any) -> bool:
+    return (
+        isinstance(texts, list)
+        and isinstance(starts, list)
+        and len(texts) == len(starts)
+        and all(isinstance(text, str) for text in texts)
+        and all(start is None or (isinstance(start, int) and not isinstance(start, bool)) for start in starts)
+    )
+
+
+_READERS: dict[str, Callable[[str, Setting], Iterator[pa.Table]]] = {".json": _squad_json, ".jsonl": _jsonl}

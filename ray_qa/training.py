@@ -1,0 +1,284 @@
+"""The training loop: every worker of a team runs it, and so does a single process without Ray."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ray_qa.base_model import load_base, parameter_groups
+from ray_qa.checkpoints import Evaluation, TrainingState, checkpoint_steps, read_state
+from ray_qa.config import FinetuneConfig
+from ray_qa.encoding import Encoder, load_encoder
+from ray_qa.errors import ConfigError, InputError
+from ray_qa.examples import row_ids
+from ray_qa.judging import Judge
+from ray_qa.metrics_log import METRICS, Metrics, append_metrics, go_back_to
+from ray_qa.model import pick_device, pick_dtype
+from ray_qa.pace import Pace
+from ray_qa.packing import pack
+from ray_qa.schedule import learning_rate_factor, warmup_steps
+from ray_qa.step_plan import plan_epoch, share
+from ray_qa.team import Team
+from ray_qa.train_step import FlatGradients, StepResult, Trainee, take_step
+from ray_qa.training_folder import EVAL_ROWS, TRAIN_ROWS, shard_paths
+from ray_qa.training_job import TrainingJob
+from ray_qa.training_set import Ints, Labels, TrainingSet, open_training_set
+from ray_qa.weights import export_model, load_checkpoint, save_checkpoint
+
+LOG_STEPS = 10
+MOST_NAMED = 20
+"""Rows with a loss that is not finite are named up to so many."""
+AUTO_BATCH_TOKENS = {"cpu": 4_096, "cuda": 16_384}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """One pass over the training windows: what each is labelled with, and the windows of each step."""
+
+    number: int
+    labels: Labels
+    steps: list[Ints]
+
+
+def train(job: TrainingJob, team: Team | None = None) -> TrainingState:
+    """Train to the end, from the latest checkpoint if there is one, and export the model; all files lie in the output.
+
+    What is learnt is a function of the settings, the data and the number of workers: on the same kind of machine a run
+    that was interrupted ends with the same weights, on CPUs to the bit.
+
+    Raises:
+        InputError: after more than ``max_bad_steps`` steps whose loss was not finite.
+        ConfigError: if a pass does not fit the device's memory.
+    """
+    team = team or Team.present()
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    run = _Run.begin(job, team)
+    state = run.resume()
+    for epoch, nth in run.steps_from(state.step):
+        try:
+            state = run.step(state, epoch, nth)
+        except torch.OutOfMemoryError as error:
+            raise ConfigError(
+                f"`batch_tokens` must let a pass fit the device's memory, but {run.batch_tokens} did not; "
+                f"try {run.batch_tokens // 2}, or --gradient-checkpointing"
+            ) from error
+        last_of_epoch = nth + 1 == len(epoch.steps)
+        state = run.log_and_save(state, last_of_epoch=last_of_epoch)
+    run.export(state)
+    return state
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One worker's side of a run: what does not change, and the clock of the log."""
+
+    job: TrainingJob
+    team: Team
+    folder: Path
+    encoder: Encoder
+    data: TrainingSet
+    trainee: Trainee
+    judge: Judge | None
+    steps_of_epochs: list[int]
+    batch_tokens: int
+    pace: Pace = field(default_factory=Pace)
+
+    @classmethod
+    def begin(cls, job: TrainingJob, team: Team) -> _Run:
+        config, folder = job.config, Path(job.config.output)
+        encoder = load_encoder(job.base.folder)
+        data = open_training_set(shard_paths(folder), config, encoder.template.special_tokens)
+        trainee = _trainee(job, team)
+        device = trainee.device
+        judge = None
+        if config.eval is not None:
+            judge = Judge.open(folder / EVAL_ROWS, encoder, config, team)
+        automatic = AUTO_BATCH_TOKENS.get(device.type, 4_096)
+        return cls(
+            job=job,
+            team=team,
+            folder=folder,
+            encoder=encoder,
+            data=data,
+            trainee=trainee,
+            judge=judge,
+            steps_of_epochs=list(_steps_of_epochs(data, config)),
+            batch_tokens=automatic if config.batch_tokens == "auto" else config.batch_tokens,
+        )
+
+    @property
+    def steps(self) -> int:
+        return sum(self.steps_of_epochs)
+
+    def resume(self) -> TrainingState:
+        """Load the latest checkpoint, which all workers must agree on."""
+        step = self.team.agree(max(checkpoint_steps(self.folder), default=0))
+        state = TrainingState()
+        if step:
+            state = read_state(self.folder, step)
+            load_checkpoint(self.folder, state, self.trainee)
+        if self.team.leads:
+            go_back_to(self.folder / METRICS, step)
+        self.trainee.module.train()
+        self.pace = Pace()
+        return state
+
+    def steps_from(self, step: int) -> Iterator[tuple[Epoch, int]]:
+        """The steps that are left: each with its epoch and its place in it."""
+        before = 0
+        for number, count in enumerate(self.steps_of_epochs):
+            if step < before + count:
+                epoch = _epoch(self.data, self.job.config, number)
+                yield from ((epoch, nth) for nth in range(max(0, step - before), count))
+            before += count
+
+    def step(self, state: TrainingState, epoch: Epoch, nth: int) -> TrainingState:
+        """Take one step."""
+        config = self.job.config
+        # Dropout follows from seed, step and worker, so a resumed run draws what the first would have drawn.
+        torch.manual_seed(int(np.random.SeedSequence([config.seed, state.step, self.team.rank]).generate_state(1)[0]))
+        window_W = epoch.steps[nth]
+        own_W = share(window_W, rank=self.team.rank, workers=self.team.workers)
+        passes = [own_W[part] for part in pack(self.data.windows.tokens[own_W], self.batch_tokens)]
+        factor = learning_rate_factor(
+            state.step,
+            steps=self.steps,
+            warmup_steps=warmup_steps(config.warmup, self.steps),
+            schedule=config.schedule,
+        )
+        result = take_step(
+            self.trainee,
+            (self.data.batch(window_B, epoch.labels, self.encoder.template) for window_B in passes),
+            windows=len(window_W),
+            learning_rate=config.learning_rate * factor,
+            max_grad_norm=config.max_grad_norm,
+            team=self.team,
+        )
+        self.pace.count(windows=len(window_W), tokens=int(self.data.windows.tokens[window_W].sum()))
+        return self._counted(state, result, len(window_W), np.concatenate(passes) if passes else own_W)
+
+    def _counted(self, state: TrainingState, result: StepResult, windows: int, own_W: Ints) -> TrainingState:
+        """The state after a step; raises where too many were bad."""
+        finite = result.loss - result.loss == 0
+        # With float16 a gradient that overflows is the loss scaler's to mend, not a bad step.
+        bad = not result.applied and not (finite and self.trainee.scaler.is_enabled())
+        after = replace(
+            state,
+            step=state.step + 1,
+            loss_sum=state.loss_sum + (result.loss * windows if finite else 0.0),
+            logged_windows=state.logged_windows + (windows if finite else 0),
+            scaler=self.trainee.scaler.state_dict(),
+        )
+        if not bad:
+            return after
+        own = [int(self.data.row_R[self.data.windows.row[own_W[place]]]) for place in result.not_finite]
+        rows = sorted(itertools.chain.from_iterable(self.team.collect(own)))
+        after = replace(
+            after, bad_steps=state.bad_steps + 1, bad_rows=tuple(dict.fromkeys([*state.bad_rows, *rows]))[:MOST_NAMED]
+        )
+        if after.bad_steps > self.job.config.max_bad_steps:
+            ids = row_ids(self.folder / TRAIN_ROWS, after.bad_rows)
+            raise InputError(
+                f"`train` must give finite losses, but {after.bad_steps} of {after.step} steps did not (rows "
+                f"{', '.join(ids) or 'unknown: only the gradient was not finite'}); look at these rows, or lower "
+                "--learning-rate"
+            )
+        return after
+
+    def log_and_save(self, state: TrainingState, *, last_of_epoch: bool) -> TrainingState:
+        """Write a line of the log, evaluate, and make a checkpoint, where they are due."""
+        config = self.job.config
+        at_end = state.step == self.steps
+        if state.step % LOG_STEPS == 0 or state.step == 1 or at_end:
+            state = self._log(state)
+        due = state.step % config.eval_every == 0 if config.eval_every else last_of_epoch
+        evaluates = self.judge is not None and (due or at_end)
+        with self.pace.paused():
+            if evaluates:
+                state = self._evaluate(state)
+            if self.team.leads and (evaluates or at_end or state.step % config.save_every == 0):
+                save_checkpoint(self.folder, state, self.trainee, keep=config.keep_checkpoints)
+        return state
+
+    def _log(self, state: TrainingState) -> TrainingState:
+        line = {
+            "step": state.step,
+            "steps": self.steps,
+            "loss": state.loss_sum / max(1, state.logged_windows),
+            "learning_rate": self.trainee.optimizer.param_groups[0]["lr"],
+            **self.pace.rates(),
+            "bad_steps": state.bad_steps,
+            "time": time.time(),
+        }
+        self.pace = Pace()
+        self._write(line)
+        return replace(state, loss_sum=0.0, logged_windows=0)
+
+    def _evaluate(self, state: TrainingState) -> TrainingState:
+        assert self.judge is not None
+        started = time.perf_counter()
+        scores = self.judge.score(self.trainee, self.batch_tokens)
+        seconds = time.perf_counter() - started
+        figures = {"eval_exact": scores.exact, "eval_f1": scores.f1, "eval_seconds": seconds}
+        self._write({"step": state.step, **figures, "time": time.time()})
+        evaluation = Evaluation(step=state.step, exact=scores.exact, f1=scores.f1)
+        return replace(state, evaluations=(*state.evaluations, evaluation))
+
+    def _write(self, line: Metrics) -> None:
+        if self.team.leads:
+            append_metrics(self.folder / METRICS, line)
+
+    def export(self, state: TrainingState) -> None:
+        """Lay the best checkpoint, or without evaluation the last, out as an ordinary model folder."""
+        if self.team.leads:
+            step = state.best.step if state.best else state.step
+            export_model(self.folder, step, self.trainee.module, self.job.base)
+        self.team.agree(0)
+
+
+def _trainee(job: TrainingJob, team: Team) -> Trainee:
+    device = pick_device(job.device)
+    dtype = pick_dtype(job.config.dtype, device)
+    module = load_base(job.base, job.config).to(device)
+    for parameter in module.parameters():
+        team.share_out(parameter.data)
+    return Trainee(
+        module=module,
+        gradients=FlatGradients(each for each in module.parameters() if each.requires_grad),
+        optimizer=torch.optim.AdamW(parameter_groups(module, job.config.weight_decay), lr=job.config.learning_rate),
+        scaler=torch.amp.GradScaler(device.type, enabled=dtype == torch.float16),
+        device=device,
+        dtype=dtype,
+    )
+
+
+def _epoch(data: TrainingSet, config: FinetuneConfig, number: int) -> Epoch:
+    labels = data.label(seed=config.seed, epoch=number)
+    steps = plan_epoch(
+        data.windows.tokens,
+        labels.first_W >= 0,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        epoch=number,
+        negative_ratio=config.negative_ratio,
+    )
+    return Epoch(number=number, labels=labels, steps=steps)
+
+
+def _steps_of_epochs(data: TrainingSet, config: FinetuneConfig) -> Iterator[int]:
+    """Steps of each epoch, until there are ``max_steps``."""
+    left = config.max_steps
+    for number in range(config.epochs):
+        count = len(_epoch(data, config, number).steps)
+        yield count if left is None else min(count, left)
+        if left is not None:
+            left -= min(count, left)
+            if not left:
+                return

@@ -1,0 +1,177 @@
+"""The output folder of finetune: an ordinary model folder, and what lets a run resume or refuse.
+
+model.safetensors, config.json, tokenizer files, README.md, metrics.jsonl, learning_curve.png
+checkpoints/             see ray_qa.checkpoints
+_ray_qa/plan.json        the fingerprints of what the model is made with
+_ray_qa/train.parquet    the training rows in one form; _ray_qa/train/ the same, encoded; gone when the run has ended
+_ray_qa/run.json         what was done
+_SUCCESS                 written last
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ray_qa.checkpoints import FOLDER
+from ray_qa.config import FinetuneConfig
+from ray_qa.errors import OutputError, first_line
+from ray_qa.examples import ExamplesSummary
+from ray_qa.metrics_log import METRICS
+from ray_qa.storage import publish, publish_new
+
+OURS = "_ray_qa"
+PLAN, RUN, SUCCESS = f"{OURS}/plan.json", f"{OURS}/run.json", "_SUCCESS"
+TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet", f"{OURS}/train"
+RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"
+WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT)
+CARD, CURVE = "README.md", "learning_curve.png"
+
+FREE = frozenset(
+    {
+        "model", "train", "eval", "output", "workers", "gpus_per_worker", "cpus_per_worker", "save_every",
+        "keep_checkpoints", "max_bad_steps", "report_to", "overwrite", "ray_address",
+    }
+)  # fmt: skip
+"""Settings that do not decide what is learnt, or that the fingerprints stand for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPlan:
+    """All that decides what a run will learn."""
+
+    settings: dict[str, Any]
+    weights_sha256: str
+    tokenizer_sha256: str
+    train: ExamplesSummary
+    eval: ExamplesSummary | None
+
+
+_PLAN_JSON: TypeAdapter[TrainingPlan] = TypeAdapter(TrainingPlan)
+
+
+def identity_settings(config: FinetuneConfig) -> dict[str, Any]:
+    """The settings a run must share with the one it resumes."""
+    return config.model_dump(mode="json", exclude=set(FREE))
+
+
+def check_output(folder: Path) -> None:
+    """Refuse a folder that holds anything but a finetune run. Touches nothing.
+
+    Raises:
+        OutputError: naming the first foreign thing.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"`output` must be a folder, but {folder} is a file")
+    if (folder / PLAN).exists() or not folder.exists():
+        return
+    foreign = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and path.name != OURS)
+    if foreign:
+        raise OutputError(
+            f"`output` must be a new folder, an empty one, or one that ray-qa finetune made, but {folder} holds "
+            f"{foreign[0]!r}; name another"
+        )
+
+
+def clear_output(folder: Path) -> None:
+    """Remove what finetune wrote, and nothing else; the plan goes last, so that a killed clearing can be repeated."""
+    for name in (SUCCESS, METRICS, CARD, CURVE, *_exported(folder)):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("tensorboard", FOLDER, OURS):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def read_plan(folder: Path) -> TrainingPlan | None:
+    """The plan of an earlier run, if there is one.
+
+    Raises:
+        OutputError: if it cannot be understood.
+    """
+    try:
+        return _PLAN_JSON.validate_json((folder / PLAN).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValidationError as error:
+        raise OutputError(
+            f"{folder / PLAN} must be a plan of this version of ray-qa finetune, but is not ({first_line(error)}); "
+            "name another output, or start again with --overwrite"
+        ) from error
+
+
+def join_plan(folder: Path, plan: TrainingPlan) -> None:
+    """Make ``plan`` the folder's, or find it equal to the one that is there.
+
+    Raises:
+        OutputError: if the folder is being made with another model, data or settings; all differences are named.
+    """
+    (folder / OURS).mkdir(parents=True, exist_ok=True)
+    if publish_new(folder / PLAN, _PLAN_JSON.dump_json(plan)):
+        return
+    earlier = read_plan(folder)
+    differences = list(_differences(earlier, plan)) if earlier else ["its plan, which has just gone"]
+    if differences:
+        raise OutputError(
+            f"`output` must have been made with the same model, data and settings, but {folder} differs in "
+            f"{'; '.join(differences)}; name another output, or start again with --overwrite"
+        )
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Where the encoded rows of a row group of the training rows lie."""
+    return folder / SHARDS / f"{number:07d}.arrow"
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """All shards that are there, in order."""
+    return sorted((folder / SHARDS).glob("*.arrow"))
+
+
+def finish(folder: Path, run_json: bytes) -> None:
+    """Write down what was done, and that all of it is; what only training needed goes."""
+    for name in WHILE_TRAINING:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    publish(folder / RUN, run_json)
+    publish(folder / SUCCESS, b"")
+
+
+def publish_export(folder: Path) -> None:
+    """Move the exported model into the output folder's root, the weights last."""
+    names = sorted((path.name for path in (folder / EXPORT).iterdir()), key=lambda name: name.endswith(".safetensors"))
+    publish(folder / OURS / "exported.txt", "\n".join(names).encode())
+    for name in names:
+        (folder / EXPORT / name).replace(folder / name)
+
+
+def _exported(folder: Path) -> list[str]:
+    try:
+        return (folder / OURS / "exported.txt").read_text().split("\n")
+    except FileNotFoundError:
+        return []
+
+
+def _differences(earlier: TrainingPlan, now: TrainingPlan) -> Iterator[str]:
+    if earlier.weights_sha256 != now.weights_sha256:
+        yield f"the base model's weights ({earlier.weights_sha256[:12]} there, {now.weights_sha256[:12]} now)"
+    if earlier.tokenizer_sha256 != now.tokenizer_sha256:
+        yield f"the tokenizer ({earlier.tokenizer_sha256[:12]} there, {now.tokenizer_sha256[:12]} now)"
+    for name in ("train", "eval"):
+        there, here = getattr(earlier, name), getattr(now, name)
+        if there != here:
+            yield f"the rows of `{name}` ({_shown(there)} there, {_shown(here)} now)"
+    for name in sorted(earlier.settings.keys() | now.settings.keys()):
+        there, here = earlier.settings.get(name), now.settings.get(name)
+        if there != here:
+            yield f"`{name}` ({there} there, {here} now)"
+
+
+def _shown(rows: ExamplesSummary | None) -> str:
+    return f"{rows.rows:,} rows, {rows.sha256[:12]}" if rows else "none"
