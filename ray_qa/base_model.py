@@ -35,7 +35,9 @@ def load_base(files: ModelFiles, config: FinetuneConfig) -> Any:
         )
     _freeze(module, config.freeze)
     if config.gradient_checkpointing:
-        module.gradient_checkpointing_enable({"use_reentrant": False})
+        # Newer versions of transformers have renamed it, and warn of the old name.
+        enable = getattr(module, "activation_checkpointing_enable", None) or module.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
     return module
 
 

@@ -128,7 +128,7 @@ def _parquet(path: str, setting: Setting) -> Iterator[pa.Table]:
             batches = file.iter_batches(CHUNK_ROWS, columns=columns)
             # The schema is checked even where there is no row.
             tables = itertools.chain(
-                [file.schema_arrow.empty_table().select(columns)], (pa.Table.from_batches([each]) for each in batches)
+                [file.schema_arrow.empty_table()], (pa.Table.from_batches([each]) for each in batches)
             )
             yield from _uniform(tables, setting, path)
     except (pa.ArrowException, OSError) as error:
@@ -142,45 +142,69 @@ def _uniform(tables: Iterable[pa.Table], setting: Setting, where: str) -> Iterat
     first_row = 0
     for table in tables:
         _check_columns(table.schema, setting, where)
-        answers = table["answers"].combine_chunks()
+        numbers = pa.array([f"row {first_row + nth}" for nth in range(table.num_rows)], pa.string())
         try:
             columns = [
-                table["id"].cast(pa.string()) if "id" in table.column_names else _numbers(first_row, table.num_rows),
+                pc.coalesce(table["id"].cast(pa.string()), numbers) if "id" in table.column_names else numbers,
                 table["question"].cast(pa.string()),
                 table["context"].cast(pa.string()),
-                _answers(answers),
+                _answers(table["answers"].combine_chunks()),
             ]
+            uniform = pa.Table.from_arrays(columns, schema=SCHEMA)
+            uniform.validate(full=True)  # that texts are UTF-8
         except pa.ArrowException as error:
             raise InputError(
                 f"`{setting}` must have texts and their places, but {where} gives: {first_line(error)}"
             ) from error
+        _check_answers(columns[-1], first_row, setting, where)
         first_row += table.num_rows
         if table.num_rows:
-            yield pa.Table.from_arrays(columns, schema=SCHEMA)
+            yield uniform
 
 
 def _check_columns(schema: pa.Schema, setting: Setting, where: str) -> None:
-    there = ", ".join(schema.names) or "no columns of ours"
-    for name in ("question", "context", "answers"):
-        if name not in schema.names:
-            raise InputError(f"`{setting}` must have a column {name!r}, but {where} has {there}")
+    there = ", ".join(schema.names) or "no columns"
+    for name in SCHEMA.names:
+        if schema.names.count(name) != 1 and (name != "id" or name in schema.names):
+            raise InputError(f"`{setting}` must have one column {name!r}, but {where} has {there}")
     for name in ("question", "context"):
         if not is_text(schema.field(name).type):
             raise InputError(f"`{setting}` must have text in {name!r}, but {where} has {schema.field(name).type}")
     kind = schema.field("answers").type
-    if not (pa.types.is_struct(kind) and {"text", "answer_start"} <= {field.name for field in kind}):
+    if not (_has_list(kind, "text", is_text) and _has_list(kind, "answer_start", pa.types.is_integer)):
         raise InputError(
-            f"`{setting}` must have struct{{text: list, answer_start: list}} in 'answers', but {where} has {kind}"
+            f"`{setting}` must have struct{{text: list of texts, answer_start: list of integers}} in 'answers', "
+            f"but {where} has {kind}"
         )
 
 
+def _has_list(kind: pa.DataType, name: str, is_right: Callable[[pa.DataType], bool]) -> bool:
+    """Whether a type is a struct with a list of such values; a list that is always empty has values of no type."""
+    if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+        return False
+    field = kind.field(name).type
+    is_list = pa.types.is_list(field) or pa.types.is_large_list(field) or pa.types.is_fixed_size_list(field)
+    return is_list and (is_right(field.value_type) or pa.types.is_null(field.value_type))
+
+
 def _answers(answers: pa.StructArray) -> pa.StructArray:
-    arrays = [pc.struct_field(answers, field.name).cast(field.type) for field in ANSWERS]
-    return pa.StructArray.from_arrays(arrays, fields=list(ANSWERS))
+    texts, starts = (pc.struct_field(answers, field.name).cast(field.type) for field in ANSWERS)
+    missing = pc.and_(texts.is_null(), starts.is_null())
+    return pa.StructArray.from_arrays([texts, starts], fields=list(ANSWERS), mask=missing)
 
 
-def _numbers(first: int, count: int) -> pa.Array:
-    return pa.array([f"row {number}" for number in range(first, first + count)], pa.string())
+def _check_answers(answers: pa.StructArray, first_row: int, setting: Setting, where: str) -> None:
+    texts, starts = answers.flatten()
+    text_count, start_count = (pc.fill_null(pc.list_value_length(lists), -1) for lists in (texts, starts))
+    uneven = pc.indices_nonzero(pc.not_equal(text_count, start_count))
+    without_text = pc.list_parent_indices(texts).filter(pc.list_flatten(texts).is_null())
+    wrong = [*uneven.to_pylist(), *without_text.to_pylist()]
+    if wrong:
+        first = min(wrong)
+        raise InputError(
+            f"`{setting}` must have a text and a place for every answer, but row {first_row + first + 1} of {where} "
+            f"has {short_repr(answers[first].as_py())}"
+        )
 
 
 def _squad_json(path: str, setting: Setting) -> Iterator[pa.Table]:
@@ -217,7 +241,7 @@ def _tables(rows: Iterable[object], setting: Setting, path: str) -> Iterator[pa.
         uniform = [_uniform_row(row, setting, number, path) for number, row in chunk]
         try:
             yield pa.Table.from_pylist(uniform, schema=SCHEMA)
-        except (pa.ArrowException, UnicodeEncodeError) as error:
+        except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
             raise InputError(
                 f"`{setting}` must have texts and their places, but {path} gives: {first_line(error)}"
             ) from error
@@ -237,7 +261,7 @@ def _uniform_row(row: object, setting: Setting, number: int, path: str) -> dict[
         pairs = [answer if isinstance(answer, dict) else {} for answer in answers]
         answers = {name: [pair.get(name) for pair in pairs] for name in ("text", "answer_start")}
     valid = isinstance(answers, dict) and _are_lists(answers.get("text"), answers.get("answer_start"))
-    if not valid:
+    if answers is not None and not valid:
         raise InputError(
             f"`{setting}` must have answers as {{text: [...], answer_start: [...]}} or as a list of such pairs, "
             f"but {where} has {short_repr(row['answers'])}"
@@ -246,7 +270,7 @@ def _uniform_row(row: object, setting: Setting, number: int, path: str) -> dict[
         "id": str(row["id"]) if row.get("id") is not None else f"row {number - 1}",
         "question": texts[0],
         "context": texts[1],
-        "answers": {"text": answers["text"], "answer_start": answers["answer_start"]},
+        "answers": answers,
     }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from ray_qa.storage import publish
 
@@ -14,14 +16,16 @@ Metrics = Mapping[str, float]
 
 def append_metrics(path: Path, metrics: Metrics) -> None:
     """Add a line; it is on its way to the disk when this returns."""
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(metrics) + "\n")
+    with path.open("ab+") as stream:
+        if _is_torn(stream):
+            stream.write(b"\n")
+        stream.write(json.dumps(metrics).encode() + b"\n")
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """All whole lines; none where there is no file. A line that is being written is passed over."""
+    """All whole lines; none where there is no file. A line that is being written, or never was to its end, is no line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
     found = []
@@ -37,3 +41,11 @@ def go_back_to(path: Path, step: int) -> None:
     """Take away the lines after ``step``: a run that resumes there will write them again."""
     kept = [metrics for metrics in read_metrics(path) if metrics["step"] <= step]
     publish(path, "".join(json.dumps(metrics) + "\n" for metrics in kept).encode())
+
+
+def _is_torn(stream: BinaryIO) -> bool:
+    """Whether who wrote the last line was killed in the middle of it."""
+    if not stream.seek(0, os.SEEK_END):
+        return False
+    stream.seek(-1, os.SEEK_END)
+    return stream.read(1) != b"\n"

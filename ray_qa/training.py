@@ -31,7 +31,6 @@ from ray_qa.training_job import TrainingJob
 from ray_qa.training_set import Ints, Labels, TrainingSet, open_training_set
 from ray_qa.weights import export_model, load_checkpoint, save_checkpoint
 
-LOG_STEPS = 10
 MOST_NAMED = 20
 """Rows with a loss that is not finite are named up to so many."""
 AUTO_BATCH_TOKENS = {"cpu": 4_096, "cuda": 16_384}
@@ -196,7 +195,7 @@ class _Run:
         """Write a line of the log, evaluate, and make a checkpoint, where they are due."""
         config = self.job.config
         at_end = state.step == self.steps
-        if state.step % LOG_STEPS == 0 or state.step == 1 or at_end:
+        if state.step % self.job.log_steps == 0 or state.step == 1 or at_end:
             state = self._log(state)
         due = state.step % config.eval_every == 0 if config.eval_every else last_of_epoch
         evaluates = self.judge is not None and (due or at_end)

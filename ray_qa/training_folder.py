@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ PLAN, RUN, SUCCESS = f"{OURS}/plan.json", f"{OURS}/run.json", "_SUCCESS"
 TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet", f"{OURS}/train"
 RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"
 WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT)
-CARD, CURVE = "README.md", "learning_curve.png"
+CARD, CURVE, TENSORBOARD = "README.md", "learning_curve.png", "tensorboard"
 
 FREE = frozenset(
     {
@@ -82,8 +83,16 @@ def clear_output(folder: Path) -> None:
     """Remove what finetune wrote, and nothing else; the plan goes last, so that a killed clearing can be repeated."""
     for name in (SUCCESS, METRICS, CARD, CURVE, *_exported(folder)):
         (folder / name).unlink(missing_ok=True)
-    for name in ("tensorboard", FOLDER, OURS):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    for pattern in (f"{TENSORBOARD}/events.out.tfevents.*", f"{FOLDER}/checkpoint-*", f"{FOLDER}/.checkpoint-*.draft"):
+        for path in folder.glob(pattern):
+            _remove(path)
+    for name in (TENSORBOARD, FOLDER):
+        with suppress(OSError):  # not there, or the user keeps something in it
+            (folder / name).rmdir()
+    for path in (folder / OURS).glob("*"):
+        if path != folder / PLAN:
+            _remove(path)
+    shutil.rmtree(folder / OURS, ignore_errors=True)
 
 
 def read_plan(folder: Path) -> TrainingPlan | None:
@@ -109,9 +118,12 @@ def join_plan(folder: Path, plan: TrainingPlan) -> None:
     Raises:
         OutputError: if the folder is being made with another model, data or settings; all differences are named.
     """
-    (folder / OURS).mkdir(parents=True, exist_ok=True)
-    if publish_new(folder / PLAN, _PLAN_JSON.dump_json(plan)):
-        return
+    try:
+        (folder / OURS).mkdir(parents=True, exist_ok=True)
+        if publish_new(folder / PLAN, _PLAN_JSON.dump_json(plan)):
+            return
+    except OSError as error:
+        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
     earlier = read_plan(folder)
     differences = list(_differences(earlier, plan)) if earlier else ["its plan, which has just gone"]
     if differences:
@@ -134,11 +146,7 @@ def shard_paths(folder: Path) -> list[Path]:
 def finish(folder: Path, run_json: bytes) -> None:
     """Write down what was done, and that all of it is; what only training needed goes."""
     for name in WHILE_TRAINING:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(folder / name)
     publish(folder / RUN, run_json)
     publish(folder / SUCCESS, b"")
 
@@ -149,6 +157,13 @@ def publish_export(folder: Path) -> None:
     publish(folder / OURS / "exported.txt", "\n".join(names).encode())
     for name in names:
         (folder / EXPORT / name).replace(folder / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _exported(folder: Path) -> list[str]:

@@ -28,6 +28,8 @@ class TrainingJob:
     threads: int | None = None
     """Torch's own on a CPU; ``None`` leaves them as they are."""
     device: str = "auto"
+    log_steps: int = 10
+    """Steps between two lines of the log."""
 
 
 def encode_shards(batch: pa.Table, job: TrainingJob) -> Iterator[pa.Table]:

@@ -113,13 +113,14 @@ def model_card(config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSumm
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
     )
-    changed = config.model_dump(mode="json", exclude={"model", "train", "eval", "output", "overwrite", "ray_address"})
+    base, is_folder = Path(config.model).expanduser(), Path(config.model).expanduser().is_dir()
+    named = {"model", "train", "eval", "output", "overwrite", "ray_address"}
     return environment.get_template("model_card.md.jinja").render(
-        base=config.model if "/" in config.model and not Path(config.model).is_dir() else Path(config.model).name,
-        base_is_on_hub=not Path(config.model).expanduser().is_dir(),
-        train=[Path(source).name if Path(source).exists() else source for source in config.train],
-        eval=Path(config.eval).name if config.eval else None,
-        settings=changed,
+        base=base.resolve().name if is_folder else config.model,
+        base_on_hub=None if is_folder or "/" not in config.model else config.model.partition("@")[0],
+        train=[_source_name(source) for source in config.train],
+        eval=_source_name(config.eval) if config.eval else None,
+        settings=config.model_dump(mode="json", exclude=named),
         plan=plan,
         summary=summary,
         labels={each.name: getattr(summary.labels, each.name) for each in fields(summary.labels)},
@@ -127,6 +128,11 @@ def model_card(config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSumm
         last_loss=next((line["loss"] for line in reversed(metrics) if "loss" in line), None),
         versions={name: version(name) for name in PACKAGES},
     )
+
+
+def _source_name(source: str) -> str:
+    """A file's or folder's name without where it lies, which is nobody else's business; a data set's whole name."""
+    return Path(source).name if source.startswith(("/", "~", ".")) or Path(source).exists() else source
 
 
 def _reasons(counts: dict[str, int]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ray_qa.storage import publish, publish_new
+from ray_qa.storage import draft_of, publish, publish_new
 
 
 def names(folder: Path) -> list[str]:
@@ -135,3 +135,101 @@ def test_a_draft_is_hidden_from_those_who_read_the_folder(tmp_path: Path, monkey
     (draft,) = drafts
     assert draft.startswith(".part-0000000.parquet.")
     assert not draft.endswith(".parquet")
+
+
+def fill_file(draft: Path) -> None:
+    draft.write_bytes(b"content")
+
+
+def fill_folder(draft: Path) -> None:
+    (draft / "inner").mkdir(parents=True)
+    (draft / "inner" / "file").write_bytes(b"content")
+
+
+fillings = pytest.mark.parametrize("fill", [fill_file, fill_folder])
+
+
+@fillings
+def test_what_was_drafted_appears_at_its_name_only_when_the_block_ends(
+    tmp_path: Path, fill: Callable[[Path], None]
+) -> None:
+    with draft_of(tmp_path / "made") as draft:
+        fill(draft)
+        assert not (tmp_path / "made").exists()
+        assert names(tmp_path) == [draft.name]
+        assert draft.name.startswith(".made.")
+    assert names(tmp_path) == ["made"]
+    made = tmp_path / "made"
+    assert (made / "inner" / "file" if made.is_dir() else made).read_bytes() == b"content"
+
+
+class Stopped(BaseException):
+    pass
+
+
+@fillings
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, Stopped])
+def test_a_block_that_fails_leaves_nothing(
+    tmp_path: Path, fill: Callable[[Path], None], error: type[BaseException]
+) -> None:
+    def fail(draft: Path) -> None:
+        fill(draft)
+        raise error
+
+    with pytest.raises(error), draft_of(tmp_path / "made") as draft:
+        fail(draft)
+    assert names(tmp_path) == []
+
+
+def test_a_block_that_fails_before_it_drafts_anything_fails_as_it_did(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="too early"), draft_of(tmp_path / "made"):
+        raise ValueError("too early")
+    assert names(tmp_path) == []
+
+
+@fillings
+@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.rename"])
+def test_a_draft_that_cannot_be_put_in_place_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fill: Callable[[Path], None], broken: str
+) -> None:
+    monkeypatch.setattr(broken, failing(broken))
+    with pytest.raises(OSError, match="no space left"), draft_of(tmp_path / "made") as draft:
+        fill(draft)
+    assert names(tmp_path) == []
+
+
+def test_a_drafted_file_takes_the_place_of_an_earlier_one_but_a_folder_that_is_full_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"before")
+    with draft_of(tmp_path / "file") as draft:
+        draft.write_bytes(b"after")
+    assert (tmp_path / "file").read_bytes() == b"after"
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "kept").touch()
+    with pytest.raises(OSError, match="not empty"), draft_of(tmp_path / "folder") as draft:
+        fill_folder(draft)
+    assert names(tmp_path) == ["file", "folder"]
+    assert names(tmp_path / "folder") == ["kept"]
+
+
+def test_all_of_a_drafted_folder_is_on_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int | str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def recording_fsync(descriptor: int) -> None:
+        steps.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def recording_rename(self: Path, target: Path) -> Path:
+        steps.append("rename")
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", recording_fsync)
+    monkeypatch.setattr(Path, "rename", recording_rename)
+    with draft_of(tmp_path / "made") as draft:
+        fill_folder(draft)
+    made = tmp_path / "made"
+    assert set(steps[:3]) == {path.stat().st_ino for path in (made, made / "inner", made / "inner" / "file")}
+    assert steps[3:] == ["rename", tmp_path.stat().st_ino]

@@ -1,0 +1,112 @@
+"""Training that is cut off goes on as if it never had been: equal to the bit, with one worker and with three."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers import AutoModel
+
+from ray_qa.checkpoints import checkpoint_steps
+from ray_qa.metrics_log import METRICS, read_metrics
+from ray_qa.training import train
+from ray_qa.training_job import TrainingJob
+from tests.model.training_rows import prepared, questions, team, train_as_team, weights
+from tests.tiny import tiny_model
+
+ROWS = questions(120, unanswerable=0.3)
+SETTINGS: dict[str, Any] = {
+    "epochs": 3,
+    "dropout": 0.2,
+    "save_every": 7,
+    "negative_ratio": 0.3,
+    "batch_tokens": 250,
+    "learning_rate": 1e-3,
+    "eval_every": 20,
+}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("base"), "roberta", class_of=AutoModel)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_process_that_stops_and_starts_again_ends_with_the_same_weights(
+    base: Path, tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SETTINGS | {"dtype": dtype}
+    undisturbed = prepared(tmp_path / "undisturbed", base, ROWS, judge=questions(12), **settings)
+    disturbed = prepared(tmp_path / "disturbed", base, ROWS, judge=questions(12), **settings)
+    expected = train(undisturbed)
+
+    for last_step in (3, 11, 22, 26):  # before the first checkpoint, between two, after one of an evaluation
+        _stop_after(last_step, monkeypatch)
+        with pytest.raises(KeyboardInterrupt):
+            train(disturbed)
+    monkeypatch.undo()
+    state = train(disturbed)
+
+    assert state == expected
+    _assert_equal(disturbed, undisturbed)
+
+
+@pytest.mark.timeout(600)
+def test_a_team_of_three_whose_processes_are_killed_ends_with_the_same_weights(base: Path, tmp_path: Path) -> None:
+    undisturbed = prepared(tmp_path / "undisturbed", base, ROWS, **SETTINGS)
+    disturbed = prepared(tmp_path / "disturbed", base, ROWS, **SETTINGS)
+    train_as_team(undisturbed, 3)
+
+    with team(disturbed, 3) as members:
+        deadline = time.monotonic() + 240
+        while not checkpoint_steps(Path(disturbed.config.output)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        members[1].kill()
+    train_as_team(disturbed, 3)
+
+    _assert_equal(disturbed, undisturbed)
+
+
+def test_a_finished_run_has_nothing_left_to_do(base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", base, questions(16), max_steps=3)
+    first = train(job)
+    before = (Path(job.config.output) / METRICS).read_bytes()
+
+    assert train(job) == first
+    assert (Path(job.config.output) / METRICS).read_bytes() == before
+
+
+def _stop_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the loop as Ctrl-C would, before it can save."""
+    from ray_qa.training import _Run
+
+    log_and_save = _Run.log_and_save
+
+    def stop(run: _Run, state: Any, **place: Any) -> Any:
+        if state.step == step:
+            raise KeyboardInterrupt
+        return log_and_save(run, state, **place)
+
+    monkeypatch.undo()
+    log_and_save = _Run.log_and_save
+    monkeypatch.setattr(_Run, "log_and_save", stop)
+
+
+def _assert_equal(one: TrainingJob, other: TrainingJob) -> None:
+    ours, theirs = weights(one), weights(other)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if not np.array_equal(ours[name], theirs[name])] == []
+    assert _learnt(one) == _learnt(other)
+
+
+def _learnt(job: TrainingJob) -> list[dict[str, float]]:
+    """The log without what depends on the clock."""
+    kept = ("step", "loss", "learning_rate", "bad_steps", "eval_f1", "eval_exact")
+    return [
+        {name: value for name, value in line.items() if name in kept}
+        for line in read_metrics(Path(job.config.output) / METRICS)
+    ]

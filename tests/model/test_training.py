@@ -1,0 +1,263 @@
+"""The training loop without Ray, in one process and in teams, against plainer ways to the same numbers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from safetensors.numpy import load_file
+from transformers import AutoModel, AutoModelForQuestionAnswering
+
+from ray_qa import Reader
+from ray_qa.base_model import load_base
+from ray_qa.checkpoints import checkpoint_steps
+from ray_qa.config import ReadingSettings
+from ray_qa.encoding import load_encoder
+from ray_qa.errors import InputError
+from ray_qa.metrics_log import METRICS, read_metrics
+from ray_qa.team import Team
+from ray_qa.train_step import FlatGradients, Trainee, take_step
+from ray_qa.training import train
+from ray_qa.training_folder import shard_paths
+from ray_qa.training_job import TrainingJob
+from ray_qa.training_set import TrainingSet, open_training_set
+from tests.model.training_rows import losses, prepared, questions, train_as_team, weights
+from tests.tiny import tiny_model
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A RoBERTa encoder of random weights, without a span head."""
+    return tiny_model(tmp_path_factory.mktemp("base"), "roberta", class_of=AutoModel)
+
+
+def test_64_rows_are_learnt_by_heart_and_the_model_can_be_used_at_once(base: Path, tmp_path: Path) -> None:
+    rows = questions(64)
+    job = prepared(
+        tmp_path / "run", base, rows, judge=rows, epochs=50, batch_size=16, learning_rate=3e-3, schedule="constant"
+    )
+    started = time.monotonic()
+    state = train(replace(job, config=job.config.model_copy(update={"dropout": 0.0, "eval_every": 50})))
+    assert time.monotonic() - started < 120
+
+    assert state.best is not None
+    assert state.best.f1 >= 99
+    reader = Reader.load(job.config.output, settings=ReadingSettings(max_tokens=96, stride=16, max_question_tokens=24))
+    answers = reader.read(rows.select(["question", "context"]).to_pylist())
+    golds = [each["text"][0] for each in rows["answers"].to_pylist()]
+    assert np.mean([answer.answer == gold for answer, gold in zip(answers, golds, strict=True)]) >= 0.99
+
+
+def test_one_two_and_four_workers_follow_the_same_trajectory(base: Path, tmp_path: Path) -> None:
+    rows = questions(90, unanswerable=0.2)
+    jobs = [
+        prepared(tmp_path / str(workers), base, rows, dropout=0.0, batch_size=9, batch_tokens=200, max_steps=20)
+        for workers in (1, 2, 4)
+    ]
+    followed = [_loss_of_every_step(job, workers) for job, workers in zip(jobs, (1, 2, 4), strict=True)]
+
+    assert [len(each) for each in followed] == [20, 20, 20]
+    assert len(set(followed[0])) == 20
+    for other in followed[1:]:
+        np.testing.assert_allclose(other, followed[0], rtol=2e-4)
+    for name, weight in weights(jobs[0]).items():
+        np.testing.assert_allclose(weights(jobs[2])[name], weight, atol=2e-4, err_msg=name)
+
+
+def test_dropout_makes_a_difference_that_depends_on_the_seed_alone(base: Path, tmp_path: Path) -> None:
+    rows = questions(40)
+
+    def run(name: str, **settings: Any) -> list[float]:
+        job = prepared(tmp_path / name, base, rows, max_steps=4, **settings)
+        train(job)
+        return losses(job)
+
+    assert run("a", dropout=0.3) == run("b", dropout=0.3)
+    assert run("c", dropout=0.3, seed=14) != run("d", dropout=0.3, seed=15)
+    assert run("e", dropout=0.3)[0] != run("f", dropout=0.0)[0]
+
+
+def test_the_loss_of_a_batch_is_that_of_transformers_and_its_gradient_too(base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", base, questions(30, unanswerable=0.3), dropout=0.0)
+    data, trainee = _set_up(job)
+    labels = data.label(seed=1, epoch=0)
+    # Windows of one length: transformers would score padding as well.
+    window_B = np.flatnonzero(data.windows.tokens == np.bincount(data.windows.tokens).argmax())
+    assert len(window_B) > 3
+    batch = data.batch(window_B, labels, load_encoder(job.base.folder).template)
+    reference = load_base(job.base, job.config).train()
+    output = reference(
+        input_ids=torch.from_numpy(batch.batch.input_ids_WT),
+        attention_mask=torch.from_numpy(batch.batch.attention_mask_WT),
+        start_positions=torch.from_numpy(batch.start_positions_B),
+        end_positions=torch.from_numpy(batch.end_positions_B),
+    )
+    output.loss.backward()
+    norm = torch.cat([p.grad.flatten() for p in reference.parameters() if p.grad is not None]).norm()
+
+    result = take_step(trainee, [batch], windows=len(window_B), learning_rate=1e-3, max_grad_norm=0, team=Team())
+
+    assert result.loss == pytest.approx(float(output.loss.detach()), rel=1e-5)
+    assert result.gradient_norm == pytest.approx(float(norm), rel=1e-4)
+
+
+def test_the_first_update_is_that_of_plain_adamw(base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", base, questions(8), dropout=0.0, max_steps=1, warmup=0, weight_decay=0.1)
+    data, _ = _set_up(job)
+    labels = data.label(seed=job.config.seed, epoch=0)
+    batch = data.batch(np.arange(len(data.windows)), labels, load_encoder(job.base.folder).template)
+    reference = load_base(job.base, job.config)
+    matrices = [p for p in reference.parameters() if p.ndim >= 2]
+    vectors = [p for p in reference.parameters() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=job.config.learning_rate)
+    logits = reference(
+        input_ids=torch.from_numpy(batch.batch.input_ids_WT),
+        attention_mask=torch.from_numpy(batch.batch.attention_mask_WT),
+    )
+    hidden = torch.from_numpy(batch.batch.attention_mask_WT) == 0
+    loss = sum(
+        torch.nn.functional.cross_entropy(each.masked_fill(hidden, -torch.inf), torch.from_numpy(positions)) / 2
+        for each, positions in (
+            (logits.start_logits, batch.start_positions_B),
+            (logits.end_logits, batch.end_positions_B),
+        )
+    )
+    assert isinstance(loss, torch.Tensor)
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(reference.parameters(), 1.0)
+    optimizer.step()
+
+    train(job)
+
+    for name, weight in reference.state_dict().items():
+        if not name.endswith("key.bias"):  # softmax does not feel it: its gradient is nothing but rounding
+            np.testing.assert_allclose(weights(job)[name], weight.numpy(), atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_low_precision_learns_like_float32(base: Path, tmp_path: Path, dtype: str) -> None:
+    rows = questions(64)
+    settings: dict[str, Any] = {"dropout": 0.0, "max_steps": 60, "epochs": 20, "warmup": 0, "learning_rate": 3e-3, "batch_size": 16}
+    exact = prepared(tmp_path / "exact", base, rows, **settings)
+    low = prepared(tmp_path / "low", base, rows, **settings | {"dtype": dtype})
+    train(exact)
+    state = train(low)
+
+    # The scale begins at 65,536, which overflows once or twice; then the loss scaler has found its place.
+    assert bool(state.scaler) == (dtype == "float16")
+    assert state.bad_steps == 0
+    assert losses(low)[0] == pytest.approx(losses(exact)[0], rel=0.02)
+    assert losses(low)[-1] < 1.0
+    assert losses(low) != losses(exact)
+
+
+def test_gradient_checkpointing_changes_memory_not_numbers(base: Path, tmp_path: Path) -> None:
+    rows = questions(30)
+    plain = prepared(tmp_path / "plain", base, rows, dropout=0.1, max_steps=5)
+    twice = prepared(tmp_path / "twice", base, rows, dropout=0.1, max_steps=5, gradient_checkpointing=True)
+    train(plain)
+    train(twice)
+
+    np.testing.assert_allclose(losses(twice), losses(plain), rtol=1e-5)
+
+
+def test_frozen_parts_stay_as_they_are_and_the_others_learn(base: Path, tmp_path: Path) -> None:
+    before = {f"roberta.{name}": weight.numpy() for name, weight in AutoModel.from_pretrained(base).state_dict().items()}
+
+    def moved(freeze: str) -> set[str]:
+        job = prepared(tmp_path / freeze.replace(":", ""), base, questions(20), max_steps=3, freeze=freeze)
+        train(job)
+        after = weights(job)
+        return {name for name in after.keys() & before.keys() if not np.array_equal(after[name], before[name])}
+
+    everything = moved("none")
+    assert any("embeddings" in name for name in everything)
+    assert moved("embeddings") == {name for name in everything if "embeddings" not in name}
+    assert moved("layers:1") == {name for name in everything if "layer.1." in name}
+
+
+def test_steps_with_losses_that_are_not_finite_are_skipped_and_named(base: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    model = AutoModelForQuestionAnswering.from_pretrained(base)
+    poison = load_encoder(base).tokenizer.encode("ꙮ", add_special_tokens=False).ids[0]
+    with torch.no_grad():
+        model.get_input_embeddings().weight[poison] = torch.nan
+    model.save_pretrained(broken)
+    for path in base.glob("tokenizer*"):
+        (broken / path.name).write_bytes(path.read_bytes())
+    rows = questions(40).to_pylist()
+    rows[7]["context"] += " ꙮ"
+    table = pa.Table.from_pylist(rows, schema=questions(1).schema)
+
+    patient = prepared(tmp_path / "patient", broken, table, epochs=2, max_bad_steps=2, freeze="embeddings")
+    state = train(patient)
+    assert (state.step, state.bad_steps, state.bad_rows) == (10, 2, (7,))
+    assert all(np.isfinite(weight).all() for name, weight in weights(patient).items() if "word_embeddings" not in name)
+
+    strict = prepared(tmp_path / "strict", broken, table, epochs=2, max_bad_steps=0, freeze="embeddings")
+    with pytest.raises(InputError, match=r"`train` must give finite losses, but 1 of \d+ steps did not \(rows q7\)"):
+        train(strict)
+
+
+def test_the_log_has_a_line_at_least_every_ten_steps_with_everything_in_it(base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", base, questions(60), judge=questions(10, seed=1), epochs=4, eval_every=13)
+    train(job)
+
+    lines = read_metrics(Path(job.config.output) / METRICS)
+    steps = [line["step"] for line in lines if "loss" in line]
+    assert steps[0] == 1
+    assert steps[-1] == 32
+    assert max(np.diff(steps)) <= 10
+    for line in lines:
+        assert line.keys() >= {"loss", "learning_rate", "windows_per_second", "tokens_per_second"} or "eval_f1" in line
+    assert [line["step"] for line in lines if "eval_f1" in line] == [13, 26, 32]
+
+
+def test_old_checkpoints_go_and_the_best_one_becomes_the_model(base: Path, tmp_path: Path) -> None:
+    rows = questions(48)
+    # It learns fast, then is thrown far off by a learning rate that never falls.
+    job = prepared(
+        tmp_path / "run", base, rows, judge=rows, epochs=40, eval_every=20, save_every=30, keep_checkpoints=1,
+        schedule="constant", learning_rate=8e-3, dropout=0.2, max_grad_norm=0,
+    )  # fmt: skip
+    state = train(job)
+
+    best = state.best
+    assert best is not None
+    assert [each.step for each in state.evaluations] == list(range(20, 241, 20))
+    assert checkpoint_steps(Path(job.config.output)) == sorted({best.step, 240})
+    kept = Path(job.config.output) / "checkpoints" / f"checkpoint-{best.step:07d}" / "model.safetensors"
+    for name, weight in load_file(kept).items():
+        assert np.array_equal(weight, weights(job)[name])
+
+
+def _loss_of_every_step(job: TrainingJob, workers: int) -> list[float]:
+    """Train as a team, with a line in the log for every step."""
+    every_step = replace(job, log_steps=1)
+    if workers == 1:
+        train(every_step)
+    else:
+        train_as_team(every_step, workers)
+    return losses(job)
+
+
+def _set_up(job: TrainingJob) -> tuple[TrainingSet, Trainee]:
+    encoder = load_encoder(job.base.folder)
+    data = open_training_set(shard_paths(Path(job.config.output)), job.config, encoder.template.special_tokens)
+    module = load_base(job.base, job.config).train()
+    trainee = Trainee(
+        module=module,
+        gradients=FlatGradients(module.parameters()),
+        optimizer=torch.optim.AdamW(module.parameters()),
+        scaler=torch.amp.GradScaler("cpu", enabled=False),
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+    return data, trainee
