@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ray_qa.config import AnnotateConfig as AnnotateConfig
     from ray_qa.config import EvaluateConfig as EvaluateConfig
+    from ray_qa.config import FinetuneConfig as FinetuneConfig
     from ray_qa.config import ReadingSettings as ReadingSettings
     from ray_qa.errors import RayQaError as RayQaError
     from ray_qa.reader import Reader as Reader
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
     from ray_qa.records import Row as Row
     from ray_qa.records import RunSummary as RunSummary
     from ray_qa.records import Span as Span
+    from ray_qa.training_record import FinetuneSummary as FinetuneSummary
     from ray_qa.trips.annotate import annotate as annotate
     from ray_qa.trips.evaluate import evaluate as evaluate
+    from ray_qa.trips.finetune import finetune as finetune
 
 _HOMES = {
     "AnnotateConfig": "ray_qa.config",
     "Answer": "ray_qa.records",
     "EvaluateConfig": "ray_qa.config",
+    "FinetuneConfig": "ray_qa.config",
+    "FinetuneSummary": "ray_qa.training_record",
     "RayQaError": "ray_qa.errors",
     "Reader": "ray_qa.reader",
     "ReadingSettings": "ray_qa.config",
@@ -33,6 +38,7 @@ _HOMES = {
     "Span": "ray_qa.records",
     "annotate": "ray_qa.trips.annotate",
     "evaluate": "ray_qa.trips.evaluate",
+    "finetune": "ray_qa.trips.finetune",
 }
 
 __all__ = sorted(_HOMES)  # one list of names, tested against the imports above

@@ -24,6 +24,7 @@ from ray_qa.storage import draft_of
 
 ANSWERS = pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int64()))])
 SCHEMA = pa.schema([("id", pa.string()), ("question", pa.string()), ("context", pa.string()), ("answers", ANSWERS)])
+SUFFIXES = (".parquet", ".json", ".jsonl")
 CHUNK_ROWS = 2_048
 DATASET_NAME = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]+))?")
 
@@ -49,13 +50,16 @@ def read_examples(sources: Sequence[str], setting: Setting) -> Iterator[pa.Table
         setting: what errors are about.
 
     Raises:
-        InputError: if a source cannot be found or read, or has not the columns question, context and answers.
+        InputError: if a source cannot be found or read, comes twice, or has not the columns question, context and
+            answers.
     """
+    # First that all are there, and none comes twice.
+    find_files([source for source in sources if not _is_data_set(source)], setting, suffixes=SUFFIXES)
     for source in sources:
         if _is_data_set(source):
             yield from _data_set(source, setting)
             continue
-        for path in find_files([source], setting, suffixes=(".parquet", ".json", ".jsonl")):
+        for path in find_files([source], setting, suffixes=SUFFIXES):
             yield from _READERS.get(Path(path).suffix.lower(), _parquet)(path, setting)
 
 
@@ -73,7 +77,8 @@ def survey_examples(sources: Sequence[str], setting: Setting) -> ExamplesSummary
         answerable += int(pc.sum(pc.greater(pc.list_value_length(texts), 0)).as_py() or 0)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, SCHEMA) as writer:
-            writer.write_table(table)
+            # Made anew, since the bytes under a null may be anything.
+            writer.write_table(pa.Table.from_pylist(table.to_pylist(), schema=SCHEMA))
         digest.update(sink.getvalue())
     names = ", ".join(sources)
     if not rows:
@@ -101,7 +106,7 @@ def row_ids(path: Path, rows: Sequence[int]) -> list[str]:
 
 def _is_data_set(source: str) -> bool:
     return DATASET_NAME.fullmatch(source) is not None and not (
-        Path(source).exists() or source.lower().endswith((".parquet", ".json", ".jsonl"))
+        Path(source).exists() or source.lower().endswith(SUFFIXES)
     )
 
 

@@ -23,7 +23,7 @@ def append_metrics(path: Path, metrics: Metrics) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """All whole lines; none where there is no file. A line that is being written, or never was to its end, is no line."""
+    """All whole lines; none where there is no file. What is not a whole line is passed over: it is being written."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:

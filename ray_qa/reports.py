@@ -136,18 +136,15 @@ def open_reports(config: FinetuneConfig, folder: Path) -> Reports:
     Raises:
         ConfigError: if its package is not installed, or its server cannot be reached.
     """
-    opened: dict[str, Callable[[FinetuneConfig, Path], Receiver]] = {
-        "tensorboard": _TensorBoard.open,
-        "mlflow": _MLflow.open,
-    }
     reports = Reports()
     for name in dict.fromkeys(config.report_to):
         try:
-            reports.reports.append(Report(receiver=opened[name](config, folder)))
+            receiver: Receiver = _TensorBoard.open(folder) if name == "tensorboard" else _MLflow.open(config, folder)
         except ImportError as error:
             raise ConfigError(
                 f"`report_to` must name what is installed, but {name} is not; pip install 'ray_qa[{name}]'"
             ) from error
+        reports.reports.append(Report(receiver=receiver))
     return reports
 
 
@@ -161,7 +158,7 @@ class _TensorBoard:
     writer: Any = None
 
     @classmethod
-    def open(cls, config: FinetuneConfig, folder: Path) -> _TensorBoard:
+    def open(cls, folder: Path) -> _TensorBoard:
         from tensorboardX import SummaryWriter
 
         return cls(make_writer=SummaryWriter, folder=folder / TENSORBOARD)
@@ -176,6 +173,9 @@ class _TensorBoard:
             # begin with the second.
             purge_step=0 if earlier else None,
             filename_suffix=f".{earlier:04d}",
+            # Its queue blocks for ever when it is full and the thread that empties it has died of a full disk.
+            max_queue=1_000_000,
+            flush_secs=2,
         )
         return {}
 
@@ -184,7 +184,6 @@ class _TensorBoard:
             for name, value in _metrics(line):
                 tag = name.replace("eval_", "eval/") if _kind(line) == EVALUATED else f"train/{name}"
                 self.writer.add_scalar(tag, value, int(line["step"]), walltime=line["time"])
-        self.writer.flush()
 
     def end(self, *, complete: bool) -> None:  # noqa: ARG002  # event files have no such mark
         self.writer.close()

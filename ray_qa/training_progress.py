@@ -44,6 +44,6 @@ class TrainingProgress:
         ]
         if self._f1 is not None:
             parts.append(f"eval F1 {self._f1:.2f}")
-        if latest["bad_steps"]:
-            parts.append(f"{latest['bad_steps']:,.0f} bad steps")
+        if bad := latest["bad_steps"]:
+            parts.append(f"{bad:,.0f} bad step{'s'[: bad != 1]}")
         return " · ".join([*parts, f"{duration(left)} left"])

@@ -28,6 +28,11 @@ def replicas_below(pid: int) -> set[int]:
     return {process.pid for process in below(pid) if "MapBatches(Annotator)" in _title(process)}
 
 
+def training_workers_below(pid: int) -> set[int]:
+    """The processes of the training team that a driver started."""
+    return {process.pid for process in below(pid) if "RayTrainWorker" in _title(process)}
+
+
 def kill_group(process: subprocess.Popen[bytes]) -> list[Any]:
     """Kill the group of a process that leads a session; gives what it had started, which is to end by itself."""
     os.killpg(process.pid, signal.SIGSTOP)  # at once, as listing what it started takes time on a busy machine

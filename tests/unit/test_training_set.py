@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ray_qa.assembly import Template, assemble
 from ray_qa.config import WindowSettings
+from ray_qa.labels import choose_golds
 from ray_qa.training_set import (
     LabelCounts,
     LabelledBatch,
@@ -94,29 +95,18 @@ def as_lists(record: Any) -> dict[str, Any]:
 
 
 @given(corpora, templates, st.integers(0, 99), st.integers(0, 9))
-def test_labels_are_a_gold_of_the_row_where_the_window_holds_all_of_it_and_else_none(
+def test_a_window_is_labelled_with_the_gold_drawn_for_its_row_if_it_holds_all_of_it(
     rows: list[Example], template: Template, seed: int, epoch: int
 ) -> None:
     data = opened(rows, template)
-    labels = data.label(seed=seed, epoch=epoch)
-    windows = data.windows
-    assert as_lists(labels) == as_lists(data.label(seed=seed, epoch=epoch))
-    for nth, row in enumerate(rows):
-        within = np.flatnonzero(windows.row == nth)
-        labelled = {
-            window: (int(labels.first_W[window]), int(labels.last_W[window]))
-            for window in within
-            if labels.first_W[window] >= 0
-        }
-        assert all(labels.last_W[window] == -1 for window in within if window not in labelled)
-        assert len(set(labelled.values())) <= 1, "a row has one gold an epoch"
-        for first, last in labelled.values():
-            assert (first, last) in row.golds
-        held = {
-            gold: [w for w in within if windows.start[w] <= gold[0] and gold[1] < windows.stop[w]] for gold in row.golds
-        }
-        assert sorted(labelled) in [held[gold] for gold in row.golds] or not row.golds
-        assert bool(row.golds) or not labelled
+    labels, windows = data.label(seed=seed, epoch=epoch), data.windows
+    drawn = choose_golds(data.gold_offsets, seed=seed, epoch=epoch)
+    golds = [gold for row in rows for gold in row.golds]
+    wanted = []
+    for row, start, stop in zip(windows.row, windows.start, windows.stop, strict=True):
+        gold = golds[drawn[row]] if rows[row].golds else None
+        wanted.append(gold if gold and start <= gold[0] and gold[1] < stop else (-1, -1))
+    assert list(zip(labels.first_W.tolist(), labels.last_W.tolist(), strict=True)) == wanted
 
 
 @given(corpora, templates, st.integers(1, 7), st.integers(0, 9))
