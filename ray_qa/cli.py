@@ -40,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"ray-qa {trip}: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"ray-qa {trip}: stopped; what is done is kept, and the same command goes on from there", file=sys.stderr)
+        there = "the last checkpoint" if trip == "finetune" else "there"
+        print(
+            f"ray-qa {trip}: stopped; what is done is kept, and the same command goes on from {there}", file=sys.stderr
+        )
         return 130
 
 

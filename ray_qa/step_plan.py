@@ -11,7 +11,7 @@ Ints = npt.NDArray[np.integer[Any]]
 Bools = npt.NDArray[np.bool_]
 
 POOL_BATCHES = 64
-"""Windows are sorted by length among those of so many batches: enough for little padding, and the order stays random."""
+"""Windows are sorted by length among those of so many batches: enough for little padding, in an order still random."""
 
 
 def plan_epoch(

@@ -59,6 +59,8 @@ def train(job: TrainingJob, team: Team | None = None) -> TrainingState:
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     run = _Run.begin(job, team)
+    if not run.steps:
+        raise InputError("`train` must give windows to train on, but no window holds an answer; raise `negative_ratio`")
     state = run.resume()
     for epoch, nth in run.steps_from(state.step):
         try:

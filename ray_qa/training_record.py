@@ -97,6 +97,11 @@ def describe(summary: FinetuneSummary) -> str:
     return "\n".join([*lines, summary.output])
 
 
+def in_words(counts: dict[str, int]) -> str:
+    """Counts by reason, in one line."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
 def write_card_and_curve(
     folder: Path, config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSummary, metrics: Sequence[Metrics]
 ) -> None:
@@ -136,4 +141,4 @@ def _source_name(source: str) -> str:
 
 
 def _reasons(counts: dict[str, int]) -> str:
-    return f" ({', '.join(f'{count:,} {name}' for name, count in counts.items())})" if counts else ""
+    return f" ({in_words(counts)})" if counts else ""

@@ -42,3 +42,13 @@ def tiny_reader_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny import tiny_reader
 
     return tiny_reader(tmp_path_factory.mktemp("tiny-reader"))
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A RoBERTa encoder with random weights, without a span head."""
+    from transformers import AutoModel
+
+    from tests.tiny import tiny_model
+
+    return tiny_model(tmp_path_factory.mktemp("tiny-base"), "roberta", class_of=AutoModel)

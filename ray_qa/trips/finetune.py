@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -48,7 +47,7 @@ from ray_qa.training_folder import (
 )
 from ray_qa.training_job import TrainingJob, encode_shards
 from ray_qa.training_progress import TrainingProgress
-from ray_qa.training_record import FinetuneSummary, read_summary, run_json, write_card_and_curve
+from ray_qa.training_record import FinetuneSummary, in_words, read_summary, run_json, write_card_and_curve
 from ray_qa.training_set import LabelCounts, shard_counts
 
 ROOM_SECONDS = 60
@@ -165,7 +164,7 @@ def _encode(job: TrainingJob, folder: Path) -> LabelCounts:
     if not counts.answerable:
         raise InputError(
             f"`train` must have rows with an answer that lies in its context, but none of {counts.rows:,} has one "
-            f"(dropped: {counts.dropped_answers or counts.dropped_rows})"
+            f"(dropped: {in_words(counts.dropped_answers or counts.dropped_rows)})"
         )
     return counts
 
@@ -200,13 +199,9 @@ def _train_once(job: TrainingJob, placement: TeamPlacement, folder: Path) -> Non
             name="run", storage_path=str(folder / RAY_TRAIN), failure_config=FailureConfig(max_failures=0)
         ),
     )
-    # Ray Train puts a handler of its own in place of Ctrl-C's and leaves it there.
-    handler = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
-    try:
-        trainer.fit()
-    finally:
-        if handler is not None:
-            signal.signal(signal.SIGINT, handler)
+    # Its own handler of Ctrl-C would end the process in its own way, and stay when the run has ended.
+    trainer._register_sigint_handler = lambda controller: None  # type: ignore[attr-defined]  # noqa: ARG005  # Ray's own
+    trainer.fit()
 
 
 def _train_worker(loop_config: dict[str, TrainingJob]) -> None:

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
-from transformers import AutoModel
 
 from ray_qa import AnnotateConfig, EvaluateConfig, FinetuneConfig, annotate, evaluate, finetune
 from ray_qa.checkpoints import checkpoint_steps
@@ -30,16 +29,10 @@ from ray_qa.training import train
 from ray_qa.training_record import FinetuneSummary
 from tests.cluster.processes import assert_gone, kill_group, training_workers_below, wait_until
 from tests.model.training_rows import losses, prepared, questions, weights
-from tests.tiny import tiny_model
 
 PROGRESS = re.compile(r"\d\d:\d\d:\d\d (starting|reading|step [\d,]+/[\d,]+ · loss )")
 SMALL: dict[str, Any] = {"max_tokens": 96, "stride": 16, "max_question_tokens": 24, "batch_size": 8}
 LAST_STEP = 40
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("base"), "roberta", class_of=AutoModel)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +55,15 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(ray_cluster: None, base: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:  # noqa: ARG001
+def undisturbed(
+    ray_cluster: None,  # noqa: ARG001
+    tiny_base: Path,
+    rows: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Trained:
     config = FinetuneConfig(
-        model=str(base), train=(str(rows),), eval=str(rows), output=str(tmp_path_factory.mktemp("trained") / "out"),
-        workers=3, cpus_per_worker=0.5, epochs=20, max_steps=LAST_STEP, save_every=4, eval_every=25,
+        model=str(tiny_base), train=(str(rows),), eval=str(rows),
+        output=str(tmp_path_factory.mktemp("trained") / "out"), workers=3, cpus_per_worker=0.5, epochs=20, max_steps=LAST_STEP, save_every=4, eval_every=25,
         learning_rate=1e-3, dropout=0.2, negative_ratio=0.5, **SMALL,
     )  # fmt: skip
     return Trained(config=config, summary=finetune(config))
@@ -103,11 +101,11 @@ def test_annotate_takes_the_model_at_once_and_gives_the_figures_it_was_judged_by
 
 def test_two_workers_of_ray_train_follow_the_loop_of_one_process(
     ray_cluster: None,  # noqa: ARG001
-    base: Path,
+    tiny_base: Path,
     tmp_path: Path,
 ) -> None:
     settings: dict[str, Any] = {"dropout": 0.0, "max_steps": 20, "epochs": 3, "batch_size": 8}
-    alone = prepared(tmp_path / "alone", base, questions(60), **settings)
+    alone = prepared(tmp_path / "alone", tiny_base, questions(60), **settings)
     train(alone)
     together = alone.config.model_copy(
         update={"output": str(tmp_path / "together"), "workers": 2, "cpus_per_worker": 0.5}
@@ -189,10 +187,22 @@ def test_a_finished_output_is_reported_without_ray(undisturbed: Trained, monkeyp
 
 @pytest.mark.usefixtures("ray_cluster")
 def test_more_workers_than_the_cluster_can_place_are_refused_with_what_there_is(
-    base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny_base: Path,
+    rows: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("ray_qa.trips.finetune.ROOM_SECONDS", 1)
-    flags = ["--model", str(base), "--train", str(rows), "--output", str(tmp_path / "out"), *_flags_of(SMALL)]
+    flags = [
+        "--model",
+        str(tiny_base),
+        "--train",
+        str(rows),
+        "--output",
+        str(tmp_path / "out"),
+        *_flags_of(SMALL),
+    ]
     assert main(["finetune", *flags, "--workers", "64", "--cpus-per-worker", "1"]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if not PROGRESS.match(line)]
     assert re.fullmatch(

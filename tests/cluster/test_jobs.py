@@ -1,8 +1,9 @@
-"""jobs/annotate.py through ``ray job submit``, as a user types it, on a head with token authentication."""
+"""The scripts in jobs/ through ``ray job submit``, as a user types it, on a head with token authentication."""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -18,8 +19,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from ray_qa import Reader
 from tests.cluster import corpora
 from tests.cluster.processes import PATIENCE, assert_gone, kill_group, wait_until
+from tests.model.training_rows import questions
 
 REPOSITORY = Path(__file__).parents[2]
 RAY = str(Path(sys.executable).with_name("ray"))
@@ -36,9 +39,9 @@ class Head:
     home: Path
     """A home folder without a token."""
 
-    def submit(self, *flags: str, token: str | None) -> subprocess.CompletedProcess[str]:
+    def submit(self, *flags: str, token: str | None, job: str = "annotate") -> subprocess.CompletedProcess[str]:
         """Give the command of the README from the repository's root."""
-        command = f"{RAY} job submit --address {self.address} --working-dir . -- python jobs/annotate.py".split()
+        command = f"{RAY} job submit --address {self.address} --working-dir . -- python jobs/{job}.py".split()
         return self.ray(*command[1:], *flags, token=token)
 
     def ray(self, *arguments: str, token: str | None) -> subprocess.CompletedProcess[str]:
@@ -116,6 +119,26 @@ def test_what_is_sent_to_the_cluster_is_the_package_and_the_jobs(head: Head) -> 
         assert {"ray_qa", "jobs", "pyproject.toml"} <= names
         assert names.isdisjoint({".git", ".venv", "tests", "docs", "benchmarks", ".mypy_cache"})
         assert sum(path.stat().st_size for path in package.rglob("*")) < 64 * 2**20
+
+
+@pytest.mark.timeout(600)
+def test_a_job_fine_tunes_a_model_on_two_workers_and_its_log_ends_with_the_summary(
+    head: Head, tiny_base: Path, tmp_path: Path
+) -> None:
+    pq.write_table(questions(40), tmp_path / "rows.parquet")
+    flags = ["--model", str(tiny_base), "--train", str(tmp_path / "rows.parquet"), "--max-steps", "12"]
+    windows = ["--max-tokens", "96", "--stride", "16", "--max-question-tokens", "24"]
+    output = ["--output", str(tmp_path / "out"), "--eval", str(tmp_path / "rows.parquet")]
+    team = ["--workers", "2", "--cpus-per-worker", "0.5", "--batch-size", "8"]
+
+    done = head.submit(*flags, *windows, *output, *team, token=head.token, job="finetune")
+
+    assert done.returncode == 0, done.stdout
+    assert "succeeded" in done.stdout
+    assert "40 rows = 40 with an answer + 0 without + 0 dropped" in done.stdout
+    assert re.search(r"10 steps in \d+:\d\d; exact [\d.]+, F1 [\d.]+ after step", done.stdout)
+    assert (tmp_path / "out" / "_SUCCESS").exists()
+    assert Reader.load(str(tmp_path / "out")).answer(question="which town?", context="town 1815").status
 
 
 def test_a_job_that_is_refused_fails_with_its_exit_code_and_its_line_in_the_status(

@@ -24,11 +24,6 @@ def settings(folder: Path, **changes: Any) -> FinetuneConfig:
     return FinetuneConfig(model=str(folder), train=("rows",), output="out", **small | changes)
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("base"), "roberta", class_of=AutoModel)
-
-
 @pytest.mark.parametrize("model_type", sorted(TOKENIZER_OF))
 @pytest.mark.parametrize("class_of", [AutoModel, AutoModelForQuestionAnswering], ids=["encoder", "reader"])
 def test_every_encoder_can_be_trained_with_and_without_a_head(model_type: str, class_of: Any, tmp_path: Path) -> None:
@@ -37,13 +32,13 @@ def test_every_encoder_can_be_trained_with_and_without_a_head(model_type: str, c
         check_base(find_model(str(folder)), settings(folder, freeze=freeze))
 
 
-def test_the_new_head_is_drawn_by_the_seed_and_the_encoder_is_the_bases(base: Path) -> None:
+def test_the_new_head_is_drawn_by_the_seed_and_the_encoder_is_the_bases(tiny_base: Path) -> None:
     random_state = torch.random.get_rng_state()
-    one, same, other = (load_base(find_model(str(base)), settings(base, seed=seed)) for seed in (1, 1, 2))
+    one, same, other = (load_base(find_model(str(tiny_base)), settings(tiny_base, seed=seed)) for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), random_state)
     assert torch.equal(one.qa_outputs.weight, same.qa_outputs.weight)
     assert not torch.equal(one.qa_outputs.weight, other.qa_outputs.weight)
-    saved = load_file(base / "model.safetensors")
+    saved = load_file(tiny_base / "model.safetensors")
     for name, weight in one.roberta.state_dict().items():
         assert torch.equal(weight, saved[name]), name
 
@@ -64,15 +59,15 @@ def test_dropout_is_set_everywhere_or_left_as_it_is(model_type: str, tmp_path: P
     assert rates(None) >= {part.p for part in module.modules() if isinstance(part, torch.nn.Dropout)}
 
 
-def test_weights_stored_in_half_precision_are_trained_in_float32(base: Path, tmp_path: Path) -> None:
+def test_weights_stored_in_half_precision_are_trained_in_float32(tmp_path: Path) -> None:
     folder = tiny_model(tmp_path, "bert", class_of=AutoModel)
     halves = {name: weight.half() for name, weight in load_file(folder / "model.safetensors").items()}
     save_file(halves, folder / "model.safetensors", metadata={"format": "pt"})
     assert {each.dtype for each in load_base(find_model(str(folder)), settings(folder)).parameters()} == {torch.float32}
 
 
-def test_biases_and_norms_get_no_weight_decay_and_frozen_parts_are_not_trained(base: Path) -> None:
-    module = load_base(find_model(str(base)), settings(base, freeze="layers:1"))
+def test_biases_and_norms_get_no_weight_decay_and_frozen_parts_are_not_trained(tiny_base: Path) -> None:
+    module = load_base(find_model(str(tiny_base)), settings(tiny_base, freeze="layers:1"))
     decayed, plain = parameter_groups(module, 0.1)
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
     names = {id(parameter): name for name, parameter in module.named_parameters()}
@@ -106,7 +101,7 @@ def test_an_encoder_decoder_and_a_model_for_images_are_refused(tmp_path: Path) -
         assert refusal(folder) == f"{wanted} {folder} is {name}; use one such as FacebookAI/roberta-base"
 
 
-def test_a_base_that_lacks_weights_of_its_encoder_is_refused(base: Path, tmp_path: Path) -> None:
+def test_a_base_that_lacks_weights_of_its_encoder_is_refused(tmp_path: Path) -> None:
     folder = tiny_model(tmp_path, "roberta", class_of=AutoModel)
     weights = load_file(folder / "model.safetensors")
     del weights["encoder.layer.1.output.dense.weight"]
@@ -116,12 +111,12 @@ def test_a_base_that_lacks_weights_of_its_encoder_is_refused(base: Path, tmp_pat
     )
 
 
-def test_an_unknown_architecture_is_refused(base: Path, tmp_path: Path) -> None:
+def test_an_unknown_architecture_is_refused(tmp_path: Path) -> None:
     folder = tiny_model(tmp_path, "roberta")
     (folder / "config.json").write_text(json.dumps({"model_type": "nonsense"}))
     assert "`model` must have a configuration that transformers knows, but that of" in refusal(folder)
 
 
-def test_settings_that_do_not_fit_the_base_are_refused(base: Path) -> None:
-    assert refusal(base, freeze="layers:3") == "`freeze` must name at most the model's 2 layers, but is layers:3"
-    assert "`max_tokens` must be at most the model's positions (512), but is 600" in refusal(base, max_tokens=600)
+def test_settings_that_do_not_fit_the_base_are_refused(tiny_base: Path) -> None:
+    assert refusal(tiny_base, freeze="layers:3") == "`freeze` must name at most the model's 2 layers, but is layers:3"
+    assert "`max_tokens` must be at most the model's positions (512), but is 600" in refusal(tiny_base, max_tokens=600)

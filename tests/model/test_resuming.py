@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transformers import AutoModel
 
 from ray_qa.checkpoints import checkpoint_steps
 from ray_qa.metrics_log import METRICS, read_metrics
 from ray_qa.training import train
 from ray_qa.training_job import TrainingJob
 from tests.model.training_rows import prepared, questions, team, train_as_team, weights
-from tests.tiny import tiny_model
 
 ROWS = questions(120, unanswerable=0.3)
 SETTINGS: dict[str, Any] = {
@@ -29,18 +27,13 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("base"), "roberta", class_of=AutoModel)
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_a_process_that_stops_and_starts_again_ends_with_the_same_weights(
-    base: Path, tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch
+    tiny_base: Path, tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = SETTINGS | {"dtype": dtype}
-    undisturbed = prepared(tmp_path / "undisturbed", base, ROWS, judge=questions(12), **settings)
-    disturbed = prepared(tmp_path / "disturbed", base, ROWS, judge=questions(12), **settings)
+    undisturbed = prepared(tmp_path / "undisturbed", tiny_base, ROWS, judge=questions(12), **settings)
+    disturbed = prepared(tmp_path / "disturbed", tiny_base, ROWS, judge=questions(12), **settings)
     expected = train(undisturbed)
 
     for last_step in (3, 11, 22, 26):  # before the first checkpoint, between two, after one of an evaluation
@@ -55,9 +48,9 @@ def test_a_process_that_stops_and_starts_again_ends_with_the_same_weights(
 
 
 @pytest.mark.timeout(600)
-def test_a_team_of_three_whose_processes_are_killed_ends_with_the_same_weights(base: Path, tmp_path: Path) -> None:
-    undisturbed = prepared(tmp_path / "undisturbed", base, ROWS, **SETTINGS)
-    disturbed = prepared(tmp_path / "disturbed", base, ROWS, **SETTINGS)
+def test_a_team_of_three_whose_processes_are_killed_ends_with_the_same_weights(tiny_base: Path, tmp_path: Path) -> None:
+    undisturbed = prepared(tmp_path / "undisturbed", tiny_base, ROWS, **SETTINGS)
+    disturbed = prepared(tmp_path / "disturbed", tiny_base, ROWS, **SETTINGS)
     train_as_team(undisturbed, 3)
 
     with team(disturbed, 3) as members:
@@ -71,8 +64,8 @@ def test_a_team_of_three_whose_processes_are_killed_ends_with_the_same_weights(b
     _assert_equal(disturbed, undisturbed)
 
 
-def test_a_finished_run_has_nothing_left_to_do(base: Path, tmp_path: Path) -> None:
-    job = prepared(tmp_path / "run", base, questions(16), max_steps=3)
+def test_a_finished_run_has_nothing_left_to_do(tiny_base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", tiny_base, questions(16), max_steps=3)
     first = train(job)
     before = (Path(job.config.output) / METRICS).read_bytes()
 

@@ -28,19 +28,19 @@ from ray_qa.training_folder import shard_paths
 from ray_qa.training_job import TrainingJob
 from ray_qa.training_set import TrainingSet, open_training_set
 from tests.model.training_rows import losses, prepared, questions, train_as_team, weights
-from tests.tiny import tiny_model
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A RoBERTa encoder of random weights, without a span head."""
-    return tiny_model(tmp_path_factory.mktemp("base"), "roberta", class_of=AutoModel)
-
-
-def test_64_rows_are_learnt_by_heart_and_the_model_can_be_used_at_once(base: Path, tmp_path: Path) -> None:
+def test_64_rows_are_learnt_by_heart_and_the_model_can_be_used_at_once(tiny_base: Path, tmp_path: Path) -> None:
     rows = questions(64)
     job = prepared(
-        tmp_path / "run", base, rows, judge=rows, epochs=50, batch_size=16, learning_rate=3e-3, schedule="constant"
+        tmp_path / "run",
+        tiny_base,
+        rows,
+        judge=rows,
+        epochs=50,
+        batch_size=16,
+        learning_rate=3e-3,
+        schedule="constant",
     )
     started = time.monotonic()
     state = train(replace(job, config=job.config.model_copy(update={"dropout": 0.0, "eval_every": 50})))
@@ -54,10 +54,10 @@ def test_64_rows_are_learnt_by_heart_and_the_model_can_be_used_at_once(base: Pat
     assert np.mean([answer.answer == gold for answer, gold in zip(answers, golds, strict=True)]) >= 0.99
 
 
-def test_one_two_and_four_workers_follow_the_same_trajectory(base: Path, tmp_path: Path) -> None:
+def test_one_two_and_four_workers_follow_the_same_trajectory(tiny_base: Path, tmp_path: Path) -> None:
     rows = questions(90, unanswerable=0.2)
     jobs = [
-        prepared(tmp_path / str(workers), base, rows, dropout=0.0, batch_size=9, batch_tokens=200, max_steps=20)
+        prepared(tmp_path / str(workers), tiny_base, rows, dropout=0.0, batch_size=9, batch_tokens=200, max_steps=20)
         for workers in (1, 2, 4)
     ]
     followed = [_loss_of_every_step(job, workers) for job, workers in zip(jobs, (1, 2, 4), strict=True)]
@@ -70,11 +70,11 @@ def test_one_two_and_four_workers_follow_the_same_trajectory(base: Path, tmp_pat
         np.testing.assert_allclose(weights(jobs[2])[name], weight, atol=2e-4, err_msg=name)
 
 
-def test_dropout_makes_a_difference_that_depends_on_the_seed_alone(base: Path, tmp_path: Path) -> None:
+def test_dropout_makes_a_difference_that_depends_on_the_seed_alone(tiny_base: Path, tmp_path: Path) -> None:
     rows = questions(40)
 
     def run(name: str, **settings: Any) -> list[float]:
-        job = prepared(tmp_path / name, base, rows, max_steps=4, **settings)
+        job = prepared(tmp_path / name, tiny_base, rows, max_steps=4, **settings)
         train(job)
         return losses(job)
 
@@ -83,8 +83,8 @@ def test_dropout_makes_a_difference_that_depends_on_the_seed_alone(base: Path, t
     assert run("e", dropout=0.3)[0] != run("f", dropout=0.0)[0]
 
 
-def test_the_loss_of_a_batch_is_that_of_transformers_and_its_gradient_too(base: Path, tmp_path: Path) -> None:
-    job = prepared(tmp_path / "run", base, questions(30, unanswerable=0.3), dropout=0.0)
+def test_the_loss_of_a_batch_is_that_of_transformers_and_its_gradient_too(tiny_base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", tiny_base, questions(30, unanswerable=0.3), dropout=0.0)
     data, trainee = _set_up(job)
     labels = data.label(seed=1, epoch=0)
     # Windows of one length: transformers would score padding as well.
@@ -107,8 +107,8 @@ def test_the_loss_of_a_batch_is_that_of_transformers_and_its_gradient_too(base: 
     assert result.gradient_norm == pytest.approx(float(norm), rel=1e-4)
 
 
-def test_the_first_update_is_that_of_plain_adamw(base: Path, tmp_path: Path) -> None:
-    job = prepared(tmp_path / "run", base, questions(8), dropout=0.0, max_steps=1, warmup=0, weight_decay=0.1)
+def test_the_first_update_is_that_of_plain_adamw(tiny_base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", tiny_base, questions(8), dropout=0.0, max_steps=1, warmup=0, weight_decay=0.1)
     data, _ = _set_up(job)
     labels = data.label(seed=job.config.seed, epoch=0)
     batch = data.batch(np.arange(len(data.windows)), labels, load_encoder(job.base.folder).template)
@@ -142,11 +142,18 @@ def test_the_first_update_is_that_of_plain_adamw(base: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_low_precision_learns_like_float32(base: Path, tmp_path: Path, dtype: str) -> None:
+def test_low_precision_learns_like_float32(tiny_base: Path, tmp_path: Path, dtype: str) -> None:
     rows = questions(64)
-    settings: dict[str, Any] = {"dropout": 0.0, "max_steps": 60, "epochs": 20, "warmup": 0, "learning_rate": 3e-3, "batch_size": 16}
-    exact = prepared(tmp_path / "exact", base, rows, **settings)
-    low = prepared(tmp_path / "low", base, rows, **settings | {"dtype": dtype})
+    settings: dict[str, Any] = {
+        "dropout": 0.0,
+        "max_steps": 60,
+        "epochs": 20,
+        "warmup": 0,
+        "learning_rate": 3e-3,
+        "batch_size": 16,
+    }
+    exact = prepared(tmp_path / "exact", tiny_base, rows, **settings)
+    low = prepared(tmp_path / "low", tiny_base, rows, **settings | {"dtype": dtype})
     train(exact)
     state = train(low)
 
@@ -158,21 +165,23 @@ def test_low_precision_learns_like_float32(base: Path, tmp_path: Path, dtype: st
     assert losses(low) != losses(exact)
 
 
-def test_gradient_checkpointing_changes_memory_not_numbers(base: Path, tmp_path: Path) -> None:
+def test_gradient_checkpointing_changes_memory_not_numbers(tiny_base: Path, tmp_path: Path) -> None:
     rows = questions(30)
-    plain = prepared(tmp_path / "plain", base, rows, dropout=0.1, max_steps=5)
-    twice = prepared(tmp_path / "twice", base, rows, dropout=0.1, max_steps=5, gradient_checkpointing=True)
+    plain = prepared(tmp_path / "plain", tiny_base, rows, dropout=0.1, max_steps=5)
+    twice = prepared(tmp_path / "twice", tiny_base, rows, dropout=0.1, max_steps=5, gradient_checkpointing=True)
     train(plain)
     train(twice)
 
     np.testing.assert_allclose(losses(twice), losses(plain), rtol=1e-5)
 
 
-def test_frozen_parts_stay_as_they_are_and_the_others_learn(base: Path, tmp_path: Path) -> None:
-    before = {f"roberta.{name}": weight.numpy() for name, weight in AutoModel.from_pretrained(base).state_dict().items()}
+def test_frozen_parts_stay_as_they_are_and_the_others_learn(tiny_base: Path, tmp_path: Path) -> None:
+    before = {
+        f"roberta.{name}": weight.numpy() for name, weight in AutoModel.from_pretrained(tiny_base).state_dict().items()
+    }
 
     def moved(freeze: str) -> set[str]:
-        job = prepared(tmp_path / freeze.replace(":", ""), base, questions(20), max_steps=3, freeze=freeze)
+        job = prepared(tmp_path / freeze.replace(":", ""), tiny_base, questions(20), max_steps=3, freeze=freeze)
         train(job)
         after = weights(job)
         return {name for name in after.keys() & before.keys() if not np.array_equal(after[name], before[name])}
@@ -183,14 +192,14 @@ def test_frozen_parts_stay_as_they_are_and_the_others_learn(base: Path, tmp_path
     assert moved("layers:1") == {name for name in everything if "layer.1." in name}
 
 
-def test_steps_with_losses_that_are_not_finite_are_skipped_and_named(base: Path, tmp_path: Path) -> None:
+def test_steps_with_losses_that_are_not_finite_are_skipped_and_named(tiny_base: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
-    model = AutoModelForQuestionAnswering.from_pretrained(base)
-    poison = load_encoder(base).tokenizer.encode("ꙮ", add_special_tokens=False).ids[0]
+    model = AutoModelForQuestionAnswering.from_pretrained(tiny_base)
+    poison = load_encoder(tiny_base).tokenizer.encode("ꙮ", add_special_tokens=False).ids[0]
     with torch.no_grad():
         model.get_input_embeddings().weight[poison] = torch.nan
     model.save_pretrained(broken)
-    for path in base.glob("tokenizer*"):
+    for path in tiny_base.glob("tokenizer*"):
         (broken / path.name).write_bytes(path.read_bytes())
     rows = questions(40).to_pylist()
     rows[7]["context"] += " ꙮ"
@@ -206,8 +215,8 @@ def test_steps_with_losses_that_are_not_finite_are_skipped_and_named(base: Path,
         train(strict)
 
 
-def test_the_log_has_a_line_at_least_every_ten_steps_with_everything_in_it(base: Path, tmp_path: Path) -> None:
-    job = prepared(tmp_path / "run", base, questions(60), judge=questions(10, seed=1), epochs=4, eval_every=13)
+def test_the_log_has_a_line_at_least_every_ten_steps_with_everything_in_it(tiny_base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", tiny_base, questions(60), judge=questions(10, seed=1), epochs=4, eval_every=13)
     train(job)
 
     lines = read_metrics(Path(job.config.output) / METRICS)
@@ -220,11 +229,11 @@ def test_the_log_has_a_line_at_least_every_ten_steps_with_everything_in_it(base:
     assert [line["step"] for line in lines if "eval_f1" in line] == [13, 26, 32]
 
 
-def test_old_checkpoints_go_and_the_best_one_becomes_the_model(base: Path, tmp_path: Path) -> None:
+def test_old_checkpoints_go_and_the_best_one_becomes_the_model(tiny_base: Path, tmp_path: Path) -> None:
     rows = questions(48)
     # It learns fast, then is thrown far off by a learning rate that never falls.
     job = prepared(
-        tmp_path / "run", base, rows, judge=rows, epochs=40, eval_every=20, save_every=30, keep_checkpoints=1,
+        tmp_path / "run", tiny_base, rows, judge=rows, epochs=40, eval_every=20, save_every=30, keep_checkpoints=1,
         schedule="constant", learning_rate=8e-3, dropout=0.2, max_grad_norm=0,
     )  # fmt: skip
     state = train(job)

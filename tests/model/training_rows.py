@@ -22,7 +22,22 @@ from ray_qa.model_files import find_model
 from ray_qa.training_folder import EVAL_ROWS, SHARDS, TRAIN_ROWS
 from ray_qa.training_job import TrainingJob, encode_shards
 
-WORDS = "river bridge town castle harbour lighthouse garden letter ladder window castle market silver winter".split()
+WORDS = [
+    "bridge",
+    "castle",
+    "garden",
+    "harbour",
+    "ladder",
+    "letter",
+    "lighthouse",
+    "market",
+    "river",
+    "silver",
+    "tower",
+    "town",
+    "window",
+    "winter",
+]
 NUMBERS = [str(number) for number in range(1700, 2000)]
 
 
@@ -31,7 +46,7 @@ def questions(rows: int, *, seed: int = 0, unanswerable: float = 0.0, words: int
     draw = random.Random(seed)
     made = []
     for number in range(rows):
-        subjects = draw.sample(sorted(set(WORDS)), min(words // 2, len(set(WORDS))))
+        subjects = draw.sample(WORDS, words // 2)
         years = draw.sample(NUMBERS, len(subjects))
         context = " ".join(f"{subject} {year}" for subject, year in zip(subjects, years, strict=True))
         asked = draw.randrange(len(subjects))
@@ -51,14 +66,22 @@ def questions(rows: int, *, seed: int = 0, unanswerable: float = 0.0, words: int
     return pa.Table.from_pylist(made, schema=SCHEMA)
 
 
-def prepared(folder: Path, model: Path, rows: pa.Table, *, judge: pa.Table | None = None, **settings: Any) -> TrainingJob:
+def prepared(
+    folder: Path, model: Path, rows: pa.Table, *, judge: pa.Table | None = None, **settings: Any
+) -> TrainingJob:
     """Write rows down and encode them as finetune does before training; gives what a worker is told."""
     folder.mkdir(parents=True)
     pq.write_table(rows, folder / "rows.parquet")
     if judge is not None:
         pq.write_table(judge, folder / "judge.parquet")
     output = folder / "out"
-    small: dict[str, Any] = {"max_tokens": 96, "stride": 16, "max_question_tokens": 24, "batch_size": 8, "dtype": "float32"}
+    small: dict[str, Any] = {
+        "max_tokens": 96,
+        "stride": 16,
+        "max_question_tokens": 24,
+        "batch_size": 8,
+        "dtype": "float32",
+    }
     config = FinetuneConfig(
         model=str(model),
         train=(str(folder / "rows.parquet"),),

@@ -108,9 +108,7 @@ def test_the_latest_and_the_best_are_kept(
     folder = tmp_path_factory.mktemp("out")
     state = made(folder, *steps, best=best)
     remove_old_checkpoints(folder, state, keep)
-    assert checkpoint_steps(folder) == [
-        step for step in sorted(steps) if step in sorted(steps)[-keep:] or step == best
-    ]
+    assert checkpoint_steps(folder) == [step for step in sorted(steps) if step in sorted(steps)[-keep:] or step == best]
 
 
 @given(evaluations)
@@ -123,7 +121,9 @@ def test_the_best_has_the_highest_f1_and_is_the_earliest_of_equals(judged: list[
     assert all(each.step >= best.step for each in judged if each.f1 == best.f1)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"[]", b"{", b"\xff", b'{"step": "many"}', b'{"step": 5, "bad_rows": 3}'])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"[]", b"{", b"\xff", b'{"step": "many"}', b'{"step": 5, "bad_rows": 3}']
+)
 def test_a_state_that_cannot_be_understood_is_named_with_what_to_do(tmp_path: Path, content: bytes | None) -> None:
     made(tmp_path, 5)
     state = checkpoint_path(tmp_path, 5) / "state.json"

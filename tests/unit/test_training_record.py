@@ -61,7 +61,9 @@ METRICS: list[Metrics] = [
 
 
 def config(**settings: Any) -> FinetuneConfig:
-    return FinetuneConfig(**{"model": "owner/base", "train": ("squad",), "output": "out", "eval": "dev.json"} | settings)
+    return FinetuneConfig(
+        **{"model": "owner/base", "train": ("squad",), "output": "out", "eval": "dev.json"} | settings
+    )
 
 
 def plan(of: FinetuneConfig) -> TrainingPlan:
@@ -103,7 +105,16 @@ def test_a_finished_runs_summary_is_read_back(tmp_path: Path, summary: FinetuneS
 
 @pytest.mark.parametrize(
     "content",
-    [None, b"", b"[]", b"{}", b"\xff", b'{"summary": 3}', b'{"summary": {"labels": {}}}', b'{"summary": {"labels": 1}}'],
+    [
+        None,
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b'{"summary": 3}',
+        b'{"summary": {"labels": {}}}',
+        b'{"summary": {"labels": 1}}',
+    ],
 )
 def test_a_run_json_that_is_not_ours_is_refused(tmp_path: Path, content: bytes | None) -> None:
     (tmp_path / "_ray_qa").mkdir()
