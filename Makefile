@@ -3,12 +3,13 @@
 # make install   install only
 # make check     lint, format and types
 # make bench     measure throughput on this machine
+# make bench-training   measure fine-tuning against a plain loop; half an hour
 
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test install check bench clean
+.PHONY: demo test install check bench bench-training clean
 
 demo: install
 	$(VENV)/bin/ray-qa demo
@@ -25,6 +26,9 @@ check: $(VENV)/dev
 
 bench: install
 	$(VENV)/bin/python -m benchmarks.throughput
+
+bench-training: install
+	$(VENV)/bin/python -m benchmarks.plain_loop
 
 clean:
 	rm -rf $(VENV)

@@ -1,8 +1,9 @@
-"""What finetune costs and gives against a plain PyTorch loop on the same batches: ``python -m benchmarks.plain_loop``.
+"""What finetune costs and gives against a plain PyTorch loop on the same batches.
 
-The plain loop is one process with all cores: transformers' model and loss, torch's AdamW, gradient clipping and schedule,
-each batch padded to its longest window. ``finetune`` has two workers that share the cores. Both take the same windows in
-the same steps, without dropout, so they should learn the same; both are judged by the same reader on the same rows.
+``python -m benchmarks.plain_loop``. The plain loop is one process with all cores: transformers' model and loss,
+torch's AdamW, gradient clipping and schedule, each batch padded to its longest window. ``finetune`` has two workers
+that share the cores. Both take the same windows in the same steps, without dropout, so they should learn the same; both
+are judged by the same reader on the same rows.
 """
 
 from __future__ import annotations

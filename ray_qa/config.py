@@ -124,13 +124,18 @@ class FinetuneConfig(WindowSettings):
         min_length=1, description="Parquet, SQuAD JSON, JSONL (files, folders, globs), or datasets names: NAME[:SPLIT]."
     )
     output: str = Field(min_length=1, description="Folder for the fine-tuned model; run again to resume.")
-    eval: str | None = Field(None, description="Rows to judge by while training; the best checkpoint wins.")
+    eval: str | None = Field(
+        None, min_length=1, description="Rows to judge by while training; the best checkpoint wins."
+    )
     workers: AutoOrCount = Field("auto", description="Training processes; auto: one for each GPU, else one.")
     gpus_per_worker: float | None = Field(
-        None, ge=0, description="GPUs of each; unless given: 1 where the cluster has any, else 0."
+        None, ge=0, allow_inf_nan=False, description="GPUs of each; unless given: 1 where the cluster has any, else 0."
     )
     cpus_per_worker: float | None = Field(
-        None, gt=0, description="CPUs, and so torch threads, of each; unless given: 1, or an even share without GPUs."
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="CPUs, and so torch threads, of each; unless given: 1, or an even share without GPUs.",
     )
     epochs: PositiveInt = Field(2, description="Passes over the training windows.")
     max_steps: PositiveInt | None = Field(None, description="Stop after so many optimizer steps, if epochs give more.")
@@ -143,7 +148,9 @@ class FinetuneConfig(WindowSettings):
     weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False, description="AdamW's; not for biases and norms.")
     warmup: float = Field(0.05, ge=0, allow_inf_nan=False, description="Steps of warm-up; below 1 a fraction of all.")
     schedule: Schedule = Field("linear", description="Learning rate after the warm-up.")
-    max_grad_norm: float = Field(1.0, ge=0, description="Gradients are scaled down to this norm; 0: never.")
+    max_grad_norm: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="Gradients are scaled down to this norm; 0: never."
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="Arithmetic of the passes, float16 with loss scaling (weights stay float32); "

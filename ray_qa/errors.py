@@ -13,6 +13,7 @@ as a row with ``status = "failed"``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -73,3 +74,8 @@ class Problems:
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, or its type where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def without_credentials(text: str) -> str:
+    """The text without ``user:password@`` in its URIs."""
+    return re.sub(r"://\S*@", "://", text)

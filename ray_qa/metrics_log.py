@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +12,9 @@ from ray_qa.storage import publish
 
 METRICS = "metrics.jsonl"
 Metrics = Mapping[str, float]
+EVALUATED, TRAINED = "eval_f1", "loss"
+"""Every line of the log has one of the two; it tells which kind it is."""
+NOT_FIGURES = frozenset({"step", "steps", "time"})
 
 
 def append_metrics(path: Path, metrics: Metrics) -> None:
@@ -41,6 +44,16 @@ def go_back_to(path: Path, step: int) -> None:
     """Take away the lines after ``step``: a run that resumes there will write them again."""
     kept = [metrics for metrics in read_metrics(path) if metrics["step"] <= step]
     publish(path, "".join(json.dumps(metrics) + "\n" for metrics in kept).encode())
+
+
+def kind_of(line: Metrics) -> str:
+    """Which kind of line it is: ``TRAINED`` or ``EVALUATED``."""
+    return EVALUATED if EVALUATED in line else TRAINED
+
+
+def figures_of(line: Metrics) -> Iterator[tuple[str, float]]:
+    """What a line measures, by name."""
+    return ((name, float(value)) for name, value in line.items() if name not in NOT_FIGURES)
 
 
 def _is_torn(stream: BinaryIO) -> bool:

@@ -19,10 +19,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from ray_qa.errors import OutputError, first_line
 from ray_qa.inputs import InputFile
+from ray_qa.plan_files import different_digests, different_settings, read_plan_file
 from ray_qa.records import Counts
 from ray_qa.schemas import part_counts
 from ray_qa.storage import publish, publish_new
@@ -81,15 +82,7 @@ def read_plan(folder: Path) -> Plan | None:
     Raises:
         OutputError: if it cannot be understood.
     """
-    try:
-        return _PLAN_JSON.validate_json((folder / PLAN).read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValidationError as error:
-        raise OutputError(
-            f"{folder / PLAN} must be a plan of this version of ray-qa, but is not ({first_line(error)}); "
-            "name another output, or start again with --overwrite"
-        ) from error
+    return read_plan_file(folder / PLAN, _PLAN_JSON, "ray-qa")
 
 
 def join_plan(folder: Path, plan: Plan) -> Plan:
@@ -200,14 +193,9 @@ def _is_ours(name: str) -> bool:
 
 
 def _differences(earlier: Plan, now: Plan) -> Iterable[str]:
-    if earlier.weights_sha256 != now.weights_sha256:
-        yield f"the model's weights ({earlier.weights_sha256[:12]} there, {now.weights_sha256[:12]} now)"
-    if earlier.tokenizer_sha256 != now.tokenizer_sha256:
-        yield f"the tokenizer ({earlier.tokenizer_sha256[:12]} there, {now.tokenizer_sha256[:12]} now)"
-    for name in sorted(earlier.settings.keys() | now.settings.keys()):
-        there, here = earlier.settings.get(name), now.settings.get(name)
-        if there != here:
-            yield f"`{name}` ({there} there, {here} now)"
+    yield from different_digests("the model's weights", earlier.weights_sha256, now.weights_sha256)
+    yield from different_digests("the tokenizer", earlier.tokenizer_sha256, now.tokenizer_sha256)
+    yield from different_settings(earlier.settings, now.settings)
     before = {file.path: (file.size, file.footer_sha256) for file in earlier.input}
     after = {file.path: (file.size, file.footer_sha256) for file in now.input}
     for path in [*before, *(path for path in after if path not in before)]:

@@ -2,8 +2,10 @@
 
 model.safetensors, config.json, tokenizer files, README.md, metrics.jsonl, learning_curve.png
 checkpoints/             see ray_qa.checkpoints
+tensorboard/             event files, with --report-to tensorboard
 _ray_qa/plan.json        the fingerprints of what the model is made with
 _ray_qa/train.parquet    the training rows in one form; _ray_qa/train/ the same, encoded; gone when the run has ended
+_ray_qa/mlflow_run_id    the run on MLflow's server that a resumed run continues
 _ray_qa/run.json         what was done
 _SUCCESS                 written last
 """
@@ -17,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from ray_qa.checkpoints import FOLDER
 from ray_qa.config import FinetuneConfig
 from ray_qa.errors import OutputError, first_line
 from ray_qa.examples import ExamplesSummary
 from ray_qa.metrics_log import METRICS
+from ray_qa.plan_files import different_digests, different_settings, read_plan_file
 from ray_qa.storage import publish, publish_new
 
 OURS = "_ray_qa"
@@ -69,9 +72,11 @@ def check_output(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"`output` must be a folder, but {folder} is a file")
-    if (folder / PLAN).exists() or not folder.exists():
-        return
-    foreign = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and path.name != OURS)
+    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    if (folder / PLAN).exists():
+        foreign = [name for name in names if name.startswith("part-")]  # annotate's, which has a plan of its own there
+    else:
+        foreign = [name for name in names if not name.startswith(".") and name != OURS]
     if foreign:
         raise OutputError(
             f"`output` must be a new folder, an empty one, or one that ray-qa finetune made, but {folder} holds "
@@ -101,15 +106,7 @@ def read_plan(folder: Path) -> TrainingPlan | None:
     Raises:
         OutputError: if it cannot be understood.
     """
-    try:
-        return _PLAN_JSON.validate_json((folder / PLAN).read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValidationError as error:
-        raise OutputError(
-            f"{folder / PLAN} must be a plan of this version of ray-qa finetune, but is not ({first_line(error)}); "
-            "name another output, or start again with --overwrite"
-        ) from error
+    return read_plan_file(folder / PLAN, _PLAN_JSON, "ray-qa finetune")
 
 
 def join_plan(folder: Path, plan: TrainingPlan) -> None:
@@ -174,18 +171,13 @@ def _exported(folder: Path) -> list[str]:
 
 
 def _differences(earlier: TrainingPlan, now: TrainingPlan) -> Iterator[str]:
-    if earlier.weights_sha256 != now.weights_sha256:
-        yield f"the base model's weights ({earlier.weights_sha256[:12]} there, {now.weights_sha256[:12]} now)"
-    if earlier.tokenizer_sha256 != now.tokenizer_sha256:
-        yield f"the tokenizer ({earlier.tokenizer_sha256[:12]} there, {now.tokenizer_sha256[:12]} now)"
+    yield from different_digests("the base model's weights", earlier.weights_sha256, now.weights_sha256)
+    yield from different_digests("the tokenizer", earlier.tokenizer_sha256, now.tokenizer_sha256)
     for name in ("train", "eval"):
         there, here = getattr(earlier, name), getattr(now, name)
         if there != here:
             yield f"the rows of `{name}` ({_shown(there)} there, {_shown(here)} now)"
-    for name in sorted(earlier.settings.keys() | now.settings.keys()):
-        there, here = earlier.settings.get(name), now.settings.get(name)
-        if there != here:
-            yield f"`{name}` ({there} there, {here} now)"
+    yield from different_settings(earlier.settings, now.settings)
 
 
 def _shown(rows: ExamplesSummary | None) -> str:

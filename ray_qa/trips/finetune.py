@@ -80,12 +80,17 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
         if config.overwrite:
             clear_output(folder)
         join_plan(folder, plan)
-        job = TrainingJob(config=config, base=base, threads=None if placement.gpus else placement.threads)
+        job = TrainingJob(
+            config=config,
+            base=base,
+            threads=None if placement.gpus else placement.threads,
+            device="cuda" if placement.gpus else "cpu",
+        )
         progress.enter("reading and encoding the rows")
         counts = _encode(job, folder)
         progress.enter("starting workers")
         with _followed(folder / METRICS, progress, reports):
-            restarts = _train_to_the_end(job, placement, folder)
+            restarts = _train_to_the_end(job, placement, progress)
     return _finish(config, plan, counts, placement, restarts, called)
 
 
@@ -169,8 +174,9 @@ def _encode(job: TrainingJob, folder: Path) -> LabelCounts:
     return counts
 
 
-def _train_to_the_end(job: TrainingJob, placement: TeamPlacement, folder: Path) -> int:
+def _train_to_the_end(job: TrainingJob, placement: TeamPlacement, progress: TrainingProgress) -> int:
     """Run teams of workers until the last step is done; gives how often one had to be started again."""
+    folder = Path(job.config.output)
     restarts = failures = 0
     while True:
         before = checkpoint_steps(folder)
@@ -184,6 +190,7 @@ def _train_to_the_end(job: TrainingJob, placement: TeamPlacement, folder: Path) 
             if failures >= MOST_FAILURES:
                 raise
             restarts += 1
+            progress.enter("starting workers again, as one was lost")
 
 
 def _train_once(job: TrainingJob, placement: TeamPlacement, folder: Path) -> None:

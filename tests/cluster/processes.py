@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import ray  # noqa: F401  # brings the psutil along that is imported below
@@ -40,6 +43,23 @@ def kill_group(process: subprocess.Popen[bytes]) -> list[Any]:
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(PATIENCE)
     return started
+
+
+@contextmanager
+def driver(trip: str, flags: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a trip in a session of its own, with a private cluster; kill all of it if it runs in the end."""
+    with errors.open("ab") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ray_qa.cli", trip, *flags],
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            assert_gone(kill_group(process))
 
 
 def assert_gone(processes: list[Any]) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ray_qa import annotate
 from tests.cluster.conftest import Annotated
-from tests.cluster.processes import PATIENCE, assert_gone, kill_group, wait_until
+from tests.cluster.processes import PATIENCE, assert_gone, driver, kill_group, wait_until
 
 PROGRESS = re.compile(r"\d\d:\d\d:\d\d (starting|[\d,]+/[\d,]+ rows)")
 """What a run that is not on a terminal says every ten seconds."""
@@ -29,16 +25,16 @@ def test_a_run_that_is_killed_at_three_moments_and_ended_by_two_drivers_at_once_
     command = [*uninterrupted.flags, "--output", str(output)]
     orphans = []
     for moment in moments:
-        with _driver(command, tmp_path / "err") as driver:
+        with driver("annotate", command, tmp_path / "err") as process:
             _wait_for_parts(output, moment)
-            assert driver.poll() is None
-            orphans += kill_group(driver)
+            assert process.poll() is None
+            orphans += kill_group(process)
         assert not (output / "_SUCCESS").exists()
     kept = {part.name: part.stat().st_ino for part in _parts(output)}
     assert moments[-1] <= len(kept) < units
 
     # As many replicas as this machine has room for: the run ends, so some room is left to read with.
-    with _driver([*command, "--replicas", "auto"], tmp_path / "err") as one:
+    with driver("annotate", [*command, "--replicas", "auto"], tmp_path / "err") as one:
         other = annotate(uninterrupted.config.model_copy(update={"output": str(output)}))
         assert one.wait(PATIENCE) == 0
 
@@ -57,23 +53,6 @@ def _assert_finished_and_equal(output: Path, uninterrupted: Annotated) -> None:
     assert [part.name for part in _parts(output)] == [part.name for part in uninterrupted.parts]
     for ours, other in zip(_parts(output), uninterrupted.parts, strict=True):
         assert ours.read_bytes() == other.read_bytes(), ours.name
-
-
-@contextmanager
-def _driver(flags: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the command in a session of its own, with a private cluster; kill all of it if it runs in the end."""
-    with errors.open("ab") as stderr:
-        driver = subprocess.Popen(
-            [sys.executable, "-m", "ray_qa.cli", "annotate", *flags],
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        )
-    try:
-        yield driver
-    finally:
-        if driver.poll() is None:
-            assert_gone(kill_group(driver))
 
 
 def _wait_for_parts(output: Path, count: int) -> None:

@@ -6,11 +6,7 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +23,7 @@ from ray_qa.cli import main
 from ray_qa.metrics_log import METRICS, read_metrics
 from ray_qa.training import train
 from ray_qa.training_record import FinetuneSummary
-from tests.cluster.processes import assert_gone, kill_group, training_workers_below, wait_until
+from tests.cluster.processes import assert_gone, driver, kill_group, training_workers_below, wait_until
 from tests.model.training_rows import losses, prepared, questions, weights
 
 PROGRESS = re.compile(r"\d\d:\d\d:\d\d (starting|reading|step [\d,]+/[\d,]+ · loss )")
@@ -63,7 +59,8 @@ def undisturbed(
 ) -> Trained:
     config = FinetuneConfig(
         model=str(tiny_base), train=(str(rows),), eval=str(rows),
-        output=str(tmp_path_factory.mktemp("trained") / "out"), workers=3, cpus_per_worker=0.5, epochs=20, max_steps=LAST_STEP, save_every=4, eval_every=25,
+        output=str(tmp_path_factory.mktemp("trained") / "out"), workers=3, cpus_per_worker=0.5,
+        epochs=20, max_steps=LAST_STEP, save_every=4, eval_every=25,
         learning_rate=1e-3, dropout=0.2, negative_ratio=0.5, **SMALL,
     )  # fmt: skip
     return Trained(config=config, summary=finetune(config))
@@ -148,10 +145,10 @@ def test_a_worker_that_is_killed_leaves_no_trace_in_the_weights(undisturbed: Tra
 def test_a_driver_that_is_killed_goes_on_when_the_command_is_run_again(undisturbed: Trained, tmp_path: Path) -> None:
     output = tmp_path / "out"
     flags = [*undisturbed.flags, "--output", str(output)]
-    with _driver(flags, tmp_path / "err") as driver:
+    with driver("finetune", flags, tmp_path / "err") as process:
         wait_until(lambda: max(checkpoint_steps(output), default=0) >= 8, "a checkpoint")
-        assert driver.poll() is None
-        orphans = kill_group(driver)
+        assert process.poll() is None
+        orphans = kill_group(process)
     assert_gone(orphans)
     assert not (output / "_SUCCESS").exists()
     kept = checkpoint_steps(output)
@@ -254,20 +251,3 @@ def _flags_of(settings: dict[str, Any]) -> list[str]:
         for name, value in settings.items()
         for part in [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
     ]
-
-
-@contextmanager
-def _driver(flags: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the command in a session of its own, with a private cluster; kill all of it if it runs in the end."""
-    with errors.open("ab") as stderr:
-        driver = subprocess.Popen(
-            [sys.executable, "-m", "ray_qa.cli", "finetune", *flags],
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        )
-    try:
-        yield driver
-    finally:
-        if driver.poll() is None:
-            assert_gone(kill_group(driver))

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from ray_qa.command_line import parse
-from ray_qa.config import AnnotateConfig, DemoConfig, EvaluateConfig
+from ray_qa.config import AnnotateConfig, DemoConfig, EvaluateConfig, FinetuneConfig
 from ray_qa.errors import ConfigError
 
 NEEDED = ("--input", "in", "--output", "out")
@@ -130,7 +130,7 @@ def test_unknown_flags_end_with_exit_code_2(capsys: pytest.CaptureFixture[str]) 
     assert "--strid" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", [AnnotateConfig, EvaluateConfig, DemoConfig])
+@pytest.mark.parametrize("kind", [AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig])
 def test_help_tells_every_setting_with_its_description_and_default(
     kind: type[BaseModel], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,3 +184,47 @@ def test_a_device_of_no_known_kind_is_refused_in_words() -> None:
     with pytest.raises(ConfigError) as caught:
         parse(AnnotateConfig, "ray-qa annotate", ["--input", "a", "--output", "b", "--device", "gpu"])
     assert str(caught.value) == "`device` must be auto, cpu, cuda, cuda:N or mps, but is 'gpu'"
+
+
+FINETUNE = ("--model", "owner/base", "--train", "a.json", "b.parquet", "--output", "out")
+
+
+def finetune(*arguments: str) -> FinetuneConfig:
+    return parse(FinetuneConfig, "ray-qa finetune", arguments)
+
+
+def test_flags_become_settings_of_finetuning() -> None:
+    config = finetune(
+        *FINETUNE, "--workers", "4", "--learning-rate", "1e-5", "--report-to", "tensorboard", "mlflow", "--freeze",
+        "layers:3", "--max-steps", "10", "--gradient-checkpointing", "--gpus-per-worker", "0.5", "--warmup", "100",
+    )  # fmt: skip
+    assert config == FinetuneConfig(
+        model="owner/base", train=("a.json", "b.parquet"), output="out", workers=4, learning_rate=1e-5,
+        report_to=("tensorboard", "mlflow"), freeze="layers:3", max_steps=10, gradient_checkpointing=True,
+        gpus_per_worker=0.5, warmup=100,
+    )  # fmt: skip
+
+
+def test_a_file_and_flags_make_the_settings_of_finetuning_together(yaml: Path) -> None:
+    yaml.write_text(
+        "model: owner/base\ntrain: [a.json]\noutput: out\nworkers: 2\nlearning_rate: 1e-5\neval: dev.json\n"
+        "freeze: layers:2\nreport_to: [mlflow]\ngradient_checkpointing: true\n"
+    )
+    config = finetune("--config", str(yaml), "--workers", "auto", "--train", "b.json", "c.json")
+    assert (config.workers, config.train, config.learning_rate) == ("auto", ("b.json", "c.json"), 1e-5)
+    assert (config.eval, config.freeze, config.report_to) == ("dev.json", "layers:2", ("mlflow",))
+    assert config.gradient_checkpointing is True
+
+
+def test_what_finetuning_needs_is_named_and_what_is_wrong_with_it(yaml: Path) -> None:
+    yaml.write_text("train: a.json\nepoch: 3\n")
+    with pytest.raises(ConfigError) as caught:
+        finetune("--config", str(yaml), "--report-to", "wandb", "--epochs", "none")
+    assert caught.value.problems == (
+        "`model` must be given, but is missing",
+        "`train` must be a list, but is 'a.json'",
+        "`output` must be given, but is missing",
+        "`epochs` must be a whole number, but is 'none'",
+        "`report_to` must be of tensorboard, mlflow, but has 'wandb'",
+        "`epoch` must be a setting, but is unknown; did you mean `epochs`?",
+    )

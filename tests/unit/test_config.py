@@ -5,17 +5,19 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from ray_qa.config import AnnotateConfig, DemoConfig, EvaluateConfig, ModelSettings, ReadingSettings
+from ray_qa.config import AnnotateConfig, DemoConfig, EvaluateConfig, FinetuneConfig, ModelSettings, ReadingSettings
 from ray_qa.errors import ConfigError
 from ray_qa.explain import validated
 
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
-TRIPS = [AnnotateConfig, EvaluateConfig, DemoConfig]
+FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}
+NEEDED = {AnnotateConfig: ANNOTATE, FinetuneConfig: FINETUNE}
+TRIPS = [AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig]
 
 
 def refusals(kind: type[BaseModel] = AnnotateConfig, **settings: Any) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
-        validated(kind, settings if kind is not AnnotateConfig else ANNOTATE | settings)
+        validated(kind, NEEDED.get(kind, {}) | settings)
     return caught.value.problems
 
 
@@ -29,7 +31,9 @@ def test_every_setting_says_what_it_is_in_one_sentence(kind: type[BaseModel]) ->
 @pytest.mark.parametrize("kind", [*TRIPS, ReadingSettings, ModelSettings])
 def test_configurations_cannot_be_changed_nor_take_what_they_do_not_know(kind: type[BaseModel]) -> None:
     required = {
-        name: ["x"] if name == "input" else "x" for name, field in kind.model_fields.items() if field.is_required()
+        name: ["x"] if name in ("input", "train") else "x"
+        for name, field in kind.model_fields.items()
+        if field.is_required()
     }
     config = kind.model_validate(required)
     with pytest.raises(ValidationError, match="frozen"):
@@ -165,3 +169,76 @@ def test_a_kind_of_error_that_has_no_words_of_ours_still_names_setting_and_value
 def test_reading_settings_are_checked_wherever_they_are_used() -> None:
     with pytest.raises(ValidationError, match="`stride` must be less than the window's room"):
         ReadingSettings(max_tokens=100, max_question_tokens=50, stride=50)
+
+
+def test_the_defaults_of_finetuning_are_those_that_readers_know() -> None:
+    config = validated(FinetuneConfig, FINETUNE)
+    assert (config.epochs, config.batch_size, config.learning_rate, config.weight_decay) == (2, 32, 3e-5, 0.01)
+    assert (config.warmup, config.schedule, config.max_grad_norm, config.seed) == (0.05, "linear", 1.0, 13)
+    assert (config.workers, config.eval, config.max_steps, config.report_to) == ("auto", None, None, ())
+    assert (config.max_tokens, config.stride, config.max_question_tokens) == (384, 128, 64)
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"train": []}, "`train` must be given, but is empty"),
+        ({"train": "rows.json"}, "`train` must be a list, but is 'rows.json'"),
+        ({"model": ""}, "`model` must be given, but is empty"),
+        ({"output": ""}, "`output` must be given, but is empty"),
+        ({"eval": ""}, "`eval` must be given, but is empty"),
+        ({"workers": 0}, "`workers` must be 'auto' or greater than 0, but is 0"),
+        ({"workers": "all"}, "`workers` must be 'auto' or a whole number, but is 'all'"),
+        ({"gpus_per_worker": -1}, "`gpus_per_worker` must be at least 0.0, but is -1"),
+        ({"cpus_per_worker": 0}, "`cpus_per_worker` must be greater than 0.0, but is 0"),
+        ({"cpus_per_worker": "inf"}, "`cpus_per_worker` must be a finite number, but is 'inf'"),
+        ({"epochs": 0}, "`epochs` must be greater than 0, but is 0"),
+        ({"epochs": 1.5}, "`epochs` must be a whole number, but is 1.5"),
+        ({"max_steps": 0}, "`max_steps` must be greater than 0, but is 0"),
+        ({"batch_size": "big"}, "`batch_size` must be a whole number, but is 'big'"),
+        ({"batch_tokens": 0}, "`batch_tokens` must be 'auto' or greater than 0, but is 0"),
+        ({"learning_rate": 0}, "`learning_rate` must be greater than 0.0, but is 0"),
+        ({"learning_rate": "inf"}, "`learning_rate` must be a finite number, but is 'inf'"),
+        ({"weight_decay": -0.1}, "`weight_decay` must be at least 0.0, but is -0.1"),
+        ({"warmup": -1}, "`warmup` must be at least 0.0, but is -1"),
+        ({"max_grad_norm": float("nan")}, "`max_grad_norm` must be a finite number, but is nan"),
+        ({"schedule": "steps"}, "`schedule` must be 'linear', 'cosine' or 'constant', but is 'steps'"),
+        ({"dtype": "int8"}, "`dtype` must be 'auto', 'float32', 'bfloat16' or 'float16', but is 'int8'"),
+        ({"dropout": 1}, "`dropout` must be less than 1.0, but is 1"),
+        ({"freeze": "layers"}, "`freeze` must be none, embeddings or layers:K, but is 'layers'"),
+        ({"freeze": "layers:-1"}, "`freeze` must be none, embeddings or layers:K, but is 'layers:-1'"),
+        ({"negative_ratio": -1}, "`negative_ratio` must be at least 0.0, but is -1"),
+        ({"seed": -1}, "`seed` must be at least 0, but is -1"),
+        ({"eval_every": 0}, "`eval_every` must be greater than 0, but is 0"),
+        ({"save_every": 0}, "`save_every` must be greater than 0, but is 0"),
+        ({"keep_checkpoints": 0}, "`keep_checkpoints` must be greater than 0, but is 0"),
+        ({"max_bad_steps": -1}, "`max_bad_steps` must be at least 0, but is -1"),
+        ({"report_to": ["wandb"]}, "`report_to` must be of tensorboard, mlflow, but has 'wandb'"),
+        ({"stride": 320}, "`stride` must be less than the window's room for context (at most 320), but is 320"),
+    ],
+    ids=str,
+)
+def test_every_wrong_setting_of_finetuning_is_one_line(settings: dict[str, Any], line: str) -> None:
+    assert refusals(FinetuneConfig, **settings) == (line,)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"workers": "4", "gpus_per_worker": 0, "cpus_per_worker": "0.5", "batch_tokens": "4096"},
+        {"warmup": 0, "weight_decay": 0, "max_grad_norm": 0, "dropout": 0, "negative_ratio": 0, "max_bad_steps": 0},
+        {"freeze": "layers:0", "schedule": "cosine", "max_steps": 1, "seed": 0, "eval": "dev.json"},
+    ],
+    ids=str,
+)
+def test_settings_of_finetuning_at_their_limits_are_taken(settings: dict[str, Any]) -> None:
+    config = validated(FinetuneConfig, FINETUNE | settings)
+    for name, value in settings.items():
+        assert str(getattr(config, name)) in (str(value), f"{value}.0")
+
+
+def test_several_wrong_settings_of_finetuning_are_reported_together() -> None:
+    lines = refusals(FinetuneConfig, train=[], epochs=0, freeze="all", report_to=["x"], learnin_rate=1, schedule="x")
+    names = ["train", "epochs", "schedule", "freeze", "report_to", "learnin_rate"]
+    assert [line.split("`")[1] for line in lines] == names
+    assert lines[-1].endswith("did you mean `learning_rate`?")

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ray_qa.errors import ClusterError
-from ray_qa.placement import READ_CPUS, Node, Placement, place
+from ray_qa.placement import READ_CPUS, Node, Placement, TeamPlacement, place, place_workers
 
 LAPTOP = [Node(cpus=2, gpus=0)]
 GPU_BOX = [Node(cpus=16, gpus=4)]
@@ -112,3 +112,72 @@ def test_some_node_always_keeps_room_to_read_wherever_ray_puts_the_replicas(
 def _unused(nodes: list[Node], placement: Placement) -> list[Node]:
     """Nodes on which no replica can lie."""
     return [node for node in nodes if node.gpus < placement.gpus or node.cpus < placement.reserved_cpus]
+
+
+# Teams of training workers
+
+
+def team(
+    nodes: list[Node], workers: Any = "auto", cpus: float | None = None, gpus: float | None = None
+) -> TeamPlacement:
+    return place_workers(nodes, workers=workers, cpus_per_worker=cpus, gpus_per_worker=gpus)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "expected"),
+    [
+        (LAPTOP, "auto", TeamPlacement(workers=1, threads=2, cpus=2, gpus=0, fits=True)),
+        (LAPTOP, 2, TeamPlacement(workers=2, threads=1, cpus=1, gpus=0, fits=True)),
+        (LAPTOP, 3, TeamPlacement(workers=3, threads=1, cpus=1, gpus=0, fits=False)),
+        (LAPTOP * 3, "auto", TeamPlacement(workers=3, threads=2, cpus=2, gpus=0, fits=True)),
+        (GPU_BOX, "auto", TeamPlacement(workers=4, threads=1, cpus=1, gpus=1, fits=True)),
+        (GPU_BOX, 2, TeamPlacement(workers=2, threads=1, cpus=1, gpus=1, fits=True)),
+        (GPU_BOX, 5, TeamPlacement(workers=5, threads=1, cpus=1, gpus=1, fits=False)),
+        ([*LAPTOP, *GPU_BOX], "auto", TeamPlacement(workers=4, threads=1, cpus=1, gpus=1, fits=True)),
+        ([], "auto", TeamPlacement(workers=1, threads=1, cpus=1, gpus=0, fits=False)),
+    ],
+    ids=str,
+)
+def test_a_team_has_a_worker_for_each_gpu_or_else_for_each_node(
+    nodes: list[Node], workers: Any, expected: TeamPlacement
+) -> None:
+    assert team(nodes, workers) == expected
+
+
+def test_workers_can_share_gpus_or_leave_them_alone() -> None:
+    assert team(GPU_BOX, gpus=0.5).workers == 8
+    on_cpus = team(GPU_BOX, gpus=0)
+    assert (on_cpus.workers, on_cpus.threads, on_cpus.gpus) == (1, 16, 0)
+
+
+def test_cpus_that_are_asked_for_are_what_each_worker_gets() -> None:
+    assert team(GPU_BOX, cpus=5) == TeamPlacement(workers=3, threads=5, cpus=5, gpus=1, fits=True)
+    assert team(GPU_BOX, 4, cpus=5).fits is False
+    assert team(LAPTOP, 4, cpus=0.5) == TeamPlacement(workers=4, threads=1, cpus=0.5, gpus=0, fits=True)
+
+
+workers_wanted = st.sampled_from(["auto", 1, 2, 3, 7])
+
+
+@given(clusters, workers_wanted, cpu_shares, st.sampled_from([None, 0, 0.5, 1]))
+def test_a_team_that_fits_is_one_that_the_nodes_can_hold_all_at_once(
+    nodes: list[Node], workers: Any, cpus: float | None, gpus: float | None
+) -> None:
+    placed_team = team(nodes, workers, cpus, gpus)
+    free = [[node.cpus, node.gpus] for node in nodes]
+    held = 0
+    for node in free:
+        while node[0] >= placed_team.cpus and node[1] >= placed_team.gpus:
+            node[0] -= placed_team.cpus
+            node[1] -= placed_team.gpus
+            held += 1
+    assert placed_team.fits == (held >= placed_team.workers)
+    assert placed_team.workers == workers or workers == "auto"
+    assert placed_team.threads <= max(1, placed_team.cpus)
+
+
+@given(clusters, cpu_shares)
+def test_what_is_chosen_automatically_fits(nodes: list[Node], cpus: float | None) -> None:
+    chosen = team(nodes, cpus=cpus)
+    smallest = min(node.cpus for node in nodes)
+    assert chosen.fits or (cpus or 1) > smallest

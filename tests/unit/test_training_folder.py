@@ -13,6 +13,7 @@ from ray_qa.config import FinetuneConfig
 from ray_qa.errors import OutputError
 from ray_qa.examples import ExamplesSummary
 from ray_qa.metrics_log import append_metrics
+from ray_qa.storage import publish
 from ray_qa.training_folder import (
     FREE,
     TrainingPlan,
@@ -152,7 +153,7 @@ def test_a_clearing_that_is_killed_leaves_the_plan_for_the_next_one(
         left.append(set(snapshot(folder)))
         unlink(self, missing_ok=missing_ok)
 
-    monkeypatch.setattr(training_folder.shutil, "rmtree", noting_rmtree)
+    monkeypatch.setattr(shutil, "rmtree", noting_rmtree)
     monkeypatch.setattr(Path, "unlink", noting_unlink)
     clear_output(finished(folder))
     assert all("_ray_qa/plan.json" in names for names in left)
@@ -248,7 +249,6 @@ def test_at_the_end_what_only_training_needed_is_gone_and_success_comes_last(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published: list[str] = []
-    publish = training_folder.publish
 
     def noting(path: Path, content: bytes) -> None:
         published.append(path.name)
