@@ -21,6 +21,7 @@ from ray_qa.judging import Judge
 from ray_qa.metrics_log import METRICS, Metrics, append_metrics, go_back_to
 from ray_qa.model import pick_device, pick_dtype
 from ray_qa.pace import Pace
+from ray_qa.on_worker import model_here
 from ray_qa.packing import pack
 from ray_qa.schedule import learning_rate_factor, warmup_steps
 from ray_qa.step_plan import plan_epoch, share
@@ -56,6 +57,7 @@ def train(job: TrainingJob, team: Team | None = None) -> TrainingState:
         ConfigError: if a pass does not fit the device's memory.
     """
     team = team or Team.present()
+    job = replace(job, base=model_here(job.base))
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     run = _Run.begin(job, team)

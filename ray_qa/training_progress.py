@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
-from ray_qa.metrics_log import Metrics
+from ray_qa.metrics_log import EVALUATED, TRAINED, Metrics, kind_of
 from ray_qa.progress import duration
+
+
+SMOOTHED_LINES = 10
+"""The time that is left is told from the pace of so many lines."""
 
 
 class TrainingProgress:
@@ -13,28 +18,30 @@ class TrainingProgress:
 
     def __init__(self) -> None:
         self._stage = "starting Ray"
-        self._latest: Metrics = {}
+        self._known: Sequence[Metrics] = ()
+        self._steps: Sequence[Metrics] = ()
         self._f1: float | None = None
 
     def enter(self, stage: str) -> None:
-        """Say what is being done while there is no step to tell of."""
-        self._stage, self._latest = stage, {}
+        """Say what is being done while there is no new line to tell of."""
+        self._stage, self._steps = stage, ()
 
     def update(self, lines: Sequence[Metrics]) -> None:
-        """Take in lines of the log."""
-        for line in lines:
-            if "loss" in line:
-                self._latest = line
-            else:
-                self._f1 = line["eval_f1"]
+        """Take in all lines of the log; nothing changes where they are those of the last time."""
+        if lines == self._known:
+            return
+        self._known = lines
+        self._steps = [line for line in lines if kind_of(line) == TRAINED][-SMOOTHED_LINES:]
+        self._f1 = next((line[EVALUATED] for line in reversed(lines) if kind_of(line) == EVALUATED), None)
 
     def line(self) -> str:
         """The state of the run in one line."""
-        latest = self._latest
-        if not latest:
+        steps = self._steps
+        if not steps:
             return self._stage
+        latest = steps[-1]
         rate = latest["windows_per_second"]
-        left = (latest["steps"] - latest["step"]) * latest["step_seconds"]
+        left = (latest["steps"] - latest["step"]) * fmean(line["step_seconds"] for line in steps)
         parts = [
             f"step {latest['step']:,}/{latest['steps']:,}",
             f"loss {latest['loss']:.3f}",

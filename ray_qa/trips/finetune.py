@@ -88,6 +88,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
         )
         progress.enter("reading and encoding the rows")
         counts = _encode(job, folder)
+        progress.update(read_metrics(folder / METRICS))  # of an earlier command
         progress.enter("starting workers")
         with _followed(folder / METRICS, progress, reports):
             restarts = _train_to_the_end(job, placement, progress)

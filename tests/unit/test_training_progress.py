@@ -19,7 +19,7 @@ LINE: dict[str, Any] = {
 
 def after(*lines: dict[str, Any]) -> TrainingProgress:
     progress = TrainingProgress()
-    progress.update(lines)
+    progress.update(list(lines))
     return progress
 
 
@@ -68,3 +68,15 @@ def test_a_new_stage_hides_the_steps_until_one_comes() -> None:
 
 def test_an_evaluation_alone_is_not_yet_a_step() -> None:
     assert after({"step": 10, "eval_exact": 1.0, "eval_f1": 2.0}).line() == "starting Ray"
+
+
+def test_lines_of_before_do_not_end_a_new_stage() -> None:
+    progress = after(LINE)
+    progress.enter("starting workers again")
+    progress.update([dict(LINE)])
+    assert progress.line() == "starting workers again"
+
+
+def test_the_time_left_is_told_from_several_lines() -> None:
+    slow, fast = LINE | {"step": 1_190, "step_seconds": 1.5}, LINE | {"step_seconds": 0.5}
+    assert after(slow, fast).line().endswith("1:03:20 left")
