@@ -7,7 +7,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import tyro
 import yaml
@@ -80,14 +80,18 @@ def _annotated(plain: Any, text: str, metavar: str) -> tuple[Any, Any]:
 def _metavar(field: FieldInfo) -> str:
     if field.annotation == tuple[str, ...]:
         return "NAME [NAME …]"
-    members = (field.annotation, *get_args(field.annotation))
+    # An optional limited number is a union of an annotated one and None.
+    parts = get_args(field.annotation)
+    members = [field.annotation, *(get_args(part)[0] if get_origin(part) is Annotated else part for part in parts)]
     if float in members:
         return "NUMBER"
     return "N" if int in members or field.annotation == AutoOrCount else "TEXT"
 
 
 def _shown(default: Any) -> str:
-    return {None: "none", (): "all", "": "none"}.get(default, str(default)) if not isinstance(default, bool) else "off"
+    if isinstance(default, bool):
+        return "off"
+    return {None: "none", (): "none given", "": "none"}.get(default, str(default))
 
 
 class _PlainNumbers(yaml.SafeLoader):

@@ -20,8 +20,8 @@ from ray_qa.examples import row_ids
 from ray_qa.judging import Judge
 from ray_qa.metrics_log import METRICS, Metrics, append_metrics, go_back_to
 from ray_qa.model import pick_device, pick_dtype
-from ray_qa.pace import Pace
 from ray_qa.on_worker import model_here
+from ray_qa.pace import Pace
 from ray_qa.packing import pack
 from ray_qa.schedule import learning_rate_factor, warmup_steps
 from ray_qa.step_plan import plan_epoch, share

@@ -8,7 +8,6 @@ from statistics import fmean
 from ray_qa.metrics_log import EVALUATED, TRAINED, Metrics, kind_of
 from ray_qa.progress import duration
 
-
 SMOOTHED_LINES = 10
 """The time that is left is told from the pace of so many lines."""
 

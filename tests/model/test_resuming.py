@@ -49,8 +49,9 @@ def test_a_process_that_stops_and_starts_again_ends_with_the_same_weights(
 
 @pytest.mark.timeout(600)
 def test_a_team_of_three_whose_processes_are_killed_ends_with_the_same_weights(tiny_base: Path, tmp_path: Path) -> None:
-    undisturbed = prepared(tmp_path / "undisturbed", tiny_base, ROWS, **SETTINGS)
-    disturbed = prepared(tmp_path / "disturbed", tiny_base, ROWS, **SETTINGS)
+    short = SETTINGS | {"epochs": 1, "save_every": 4}
+    undisturbed = prepared(tmp_path / "undisturbed", tiny_base, ROWS, **short)
+    disturbed = prepared(tmp_path / "disturbed", tiny_base, ROWS, **short)
     train_as_team(undisturbed, 3)
 
     with team(disturbed, 3) as members:

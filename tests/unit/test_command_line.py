@@ -164,7 +164,7 @@ def told_default(field: Any) -> str:
         return "required"
     if isinstance(field.default, bool):
         return "default: off"
-    return f"default: { {None: 'none', '': 'none', (): 'all'}.get(field.default, field.default) }"
+    return f"default: { {None: 'none', '': 'none', (): 'none given'}.get(field.default, field.default) }"
 
 
 def words(text: str) -> str:
