@@ -252,11 +252,13 @@ def _trainee(job: TrainingJob, team: Team) -> Trainee:
     module = load_base(job.base, job.config).to(device)
     for parameter in module.parameters():
         team.share_out(parameter.data)
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+    scaler.scale(torch.zeros((), device=device))  # makes its tensors, which a worker without a window would lack
     return Trainee(
         module=module,
         gradients=FlatGradients(each for each in module.parameters() if each.requires_grad),
         optimizer=torch.optim.AdamW(parameter_groups(module, job.config.weight_decay), lr=job.config.learning_rate),
-        scaler=torch.amp.GradScaler(device.type, enabled=dtype == torch.float16),
+        scaler=scaler,
         device=device,
         dtype=dtype,
     )

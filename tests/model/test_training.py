@@ -141,6 +141,15 @@ def test_the_first_update_is_that_of_plain_adamw(tiny_base: Path, tmp_path: Path
             np.testing.assert_allclose(weights(job)[name], weight.numpy(), atol=1e-6, err_msg=name)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_step_may_have_fewer_windows_than_there_are_workers(tiny_base: Path, tmp_path: Path, dtype: str) -> None:
+    rows = questions(5)
+    # Steps of 2, 2 and 1 windows, of which the last worker gets none.
+    settings: dict[str, Any] = {"dropout": 0.0, "batch_size": 2, "epochs": 2, "dtype": dtype}
+    alone, three = (prepared(tmp_path / name, tiny_base, rows, **settings) for name in ("alone", "three"))
+    np.testing.assert_allclose(_loss_of_every_step(three, 3), _loss_of_every_step(alone, 1), rtol=5e-3)
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_low_precision_learns_like_float32(tiny_base: Path, tmp_path: Path, dtype: str) -> None:
     rows = questions(64)
