@@ -23,7 +23,8 @@ def load_base(files: ModelFiles, config: FinetuneConfig) -> Any:
         ConfigError: if ``freeze`` names layers it has not.
     """
     rates = _dropout_rates(files)
-    overrides = {} if config.dropout is None else dict.fromkeys(rates, config.dropout)
+    overrides: dict[str, Any] = {} if config.dropout is None else dict.fromkeys(rates, config.dropout)
+    overrides["num_labels"] = 2  # start and end; a base that has been a classifier may say otherwise
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         module, missing = load_weights(files, torch.float32, **overrides)
@@ -106,7 +107,9 @@ def _freeze(module: torch.nn.Module, what: str) -> None:
         return
     encoder: Any = module.base_model
     kind, _, count = what.partition(":")
-    frozen: list[torch.nn.Module] = [encoder.embeddings]
+    embeddings = [getattr(encoder, name, None) for name in ("embeddings", "embeddings_project")]
+    frozen: list[torch.nn.Module] = [part for part in embeddings if part is not None]
+    frozen = frozen or [encoder.get_input_embeddings()]
     if kind == "layers":
         layers = max(
             (part for part in encoder.modules() if isinstance(part, torch.nn.ModuleList)),

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ray_qa.errors import OutputError, first_line
-from ray_qa.storage import draft_of
+from ray_qa.storage import draft_of, remove_folder
 
 CHECKPOINT = re.compile(r"checkpoint-(\d{7,})")
 FOLDER = "checkpoints"
@@ -82,8 +82,7 @@ def publish_checkpoint(folder: Path, state: TrainingState, save_tensors: Callabl
     """
     path = checkpoint_path(folder, state.step)
     path.parent.mkdir(exist_ok=True)
-    if path.exists():
-        shutil.rmtree(path)
+    remove_folder(path)
     with draft_of(path) as draft:
         draft.mkdir()
         save_tensors(draft)
@@ -96,7 +95,7 @@ def remove_old_checkpoints(folder: Path, state: TrainingState, keep: int) -> Non
     kept = {*steps[-keep:], state.best.step if state.best else -1}
     for step in steps:
         if step not in kept:
-            shutil.rmtree(checkpoint_path(folder, step), ignore_errors=True)
+            remove_folder(checkpoint_path(folder, step))
     for draft in (folder / FOLDER).glob(".checkpoint-*.draft"):
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from ray_qa.schedule import Schedule
 
@@ -76,11 +76,20 @@ class ModelSettings(BaseModel):
         return value
 
 
+def _no_url(value: str) -> str:
+    if "://" in value:
+        raise ValueError(f"`output` must be a path this machine can write to, but is the URL {value}; mount it first")
+    return value
+
+
+OutputFolder = Annotated[str, Field(min_length=1), AfterValidator(_no_url)]
+
+
 class AnnotateConfig(ReadingSettings, ModelSettings):
     """Answer every row of a Parquet corpus and write the answers back to Parquet."""
 
     input: tuple[str, ...] = Field(min_length=1, description="Parquet files, folders or globs, read in this order.")
-    output: str = Field(min_length=1, description="Folder for the annotated parts; run again to resume.")
+    output: OutputFolder = Field(description="Folder for the annotated parts; run again to resume.")
     question_column: str = Field("question", description="Column that holds the question.")
     context_column: str = Field("context", description="Column that holds the context.")
     keep: tuple[str, ...] = Field((), description="Input columns to carry to the output; all unless given.")
@@ -123,11 +132,11 @@ class FinetuneConfig(WindowSettings):
     train: tuple[str, ...] = Field(
         min_length=1, description="Parquet, SQuAD JSON, JSONL (files, folders, globs), or datasets names: NAME[:SPLIT]."
     )
-    output: str = Field(min_length=1, description="Folder for the fine-tuned model; run again to resume.")
+    output: OutputFolder = Field(description="Folder for the fine-tuned model; run again to resume.")
     eval: str | None = Field(
         None, min_length=1, description="Rows to judge by while training; the best checkpoint wins."
     )
-    workers: AutoOrCount = Field("auto", description="Training processes; auto: one for each GPU, else one.")
+    workers: AutoOrCount = Field("auto", description="Training processes; auto: one for each GPU, else one a node.")
     gpus_per_worker: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="GPUs of each; unless given: 1 where the cluster has any, else 0."
     )
@@ -178,6 +187,13 @@ class FinetuneConfig(WindowSettings):
     ray_address: str | None = Field(
         None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
     )
+
+    @field_validator("gpus_per_worker")
+    @classmethod
+    def _a_worker_has_one_gpu_or_none(cls, value: float | None) -> float | None:
+        if value not in (None, 0, 1):
+            raise ValueError(f"`gpus_per_worker` must be 0 or 1, as a worker trains on one GPU, but is {value:g}")
+        return value
 
     @field_validator("freeze")
     @classmethod

@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as short_repr
 from typing import Any
@@ -69,39 +69,64 @@ def survey_examples(sources: Sequence[str], setting: Setting) -> ExamplesSummary
     Raises:
         InputError: as :func:`read_examples`; or there is no row, or none with an answer.
     """
-    rows = answerable = 0
-    digest = hashlib.sha256()
+    tally = _Tally()
     for table in read_examples(sources, setting):
-        rows += table.num_rows
-        texts = pc.struct_field(table["answers"], "text")
-        answerable += int(pc.sum(pc.greater(pc.list_value_length(texts), 0)).as_py() or 0)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, SCHEMA) as writer:
-            # Made anew, since the bytes under a null may be anything.
-            writer.write_table(pa.Table.from_pylist(table.to_pylist(), schema=SCHEMA))
-        digest.update(sink.getvalue())
+        tally.add(table)
     names = ", ".join(sources)
-    if not rows:
+    if not tally.rows:
         raise InputError(f"`{setting}` must have rows, but {names} has none")
-    if not answerable:
+    if not tally.answerable:
         raise InputError(
-            f"`{setting}` must have rows with an answer, but none of the {rows:,} of {names} has one; "
+            f"`{setting}` must have rows with an answer, but none of the {tally.rows:,} of {names} has one; "
             "is the column `answers` filled?"
         )
-    return ExamplesSummary(rows=rows, answerable=answerable, sha256=digest.hexdigest())
+    return tally.summary()
 
 
-def write_examples(sources: Sequence[str], setting: Setting, path: Path) -> None:
-    """Write all rows to one Parquet file, a row group for each table of :func:`read_examples`; all of it or nothing."""
-    with draft_of(path) as draft, pq.ParquetWriter(draft, SCHEMA, compression="zstd") as writer:
-        for table in read_examples(sources, setting):
-            writer.write_table(table, row_group_size=CHUNK_ROWS)
+def write_examples(sources: Sequence[str], setting: Setting, path: Path, expected: ExamplesSummary) -> None:
+    """Write all rows to one Parquet file, a row group for each table of :func:`read_examples`; all of it or nothing.
+
+    Raises:
+        InputError: if they are no longer those that were surveyed.
+    """
+    tally = _Tally()
+    with draft_of(path) as draft:
+        with pq.ParquetWriter(draft, SCHEMA, compression="zstd") as writer:
+            for table in read_examples(sources, setting):
+                tally.add(table)
+                writer.write_table(table, row_group_size=CHUNK_ROWS)
+        if tally.summary() != expected:
+            raise InputError(
+                f"`{setting}` must stay as it is while it is read, but {', '.join(sources)} has changed; run again"
+            )
 
 
 def row_ids(path: Path, rows: Sequence[int]) -> list[str]:
     """The ids of rows, by number, in a file that :func:`write_examples` made."""
     ids = pq.read_table(path, columns=["id"])["id"]
     return [str(ids[row].as_py()) for row in rows]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    """What a summary tells, of the rows so far."""
+
+    rows: int = 0
+    answerable: int = 0
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def add(self, table: pa.Table) -> None:
+        self.rows += table.num_rows
+        texts = pc.struct_field(table["answers"], "text")
+        self.answerable += int(pc.sum(pc.greater(pc.list_value_length(texts), 0)).as_py() or 0)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, SCHEMA) as writer:
+            # Made anew, since the bytes under a null may be anything.
+            writer.write_table(pa.Table.from_pylist(table.to_pylist(), schema=SCHEMA))
+        self.digest.update(sink.getvalue())
+
+    def summary(self) -> ExamplesSummary:
+        return ExamplesSummary(rows=self.rows, answerable=self.answerable, sha256=self.digest.hexdigest())
 
 
 def _is_data_set(source: str) -> bool:

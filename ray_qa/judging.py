@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
@@ -35,8 +36,8 @@ class Judge:
     def open(cls, rows: Path, encoder: Encoder, config: FinetuneConfig, team: Team) -> Judge:
         """Read the rows and encode this worker's share; rows of answers only are judged by always answering."""
         examples = pq.read_table(rows)
-        answers = examples["answers"].to_pylist()
-        golds = {str(number): tuple(each["text"] or ()) if each else () for number, each in enumerate(answers)}
+        examples = examples.filter(pc.is_valid(examples["answers"]))  # what has no answers at all cannot be judged
+        golds = {str(number): tuple(each["text"]) for number, each in enumerate(examples["answers"].to_pylist())}
         own = examples.to_pylist()[team.rank :: team.workers]
         return cls(
             team=team,

@@ -53,15 +53,18 @@ def place_answer(context: str, text: str, start: int | None) -> PlacedAnswer | D
         return "answer_empty"
     stated = start is not None and start >= 0 and context.startswith(text, start)
     if not stated:
-        # One more place is enough to know that there are several; they may overlap.
-        found = context.find(text)
-        if found < 0:
+        # With its white space it may be at one place only, or else without.
+        sought = text if text in context else bare
+        start = context.find(sought)
+        if start < 0:
             return "answer_not_found"
-        if context.find(text, found + 1) >= 0:
+        # One more place is enough to know that there are several; they may overlap.
+        if context.find(sought, start + 1) >= 0:
             return "answer_ambiguous"
-        start = found
+    else:
+        sought = text
     assert start is not None
-    begin = start + len(text) - len(text.lstrip())
+    begin = start + len(sought) - len(sought.lstrip())
     return PlacedAnswer(start=begin, end=begin + len(bare), repaired=not stated, trimmed=bare != text)
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -48,6 +48,14 @@ def draft_of(path: Path) -> Iterator[Path]:
         else:
             draft.unlink(missing_ok=True)
     _sync(path.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that it is never seen half removed: it loses its name first."""
+    draft = _draft_path(path)
+    with suppress(FileNotFoundError):
+        path.rename(draft)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _draft_path(path: Path) -> Path:

@@ -38,6 +38,11 @@ class Team:
         if self.workers > 1:
             dist.broadcast(tensor, src=0)
 
+    def wait(self) -> None:
+        """Go on when all workers have come here."""
+        if self.workers > 1:
+            dist.barrier()
+
     def agree(self, value: Value) -> Value:
         """The value that worker 0 has; for small things."""
         if self.workers == 1:

@@ -15,7 +15,7 @@ from ray_qa.base_model import load_base, parameter_groups
 from ray_qa.checkpoints import Evaluation, TrainingState, checkpoint_steps, read_state
 from ray_qa.config import FinetuneConfig
 from ray_qa.encoding import Encoder, load_encoder
-from ray_qa.errors import ConfigError, InputError
+from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.examples import row_ids
 from ray_qa.judging import Judge
 from ray_qa.metrics_log import METRICS, Metrics, append_metrics, go_back_to
@@ -27,11 +27,13 @@ from ray_qa.schedule import learning_rate_factor, warmup_steps
 from ray_qa.step_plan import plan_epoch, share
 from ray_qa.team import Team
 from ray_qa.train_step import FlatGradients, StepResult, Trainee, take_step
-from ray_qa.training_folder import EVAL_ROWS, TRAIN_ROWS, shard_paths
+from ray_qa.training_folder import EVAL_ROWS, TRAIN_ROWS, check_output_is_here, shard_paths
 from ray_qa.training_job import TrainingJob
 from ray_qa.training_set import Ints, Labels, TrainingSet, open_training_set
 from ray_qa.weights import export_model, load_checkpoint, save_checkpoint
 
+SAVE_SECONDS = 600.0
+"""A checkpoint is made after so long without one, however few steps that are."""
 MOST_NAMED = 20
 """Rows with a loss that is not finite are named up to so many."""
 AUTO_BATCH_TOKENS = {"cpu": 4_096, "cuda": 16_384}
@@ -58,6 +60,7 @@ def train(job: TrainingJob, team: Team | None = None) -> TrainingState:
     """
     team = team or Team.present()
     job = replace(job, base=model_here(job.base))
+    check_output_is_here(Path(job.config.output))
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     run = _Run.begin(job, team)
@@ -92,6 +95,7 @@ class _Run:
     steps_of_epochs: list[int]
     batch_tokens: int
     pace: Pace = field(default_factory=Pace)
+    saved_at: float = field(default_factory=time.monotonic)
 
     @classmethod
     def begin(cls, job: TrainingJob, team: Team) -> _Run:
@@ -170,8 +174,9 @@ class _Run:
     def _counted(self, state: TrainingState, result: StepResult, windows: int, own_W: Ints) -> TrainingState:
         """The state after a step; raises where too many were bad."""
         finite = result.loss - result.loss == 0
-        # With float16 a gradient that overflows is the loss scaler's to mend, not a bad step.
-        bad = not result.applied and not (finite and self.trainee.scaler.is_enabled())
+        # With float16 a gradient that overflows is the loss scaler's to mend, as long as there is something to scale.
+        mended = finite and self.trainee.scaler.is_enabled() and self.trainee.scaler.get_scale() >= 1
+        bad = not result.applied and not mended
         after = replace(
             state,
             step=state.step + 1,
@@ -206,8 +211,10 @@ class _Run:
         with self.pace.paused():
             if evaluates:
                 state = self._evaluate(state)
-            if self.team.leads and (evaluates or at_end or state.step % config.save_every == 0):
+            long_ago = time.monotonic() - self.saved_at > SAVE_SECONDS
+            if self.team.leads and (evaluates or at_end or long_ago or state.step % config.save_every == 0):
                 save_checkpoint(self.folder, state, self.trainee, keep=config.keep_checkpoints)
+                self.saved_at = time.monotonic()
         return state
 
     def _log(self, state: TrainingState) -> TrainingState:
@@ -243,10 +250,12 @@ class _Run:
         if self.team.leads:
             step = state.best.step if state.best else state.step
             export_model(self.folder, step, self.trainee.module, self.job.base)
-        self.team.agree(0)
+        self.team.wait()
 
 
 def _trainee(job: TrainingJob, team: Team) -> Trainee:
+    if job.device == "cuda" and not torch.cuda.is_available():
+        raise ModelError("`gpus_per_worker` must be 0 where torch finds no CUDA, but is 1; install torch for CUDA")
     device = pick_device(job.device)
     dtype = pick_dtype(job.config.dtype, device)
     module = load_base(job.base, job.config).to(device)

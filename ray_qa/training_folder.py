@@ -7,14 +7,17 @@ _ray_qa/plan.json        the fingerprints of what the model is made with
 _ray_qa/train.parquet    the training rows in one form; _ray_qa/train/ the same, encoded; gone when the run has ended
 _ray_qa/mlflow_run_id    the run on MLflow's server that a resumed run continues
 _ray_qa/run.json         what was done
-_SUCCESS                 written last
+_ray_qa/lock             held by the command that is at work
+_SUCCESS                 written when all of it is there
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,16 +36,17 @@ OURS = "_ray_qa"
 PLAN, RUN, SUCCESS = f"{OURS}/plan.json", f"{OURS}/run.json", "_SUCCESS"
 TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet", f"{OURS}/train"
 RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"
-WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT)
+LOCK = f"{OURS}/lock"
+WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, LOCK)
 CARD, CURVE, TENSORBOARD = "README.md", "learning_curve.png", "tensorboard"
 
 FREE = frozenset(
     {
-        "model", "train", "eval", "output", "workers", "gpus_per_worker", "cpus_per_worker", "save_every",
-        "keep_checkpoints", "max_bad_steps", "report_to", "overwrite", "ray_address",
+        "batch_tokens", "cpus_per_worker", "eval", "gpus_per_worker", "gradient_checkpointing", "keep_checkpoints",
+        "max_bad_steps", "model", "output", "overwrite", "ray_address", "report_to", "save_every", "train", "workers",
     }
 )  # fmt: skip
-"""Settings that do not decide what is learnt, or that the fingerprints stand for."""
+"""Settings that decide nothing of what is learnt but its rounding, or that the fingerprints stand for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +134,38 @@ def join_plan(folder: Path, plan: TrainingPlan) -> None:
         )
 
 
+def check_output_is_here(folder: Path) -> None:
+    """Check, on a worker, that the output is the folder that the driver sees.
+
+    Raises:
+        OutputError: if it is not.
+    """
+    if not (folder / TRAIN_ROWS).exists():
+        raise OutputError(
+            f"`output` must be the same folder on every node, but {folder} is not on {os.uname().nodename}; "
+            "name one that all nodes share"
+        )
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other commands out of an output while the block runs; the system lets go of it when the process dies.
+
+    Raises:
+        OutputError: if another command is at work there.
+    """
+    with (folder / LOCK).open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(
+                f"`output` must be one command's at a time, but another is training in {folder}; wait for it to end"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
 def shard_path(folder: Path, number: int) -> Path:
     """Where the encoded rows of a row group of the training rows lie."""
     return folder / SHARDS / f"{number:07d}.arrow"
@@ -142,10 +178,15 @@ def shard_paths(folder: Path) -> list[Path]:
 
 def finish(folder: Path, run_json: bytes) -> None:
     """Write down what was done, and that all of it is; what only training needed goes."""
-    for name in WHILE_TRAINING:
-        _remove(folder / name)
     publish(folder / RUN, run_json)
     publish(folder / SUCCESS, b"")
+    remove_leftovers(folder)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what only training needed, and what killed commands left of it."""
+    for path in [*(folder / name for name in WHILE_TRAINING), *(folder / OURS).glob(".*.draft")]:
+        _remove(path)
 
 
 def publish_export(folder: Path) -> None:

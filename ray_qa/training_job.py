@@ -15,7 +15,7 @@ from ray_qa.encoding import load_encoder
 from ray_qa.labelling import label_examples
 from ray_qa.model_files import ModelFiles
 from ray_qa.on_worker import model_here, uninterrupted
-from ray_qa.training_folder import TRAIN_ROWS, shard_path
+from ray_qa.training_folder import TRAIN_ROWS, check_output_is_here, shard_path
 from ray_qa.training_set import write_shard
 
 
@@ -37,6 +37,7 @@ def encode_shards(batch: pa.Table, job: TrainingJob) -> Iterator[pa.Table]:
     with uninterrupted():
         encoder = load_encoder(model_here(job.base).folder)
     folder = Path(job.config.output)
+    check_output_is_here(folder)
     with pq.ParquetFile(folder / TRAIN_ROWS) as file:
         first_rows = np.cumsum([0, *(file.metadata.row_group(each).num_rows for each in range(file.num_row_groups))])
         for number in batch["shard"].to_pylist():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file, save_model
 
 from ray_qa.checkpoints import (
@@ -38,15 +39,24 @@ def save_checkpoint(folder: Path, state: TrainingState, trainee: Trainee, *, kee
     try:
         publish_checkpoint(folder, state, save_tensors)
         remove_old_checkpoints(folder, state, keep)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
 
 
 def load_checkpoint(folder: Path, state: TrainingState, trainee: Trainee) -> None:
-    """Put a model, its optimizer and its loss scaler back to where a checkpoint left them."""
+    """Put a model, its optimizer and its loss scaler back to where a checkpoint left them.
+
+    Raises:
+        OutputError: if the checkpoint cannot be read.
+    """
     path = checkpoint_path(folder, state.step)
-    load_model(trainee.module, str(path / WEIGHTS))
-    saved = load_file(path / MOMENTS)
+    try:
+        load_model(trainee.module, str(path / WEIGHTS))
+        saved = load_file(path / MOMENTS)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise OutputError(
+            f"{path} must be a whole checkpoint, but gives: {first_line(error)}; remove it to go on from an earlier one"
+        ) from error
     for name, parameter in trainee.module.named_parameters():
         moments = {key.rpartition("/")[2]: value for key, value in saved.items() if key.rpartition("/")[0] == name}
         if moments:

@@ -40,8 +40,10 @@ from ray_qa.training_folder import (
     check_output,
     clear_output,
     finish,
+    held,
     identity_settings,
     join_plan,
+    remove_leftovers,
     shard_path,
     shard_paths,
 )
@@ -71,6 +73,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     if not config.overwrite and (folder / PLAN).exists():
         join_plan(folder, plan)
         if (folder / SUCCESS).exists():
+            remove_leftovers(folder)
             return read_summary(folder)
     check_base(base, config)
     reports = open_reports(config, folder)
@@ -80,19 +83,20 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
         if config.overwrite:
             clear_output(folder)
         join_plan(folder, plan)
-        job = TrainingJob(
-            config=config,
-            base=base,
-            threads=None if placement.gpus else placement.threads,
-            device="cuda" if placement.gpus else "cpu",
-        )
-        progress.enter("reading and encoding the rows")
-        counts = _encode(job, folder)
-        progress.update(read_metrics(folder / METRICS))  # of an earlier command
-        progress.enter("starting workers")
-        with _followed(folder / METRICS, progress, reports):
-            restarts = _train_to_the_end(job, placement, progress)
-    return _finish(config, plan, counts, placement, restarts, called)
+        with held(folder):
+            job = TrainingJob(
+                config=config,
+                base=base,
+                threads=None if placement.gpus else placement.threads,
+                device="cuda" if placement.gpus else "cpu",
+            )
+            progress.enter("reading and encoding the rows")
+            counts = _encode(job, plan)
+            progress.update(read_metrics(folder / METRICS))  # of an earlier command
+            progress.enter("starting workers")
+            with _followed(folder / METRICS, progress, reports):
+                restarts = _train_to_the_end(job, placement, progress)
+            return _finish(config, plan, counts, placement, restarts, called)
 
 
 def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[TrainingPlan, ModelFiles]:
@@ -109,6 +113,7 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
             rows["eval"] = survey_examples([config.eval], "eval")
     with problems.gather():
         base = find_model(config.model)
+        _check_apart(config, base, folder)
     problems.stop_here_if_any(InputError)
     assert base is not None
     plan = TrainingPlan(
@@ -119,6 +124,25 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
         eval=rows.get("eval"),
     )
     return plan, base
+
+
+def _check_apart(config: FinetuneConfig, base: ModelFiles, folder: Path) -> None:
+    """Check that nothing that is read lies in the output, which ``overwrite`` would remove.
+
+    Raises:
+        InputError: naming what does.
+    """
+    read = {
+        "model": [base.folder],
+        "train": map(Path, config.train),
+        "eval": [Path(config.eval)] if config.eval else [],
+    }
+    for setting, paths in read.items():
+        for path in paths:
+            if path.expanduser().resolve().is_relative_to(folder):
+                raise InputError(
+                    f"`{setting}` must lie outside the output, but {path} is in {folder}; name another output"
+                )
 
 
 def _place(config: FinetuneConfig, cluster: Cluster) -> TeamPlacement:
@@ -135,7 +159,8 @@ def _place(config: FinetuneConfig, cluster: Cluster) -> TeamPlacement:
         raise ClusterError(
             f"`workers` must fit the cluster ({resources(cluster.nodes)}), but {placement.workers} are asked for, "
             f"each with {placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
-            f"{'' if cluster.private else f', and there was no room within {ROOM_SECONDS} s'}"
+            f"{'' if cluster.private else f', and there was no room within {ROOM_SECONDS} s'}; "
+            "lower `workers` or what each is to have"
         )
     return placement
 
@@ -144,12 +169,13 @@ def _resources(placement: TeamPlacement) -> dict[str, float]:
     return {"CPU": placement.cpus} | ({"GPU": placement.gpus} if placement.gpus else {})
 
 
-def _encode(job: TrainingJob, folder: Path) -> LabelCounts:
+def _encode(job: TrainingJob, plan: TrainingPlan) -> LabelCounts:
     """Write the rows down in one form and encode them, by tasks all over the cluster; what is there already stays."""
+    folder = Path(job.config.output)
     if not (folder / TRAIN_ROWS).exists():
-        write_examples(job.config.train, "train", folder / TRAIN_ROWS)
-    if job.config.eval is not None and not (folder / EVAL_ROWS).exists():
-        write_examples([job.config.eval], "eval", folder / EVAL_ROWS)
+        write_examples(job.config.train, "train", folder / TRAIN_ROWS, plan.train)
+    if job.config.eval is not None and plan.eval is not None and not (folder / EVAL_ROWS).exists():
+        write_examples([job.config.eval], "eval", folder / EVAL_ROWS, plan.eval)
     (folder / SHARDS).mkdir(exist_ok=True)
     count = pq.read_metadata(folder / TRAIN_ROWS).num_row_groups
     missing = [number for number in range(count) if not shard_path(folder, number).exists()]

@@ -204,7 +204,7 @@ def test_more_workers_than_the_cluster_can_place_are_refused_with_what_there_is(
     (line,) = [line for line in capsys.readouterr().err.splitlines() if not PROGRESS.match(line)]
     assert re.fullmatch(
         r"ray-qa finetune: `workers` must fit the cluster \(\d+ CPUs and 0 GPUs\), but 64 are asked for, "
-        r"each with 1 CPUs and 0 GPUs, and there was no room within 1 s",
+        r"each with 1 CPUs and 0 GPUs, and there was no room within 1 s; lower `workers` or what each is to have",
         line,
     )
     assert not (tmp_path / "out").exists()

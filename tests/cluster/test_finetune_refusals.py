@@ -16,6 +16,7 @@ from transformers import AutoModel
 from ray_qa.cli import main
 from ray_qa.cluster import Cluster
 from ray_qa.placement import Node
+from ray_qa.training_folder import held
 from tests.model.training_rows import questions
 from tests.tiny import save_model, save_tokenizer
 
@@ -122,6 +123,33 @@ def test_an_output_that_holds_something_else(refused: Refused, tmp_path: Path) -
     ]
 
 
+def test_a_base_or_rows_that_lie_in_the_output(refused: Refused, tiny_base: Path, rows: Path) -> None:
+    for flags, setting in (
+        (["--output", str(tiny_base), "--overwrite"], "model"),
+        (["--output", str(rows.parent), "--overwrite"], "train"),
+    ):
+        lines = refused(*flags)
+        assert any(f"`{setting}` must lie outside the output, but" in line for line in lines)
+    assert (tiny_base / "model.safetensors").exists()
+    assert rows.exists()
+
+
+def test_a_second_command_at_work_in_the_same_output(
+    tiny_base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    (output / "_ray_qa").mkdir(parents=True)
+    machine = Cluster(private=True, nodes=(Node(cpus=2, gpus=0),))
+    monkeypatch.setattr("ray_qa.trips.finetune.connected", lambda _: nullcontext(machine))
+    flags = ["--train", str(rows), "--output", str(output), "--model", str(tiny_base), *SMALL, "--workers", "1"]
+    with held(output):
+        assert main(["finetune", *flags]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"ray-qa finetune: `output` must be one command's at a time, but another is training in {output}; "
+        "wait for it to end"
+    ]
+
+
 def test_more_workers_than_a_machine_of_ones_own_has_room_for(
     tiny_base: Path,
     rows: Path,
@@ -145,7 +173,7 @@ def test_more_workers_than_a_machine_of_ones_own_has_room_for(
     assert main(["finetune", *flags]) == 2
     assert capsys.readouterr().err.splitlines() == [
         "ray-qa finetune: `workers` must fit the cluster (2 CPUs and 0 GPUs), but 3 are asked for, "
-        "each with 1 CPUs and 0 GPUs"
+        "each with 1 CPUs and 0 GPUs; lower `workers` or what each is to have"
     ]
     assert not (tmp_path / "out").exists()
 

@@ -16,7 +16,7 @@ from ray_qa.base_model import check_base, load_base, parameter_groups
 from ray_qa.config import FinetuneConfig
 from ray_qa.errors import ConfigError, ModelError
 from ray_qa.model_files import find_model
-from tests.tiny import TOKENIZER_OF, save_model, save_tokenizer, tiny_model
+from tests.tiny import TOKENIZER_OF, save_model, save_tokenizer, tiny_config, tiny_model
 
 
 def settings(folder: Path, **changes: Any) -> FinetuneConfig:
@@ -74,6 +74,14 @@ def test_biases_and_norms_get_no_weight_decay_and_frozen_parts_are_not_trained(t
     assert all(names[id(each)].endswith("weight") for each in decayed["params"])
     assert all("bias" in names[id(each)] or "LayerNorm" in names[id(each)] for each in plain["params"])
     assert not any("embeddings" in names[id(each)] or "layer.0" in names[id(each)] for each in decayed["params"])
+
+
+def test_a_base_that_has_been_a_classifier_gets_a_span_head(tmp_path: Path) -> None:
+    folder = save_tokenizer(tmp_path, "byte_level_bpe")
+    classifier = transformers.AutoModelForTokenClassification
+    save_model(folder, classifier, tiny_config("roberta", num_labels=5))
+    check_base(find_model(str(folder)), settings(folder))
+    assert load_base(find_model(str(folder)), settings(folder)).qa_outputs.out_features == 2
 
 
 def refusal(folder: Path, **changes: Any) -> str:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from safetensors.numpy import load_file
 
 from ray_qa.config import FinetuneConfig
-from ray_qa.examples import SCHEMA, write_examples
+from ray_qa.examples import SCHEMA, survey_examples, write_examples
 from ray_qa.metrics_log import METRICS, read_metrics
 from ray_qa.model_files import find_model
 from ray_qa.training_folder import EVAL_ROWS, SHARDS, TRAIN_ROWS
@@ -90,9 +90,9 @@ def prepared(
         **small | settings,
     )
     (output / SHARDS).mkdir(parents=True)
-    write_examples(config.train, "train", output / TRAIN_ROWS)
+    write_examples(config.train, "train", output / TRAIN_ROWS, survey_examples(config.train, "train"))
     if config.eval:
-        write_examples([config.eval], "eval", output / EVAL_ROWS)
+        write_examples([config.eval], "eval", output / EVAL_ROWS, survey_examples([config.eval], "eval"))
     job = TrainingJob(config=config, base=find_model(config.model), threads=1, device="cpu")
     count = pq.read_metadata(output / TRAIN_ROWS).num_row_groups
     list(encode_shards(pa.table({"shard": list(range(count))}), job))

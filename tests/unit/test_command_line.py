@@ -201,7 +201,7 @@ def test_flags_become_settings_of_finetuning() -> None:
     assert config == FinetuneConfig(
         model="owner/base", train=("a.json", "b.parquet"), output="out", workers=4, learning_rate=1e-5,
         report_to=("tensorboard", "mlflow"), freeze="layers:3", max_steps=10, gradient_checkpointing=True,
-        gpus_per_worker=0.5, warmup=100,
+        gpus_per_worker=1.0, warmup=100,
     )  # fmt: skip
 
 

@@ -14,13 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_qa.errors import InputError
-from ray_qa.examples import CHUNK_ROWS, SCHEMA, read_examples, row_ids, survey_examples, write_examples
+from ray_qa.examples import CHUNK_ROWS, SCHEMA, ExamplesSummary, read_examples, row_ids, survey_examples, write_examples
 
 Row = dict[str, Any]
 INT32_ANSWERS, UINT64_ANSWERS = (
     pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(integer))])
     for integer in (pa.int32(), pa.uint64())
 )
+
+NOTHING = ExamplesSummary(rows=0, answerable=0, sha256="")
 
 
 def a_row(**changes: Any) -> Row:
@@ -230,7 +232,7 @@ def test_written_rows_are_the_rows_that_were_read_in_groups_that_fit_one_task(tm
     sources = [write_jsonl(tmp_path / "a.jsonl", rows), write_parquet(tmp_path / "b.parquet", rows[:5])]
     path = tmp_path / "out" / "train.parquet"
     path.parent.mkdir()
-    write_examples(sources, "train", path)
+    write_examples(sources, "train", path, survey_examples(sources, "train"))
     assert pq.read_table(path).to_pylist() == rows + rows[:5]
     metadata = pq.read_metadata(path)
     assert [metadata.row_group(nth).num_rows for nth in range(metadata.num_row_groups)] == [CHUNK_ROWS, 10, 5]
@@ -242,7 +244,17 @@ def test_nothing_is_written_where_a_later_row_is_wrong(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "rows.jsonl", [a_row()] * CHUNK_ROWS + [{}])
     (tmp_path / "out").mkdir()
     with refused(f"`train` must have rows with .*row {CHUNK_ROWS + 1} of"):
-        write_examples([source], "train", tmp_path / "out" / "train.parquet")
+        write_examples([source], "train", tmp_path / "out" / "train.parquet", NOTHING)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_nothing_is_written_of_rows_that_have_changed_since_they_were_surveyed(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "rows.jsonl", [a_row()] * 3)
+    surveyed = survey_examples([source], "train")
+    write_jsonl(tmp_path / "rows.jsonl", [a_row()] * 4)
+    (tmp_path / "out").mkdir()
+    with refused("`train` must stay as it is while it is read, but .* has changed; run again"):
+        write_examples([source], "train", tmp_path / "out" / "train.parquet", surveyed)
     assert list((tmp_path / "out").iterdir()) == []
 
 
