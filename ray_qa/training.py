@@ -27,7 +27,7 @@ from ray_qa.schedule import learning_rate_factor, warmup_steps
 from ray_qa.step_plan import plan_epoch, share
 from ray_qa.team import Team
 from ray_qa.train_step import FlatGradients, StepResult, Trainee, take_step
-from ray_qa.training_folder import EVAL_ROWS, TRAIN_ROWS, check_output_is_here, shard_paths
+from ray_qa.training_folder import EVAL_ROWS, TRAIN_ROWS, check_output_is_here, check_owner, shard_paths
 from ray_qa.training_job import TrainingJob
 from ray_qa.training_set import Ints, Labels, TrainingSet, open_training_set
 from ray_qa.weights import export_model, load_checkpoint, save_checkpoint
@@ -213,6 +213,7 @@ class _Run:
                 state = self._evaluate(state)
             long_ago = time.monotonic() - self.saved_at > SAVE_SECONDS
             if self.team.leads and (evaluates or at_end or long_ago or state.step % config.save_every == 0):
+                check_owner(self.folder, self.job.owner)
                 save_checkpoint(self.folder, state, self.trainee, keep=config.keep_checkpoints)
                 self.saved_at = time.monotonic()
         return state
@@ -243,6 +244,7 @@ class _Run:
 
     def _write(self, line: Metrics) -> None:
         if self.team.leads:
+            check_owner(self.folder, self.job.owner)
             append_metrics(self.folder / METRICS, line)
 
     def export(self, state: TrainingState) -> None:

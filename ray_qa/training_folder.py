@@ -7,7 +7,7 @@ _ray_qa/plan.json        the fingerprints of what the model is made with
 _ray_qa/train.parquet    the training rows in one form; _ray_qa/train/ the same, encoded; gone when the run has ended
 _ray_qa/mlflow_run_id    the run on MLflow's server that a resumed run continues
 _ray_qa/run.json         what was done
-_ray_qa/lock             held by the command that is at work
+_ray_qa/lock, owner      held by the command that is at work, and the token of its workers
 _SUCCESS                 written when all of it is there
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ OURS = "_ray_qa"
 PLAN, RUN, SUCCESS = f"{OURS}/plan.json", f"{OURS}/run.json", "_SUCCESS"
 TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet", f"{OURS}/train"
 RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"
-LOCK = f"{OURS}/lock"
-WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, LOCK)
+LOCK, OWNER = f"{OURS}/lock", f"{OURS}/owner"
+WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, LOCK, OWNER)
 CARD, CURVE, TENSORBOARD = "README.md", "learning_curve.png", "tensorboard"
 
 FREE = frozenset(
@@ -164,6 +165,23 @@ def held(folder: Path) -> Iterator[None]:
         except OSError:
             pass  # a file system without locks
         yield
+
+
+def take_over(folder: Path) -> str:
+    """Make the command that calls this the output's owner; gives the token its workers show."""
+    owner = uuid.uuid4().hex
+    publish(folder / OWNER, owner.encode())
+    return owner
+
+
+def check_owner(folder: Path, owner: str) -> None:
+    """Check, on a worker, that no later command has taken the output over: workers outlive a killed driver by seconds.
+
+    Raises:
+        OutputError: if one has.
+    """
+    if owner and (folder / OWNER).read_text() != owner:
+        raise OutputError(f"`output` must be one command's at a time, but another has taken {folder} over")
 
 
 def shard_path(folder: Path, number: int) -> Path:

@@ -28,6 +28,8 @@ class TrainingJob:
     threads: int | None = None
     """Torch's own on a CPU; ``None`` leaves them as they are."""
     device: str = "auto"
+    owner: str = ""
+    """Shown by workers before they write; see ``training_folder.take_over``."""
     log_steps: int = 10
     """Steps between two lines of the log."""
 

@@ -46,6 +46,7 @@ from ray_qa.training_folder import (
     remove_leftovers,
     shard_path,
     shard_paths,
+    take_over,
 )
 from ray_qa.training_job import TrainingJob, encode_shards
 from ray_qa.training_progress import TrainingProgress
@@ -89,6 +90,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
                 base=base,
                 threads=None if placement.gpus else placement.threads,
                 device="cuda" if placement.gpus else "cpu",
+                owner=take_over(folder),
             )
             progress.enter("reading and encoding the rows")
             counts = _encode(job, plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 
 from ray_qa.checkpoints import checkpoint_steps
+from ray_qa.errors import OutputError
 from ray_qa.metrics_log import METRICS, read_metrics
 from ray_qa.training import train
+from ray_qa.training_folder import take_over
 from ray_qa.training_job import TrainingJob
 from tests.model.training_rows import prepared, questions, team, train_as_team, weights
 
@@ -72,6 +75,16 @@ def test_a_finished_run_has_nothing_left_to_do(tiny_base: Path, tmp_path: Path) 
 
     assert train(job) == first
     assert (Path(job.config.output) / METRICS).read_bytes() == before
+
+
+def test_workers_of_a_command_that_was_replaced_write_no_more(tiny_base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", tiny_base, questions(40), max_steps=5)
+    output = Path(job.config.output)
+    first, second = (replace(job, owner=take_over(output)) for _ in range(2))
+    with pytest.raises(OutputError, match="`output` must be one command's at a time, but another has taken"):
+        train(first)
+    assert read_metrics(output / METRICS) == []
+    assert train(second).step == 5
 
 
 def _stop_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:

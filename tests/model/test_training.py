@@ -136,9 +136,15 @@ def test_the_first_update_is_that_of_plain_adamw(tiny_base: Path, tmp_path: Path
 
     train(job)
 
-    for name, weight in reference.state_dict().items():
-        if not name.endswith("key.bias"):  # softmax does not feel it: its gradient is nothing but rounding
-            np.testing.assert_allclose(weights(job)[name], weight.numpy(), atol=1e-6, err_msg=name)
+    compared = 0
+    for name, weight in reference.named_parameters():
+        # The first update is the gradient's sign: where the gradient is nothing but rounding, as for what adds the same
+        # to all tokens before a softmax, there is nothing to compare.
+        felt = (weight.grad.abs() > 1e-5).numpy()
+        compared += felt.sum()
+        ours = weights(job)[name]
+        np.testing.assert_allclose(ours[felt], weight.detach().numpy()[felt], atol=1e-6, err_msg=name)
+    assert compared > 5_000
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

@@ -196,7 +196,7 @@ def finetune(*arguments: str) -> FinetuneConfig:
 def test_flags_become_settings_of_finetuning() -> None:
     config = finetune(
         *FINETUNE, "--workers", "4", "--learning-rate", "1e-5", "--report-to", "tensorboard", "mlflow", "--freeze",
-        "layers:3", "--max-steps", "10", "--gradient-checkpointing", "--gpus-per-worker", "0.5", "--warmup", "100",
+        "layers:3", "--max-steps", "10", "--gradient-checkpointing", "--gpus-per-worker", "1", "--warmup", "100",
     )  # fmt: skip
     assert config == FinetuneConfig(
         model="owner/base", train=("a.json", "b.parquet"), output="out", workers=4, learning_rate=1e-5,

@@ -214,7 +214,7 @@ def test_every_setting_either_decides_what_is_learnt_or_is_free() -> None:
     names = PLAN.settings.keys()
     assert names | FREE == FinetuneConfig.model_fields.keys()
     assert not names & FREE
-    assert {"epochs", "max_steps", "batch_size", "batch_tokens", "learning_rate", "seed", "freeze", "dropout"} <= names
+    assert {"epochs", "max_steps", "batch_size", "learning_rate", "seed", "freeze", "dropout"} <= names
 
 
 # Export and end
