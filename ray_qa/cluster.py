@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.data import DataContext
 from ray.util.placement_group import placement_group, remove_placement_group
 
 from ray_qa import errors
@@ -84,6 +85,28 @@ def _silent_standard_error() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextmanager
+def quiet_ray(**data_settings: Any) -> Iterator[None]:
+    """Set Ray Data up as ``data_settings`` say, and let no part of Ray chatter; put everything back afterwards."""
+    context = DataContext.get_current()
+    wanted = {"enable_progress_bars": False, "print_on_execution_start": False, **data_settings}
+    before = {name: getattr(context, name) for name in wanted}
+    loggers = [logging.getLogger(name) for name in ("ray.data", "ray.train")]
+    levels = [logger.level for logger in loggers]
+    for name, value in wanted.items():
+        setattr(context, name, value)
+    # What goes wrong comes as an exception too, and we say it in one line.
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        for name, value in before.items():
+            setattr(context, name, value)
 
 
 def has_room(bundles: list[dict[str, float]], seconds: float) -> bool:

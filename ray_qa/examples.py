@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as short_repr
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,8 +28,8 @@ SUFFIXES = (".parquet", ".json", ".jsonl")
 CHUNK_ROWS = 2_048
 DATASET_NAME = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]+))?")
 
-Setting = str
-"""``train`` or ``eval``: what errors are about."""
+Setting = Literal["train", "eval"]
+"""What errors are about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +53,22 @@ def read_examples(sources: Sequence[str], setting: Setting) -> Iterator[pa.Table
         InputError: if a source cannot be found or read, comes twice, or has not the columns question, context and
             answers.
     """
-    # First that all are there, and none comes twice.
-    find_files([source for source in sources if not _is_data_set(source)], setting, suffixes=SUFFIXES)
+    example_files(sources, setting)
     for source in sources:
         if _is_data_set(source):
             yield from _data_set(source, setting)
             continue
         for path in find_files([source], setting, suffixes=SUFFIXES):
             yield from _READERS.get(Path(path).suffix.lower(), _parquet)(path, setting)
+
+
+def example_files(sources: Sequence[str], setting: Setting) -> list[str]:
+    """The files among the sources, without those of data sets.
+
+    Raises:
+        InputError: if one cannot be found or comes twice.
+    """
+    return find_files([source for source in sources if not _is_data_set(source)], setting, suffixes=SUFFIXES)
 
 
 def survey_examples(sources: Sequence[str], setting: Setting) -> ExamplesSummary:

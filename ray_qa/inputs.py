@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,8 +110,8 @@ def find_files(patterns: Sequence[str], setting: str, suffixes: Sequence[str] = 
     return found
 
 
-def check_apart(inputs: Inputs, patterns: Sequence[str], output: Path) -> None:
-    """Check that the output would not become input of the next run.
+def check_apart(files: Iterable[str], patterns: Sequence[str], output: Path, setting: str) -> None:
+    """Check that the output would not become input of the next run, and that clearing it takes no input away.
 
     Raises:
         InputError: if the output lies in a folder that is read, or a file that is read lies in the output.
@@ -120,9 +120,9 @@ def check_apart(inputs: Inputs, patterns: Sequence[str], output: Path) -> None:
     around = next((folder for folder in folders if output.is_relative_to(folder)), None)
     if around:
         raise InputError(f"`output` must lie outside the folders that are read, but {output} is in {around}")
-    within = next((file.path for file in inputs.files if Path(file.path).is_relative_to(output)), None)
+    within = next((file for file in files if Path(file).is_relative_to(output)), None)
     if within:
-        raise InputError(f"`input` must lie outside the output, but {within} is in {output}")
+        raise InputError(f"`{setting}` must lie outside the output, but {within} is in {output}")
 
 
 def _matches(pattern: Path, suffixes: Sequence[str]) -> list[Path]:

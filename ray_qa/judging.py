@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import torch
 
 from ray_qa.config import FinetuneConfig, ReadingSettings
 from ray_qa.encoded import EncodedRows
@@ -64,10 +63,9 @@ class Judge:
             settings=self.settings,
             batch_tokens=batch_tokens,
         )
-        mixed = trainee.dtype != torch.float32
         trainee.module.eval()
         try:
-            with torch.autocast(trainee.device.type, dtype=trainee.dtype if mixed else None, enabled=mixed):
+            with trainee.autocast():
                 answers = reader.score(self.encoded, self.contexts)
         finally:
             trainee.module.train()

@@ -23,16 +23,17 @@ from pydantic import TypeAdapter
 
 from ray_qa.errors import OutputError, first_line
 from ray_qa.inputs import InputFile
-from ray_qa.plan_files import different_digests, different_settings, read_plan_file
+from ray_qa.plan_files import different_digests, different_settings, join_plan_file, read_plan_file
 from ray_qa.records import Counts
 from ray_qa.schemas import part_counts
-from ray_qa.storage import publish, publish_new
+from ray_qa.storage import publish
 from ray_qa.units import Unit
 
 PART = re.compile(r"part-(\d{7,})\.parquet")
 DRAFT = re.compile(r"\.(part-\d{7,}\.parquet|_SUCCESS)\.[0-9a-f]{32}\.draft")
 PLAN, RUN, SUCCESS = "_ray_qa/plan.json", "_ray_qa/run.json", "_SUCCESS"
 ATTEMPTS = "_ray_qa/attempts"
+PROGRAM = "ray-qa"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ def read_plan(folder: Path) -> Plan | None:
     Raises:
         OutputError: if it cannot be understood.
     """
-    return read_plan_file(folder / PLAN, _PLAN_JSON, "ray-qa")
+    return read_plan_file(folder / PLAN, _PLAN_JSON, PROGRAM)
 
 
 def join_plan(folder: Path, plan: Plan) -> Plan:
@@ -91,19 +92,7 @@ def join_plan(folder: Path, plan: Plan) -> Plan:
     Raises:
         OutputError: if the folder is being made with another model, input or settings; all differences are named.
     """
-    (folder / "_ray_qa").mkdir(parents=True, exist_ok=True)
-    if publish_new(folder / PLAN, _PLAN_JSON.dump_json(plan)):
-        return plan
-    earlier = read_plan(folder)
-    if earlier is None:
-        return join_plan(folder, plan)
-    differences = list(_differences(earlier, plan))
-    if differences:
-        raise OutputError(
-            f"`output` must have been made with the same model, input and settings, but {folder} differs in "
-            f"{'; '.join(differences)}; name another output, or start again with --overwrite"
-        )
-    return earlier
+    return join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, _differences)
 
 
 def part_path(folder: Path, unit: int) -> Path:

@@ -5,6 +5,7 @@ Shapes: B windows of a pass, T tokens of its longest.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -84,6 +85,11 @@ class Trainee:
     dtype: torch.dtype
     """Of the passes; the weights are float32."""
 
+    def autocast(self) -> torch.autocast:
+        """In which passes are computed in ``dtype``."""
+        mixed = self.dtype != torch.float32
+        return torch.autocast(self.device.type, dtype=self.dtype if mixed else None, enabled=mixed)
+
 
 def take_step(
     trainee: Trainee,
@@ -117,7 +123,7 @@ def take_step(
     if max_grad_norm:
         trainee.gradients.scale((max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
     loss_of_all, norm_of_all = trainee.gradients.loss, float(norm)
-    applied = _is_finite(loss_of_all) and _is_finite(norm_of_all)
+    applied = math.isfinite(loss_of_all) and math.isfinite(norm_of_all)
     if applied:
         trainee.scaler.step(trainee.optimizer)
     trainee.scaler.update()
@@ -133,8 +139,7 @@ def _forward(trainee: Trainee, labelled: LabelledBatch) -> torch.Tensor:
         "token_type_ids": batch.token_type_ids_WT,
     }
     tensors = {name: torch.from_numpy(array).to(trainee.device) for name, array in inputs.items() if array is not None}
-    mixed = trainee.dtype != torch.float32
-    with torch.autocast(trainee.device.type, dtype=trainee.dtype if mixed else None, enabled=mixed):
+    with trainee.autocast():
         output = trainee.module(**tensors)
     padding_BT = tensors["attention_mask"] == 0
     loss_B = torch.zeros(len(padding_BT), device=trainee.device)
@@ -146,7 +151,3 @@ def _forward(trainee: Trainee, labelled: LabelledBatch) -> torch.Tensor:
         real_BT = logits_BT.float().masked_fill(padding_BT, -torch.inf)
         loss_B = loss_B + cross_entropy(real_BT, targets_B, reduction="none") / 2
     return loss_B
-
-
-def _is_finite(value: float) -> bool:
-    return value - value == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -43,7 +44,6 @@ AUTO_BATCH_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 class Epoch:
     """One pass over the training windows: what each is labelled with, and the windows of each step."""
 
-    number: int
     labels: Labels
     steps: list[Ints]
 
@@ -103,11 +103,10 @@ class _Run:
         encoder = load_encoder(job.base.folder)
         data = open_training_set(shard_paths(folder), config, encoder.template.special_tokens)
         trainee = _trainee(job, team)
-        device = trainee.device
         judge = None
         if config.eval is not None:
             judge = Judge.open(folder / EVAL_ROWS, encoder, config, team)
-        automatic = AUTO_BATCH_TOKENS.get(device.type, 4_096)
+        automatic = AUTO_BATCH_TOKENS[trainee.device.type]
         return cls(
             job=job,
             team=team,
@@ -173,7 +172,7 @@ class _Run:
 
     def _counted(self, state: TrainingState, result: StepResult, windows: int, own_W: Ints) -> TrainingState:
         """The state after a step; raises where too many were bad."""
-        finite = result.loss - result.loss == 0
+        finite = math.isfinite(result.loss)
         # With float16 a gradient that overflows is the loss scaler's to mend, as long as there is something to scale.
         mended = finite and self.trainee.scaler.is_enabled() and self.trainee.scaler.get_scale() >= 1
         bad = not result.applied and not mended
@@ -250,6 +249,7 @@ class _Run:
     def export(self, state: TrainingState) -> None:
         """Lay the best checkpoint, or without evaluation the last, out as an ordinary model folder."""
         if self.team.leads:
+            check_owner(self.folder, self.job.owner)
             step = state.best.step if state.best else state.step
             export_model(self.folder, step, self.trainee.module, self.job.base)
         self.team.wait()
@@ -285,7 +285,7 @@ def _epoch(data: TrainingSet, config: FinetuneConfig, number: int) -> Epoch:
         epoch=number,
         negative_ratio=config.negative_ratio,
     )
-    return Epoch(number=number, labels=labels, steps=steps)
+    return Epoch(labels=labels, steps=steps)
 
 
 def _steps_of_epochs(data: TrainingSet, config: FinetuneConfig) -> Iterator[int]:

@@ -7,7 +7,8 @@ _ray_qa/plan.json        the fingerprints of what the model is made with
 _ray_qa/train.parquet    the training rows in one form; _ray_qa/train/ the same, encoded; gone when the run has ended
 _ray_qa/mlflow_run_id    the run on MLflow's server that a resumed run continues
 _ray_qa/run.json         what was done
-_ray_qa/lock, owner      held by the command that is at work, and the token of its workers
+_ray_qa/owner            the token of the workers of the command that is at work
+.ray_qa.lock             held by that command
 _SUCCESS                 written when all of it is there
 """
 
@@ -30,15 +31,18 @@ from ray_qa.config import FinetuneConfig
 from ray_qa.errors import OutputError, first_line
 from ray_qa.examples import ExamplesSummary
 from ray_qa.metrics_log import METRICS
-from ray_qa.plan_files import different_digests, different_settings, read_plan_file
-from ray_qa.storage import publish, publish_new
+from ray_qa.plan_files import different_digests, different_settings, join_plan_file, read_plan_file
+from ray_qa.storage import publish
 
+PROGRAM = "ray-qa finetune"
 OURS = "_ray_qa"
 PLAN, RUN, SUCCESS = f"{OURS}/plan.json", f"{OURS}/run.json", "_SUCCESS"
 TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet", f"{OURS}/train"
 RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"
-LOCK, OWNER = f"{OURS}/lock", f"{OURS}/owner"
-WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, LOCK, OWNER)
+OWNER = f"{OURS}/owner"
+LOCK = ".ray_qa.lock"
+"""Beside our folder, not in it: clearing an output must not let go of it."""
+WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, OWNER)
 CARD, CURVE, TENSORBOARD = "README.md", "learning_curve.png", "tensorboard"
 
 FREE = frozenset(
@@ -111,7 +115,7 @@ def read_plan(folder: Path) -> TrainingPlan | None:
     Raises:
         OutputError: if it cannot be understood.
     """
-    return read_plan_file(folder / PLAN, _PLAN_JSON, "ray-qa finetune")
+    return read_plan_file(folder / PLAN, _PLAN_JSON, PROGRAM)
 
 
 def join_plan(folder: Path, plan: TrainingPlan) -> None:
@@ -120,19 +124,7 @@ def join_plan(folder: Path, plan: TrainingPlan) -> None:
     Raises:
         OutputError: if the folder is being made with another model, data or settings; all differences are named.
     """
-    try:
-        (folder / OURS).mkdir(parents=True, exist_ok=True)
-        if publish_new(folder / PLAN, _PLAN_JSON.dump_json(plan)):
-            return
-    except OSError as error:
-        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
-    earlier = read_plan(folder)
-    differences = list(_differences(earlier, plan)) if earlier else ["its plan, which has just gone"]
-    if differences:
-        raise OutputError(
-            f"`output` must have been made with the same model, data and settings, but {folder} differs in "
-            f"{'; '.join(differences)}; name another output, or start again with --overwrite"
-        )
+    join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, _differences)
 
 
 def check_output_is_here(folder: Path) -> None:
@@ -155,7 +147,13 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         OutputError: if another command is at work there.
     """
-    with (folder / LOCK).open("w") as stream:
+    path = folder / LOCK
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = path.open("w")
+    except OSError as error:
+        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
+    with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -164,7 +162,10 @@ def held(folder: Path) -> Iterator[None]:
             ) from error
         except OSError:
             pass  # a file system without locks
-        yield
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def take_over(folder: Path) -> str:
@@ -180,7 +181,11 @@ def check_owner(folder: Path, owner: str) -> None:
     Raises:
         OutputError: if one has.
     """
-    if owner and (folder / OWNER).read_text() != owner:
+    try:
+        there = (folder / OWNER).read_text() if owner else ""
+    except FileNotFoundError:
+        there = "nobody's"
+    if there != owner:
         raise OutputError(f"`output` must be one command's at a time, but another has taken {folder} over")
 
 

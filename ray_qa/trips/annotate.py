@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import ray
-from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.data import ActorPoolStrategy, Dataset
 from ray.exceptions import GetTimeoutError
 
 from ray_qa.annotator import AnnotateJob, Annotator, columns_to_read, encode_units, summary_from_row
-from ray_qa.cluster import connected, our_error
+from ray_qa.cluster import connected, our_error, quiet_ray
 from ray_qa.config import AnnotateConfig
 from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.inputs import InputFile, Inputs, check_apart, read_inputs
@@ -46,6 +45,14 @@ START_SECONDS = 900
 """How long the first replicas may take to be placed and loaded: a cluster may have to start machines for them."""
 STALL_SECONDS = 4 * 3600
 """Ray's guard against a run that stands still; above what a big model on a slow CPU takes for a unit."""
+ONE_UNIT_A_BLOCK: dict[str, Any] = {
+    # Any block is above one byte: every unit leaves the encoder as a block of its own, and at once.
+    "target_max_block_size": 1,
+    # The run's clock starts with the first encoding, and no unit waits encoded for a replica that is still loading.
+    "wait_for_min_actors_s": START_SECONDS,
+    "execution_no_progress_timeout_s": STALL_SECONDS,
+}
+"""What Ray Data is set to during a run."""
 
 
 @dataclass(slots=True)
@@ -141,7 +148,7 @@ def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, 
     with problems.gather():
         inputs = read_inputs(config.input, (config.question_column, config.context_column), _known_files(folder))
         check_columns(inputs.schema, config)
-        check_apart(inputs, config.input, folder)
+        check_apart([file.path for file in inputs.files], config.input, folder, "input")
     with problems.gather():
         model = find_model(config.model)
     problems.stop_here_if_any(InputError)
@@ -180,7 +187,7 @@ def _score(
     config: AnnotateConfig, inputs: Inputs, model: ModelFiles, pending: tuple[Unit, ...]
 ) -> Iterator[UnitSummary]:
     """Run the stages on Ray and yield the summary of every unit as its part is published."""
-    with connected(config.ray_address) as cluster, _quiet_ray_data():
+    with connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
         placement = place(
             cluster.nodes,
             replicas=config.replicas,
@@ -208,34 +215,6 @@ def _score(
             ) from error
         except Exception as error:
             raise our_error(error) or error from None
-
-
-@contextmanager
-def _quiet_ray_data() -> Iterator[None]:
-    """Set Ray Data up for one unit a block and no chatter of its own; put everything back afterwards."""
-    context = DataContext.get_current()
-    wanted = {
-        "enable_progress_bars": False,
-        "print_on_execution_start": False,
-        # Any block is above one byte: every unit leaves the encoder as a block of its own, and at once.
-        "target_max_block_size": 1,
-        # The run's clock starts with the first encoding, and no unit waits encoded for a replica that is still loading.
-        "wait_for_min_actors_s": START_SECONDS,
-        "execution_no_progress_timeout_s": STALL_SECONDS,
-    }
-    before = {name: getattr(context, name) for name in wanted}
-    logger = logging.getLogger("ray.data")
-    level = logger.level
-    for name, value in wanted.items():
-        setattr(context, name, value)
-    # What goes wrong comes as an exception too, and we say it in one line.
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        for name, value in before.items():
-            setattr(context, name, value)
 
 
 def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock) -> RunSummary:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,16 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 import ray.train
-from ray.data import DataContext
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from ray_qa.base_model import check_base
 from ray_qa.checkpoints import checkpoint_steps, read_state
-from ray_qa.cluster import Cluster, connected, has_room, our_error
+from ray_qa.cluster import Cluster, connected, has_room, our_error, quiet_ray
 from ray_qa.config import FinetuneConfig
 from ray_qa.errors import ClusterError, InputError, Problems
-from ray_qa.examples import ExamplesSummary, survey_examples, write_examples
+from ray_qa.examples import ExamplesSummary, Setting, example_files, survey_examples, write_examples
+from ray_qa.inputs import check_apart
 from ray_qa.metrics_log import METRICS, read_metrics
 from ray_qa.model_files import ModelFiles, find_model
 from ray_qa.placement import READ_CPUS, TeamPlacement, place_workers, resources
@@ -79,12 +78,12 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     check_base(base, config)
     reports = open_reports(config, folder)
     progress = TrainingProgress()
-    with shown(progress.line), connected(config.ray_address) as cluster, _quiet_ray():
+    with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray():
         placement = _place(config, cluster)
-        if config.overwrite:
-            clear_output(folder)
-        join_plan(folder, plan)
         with held(folder):
+            if config.overwrite:
+                clear_output(folder)
+            join_plan(folder, plan)
             job = TrainingJob(
                 config=config,
                 base=base,
@@ -104,47 +103,35 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
 def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[TrainingPlan, ModelFiles]:
     """Check output, rows and base independently and report all their problems together."""
     problems = Problems()
-    rows: dict[str, ExamplesSummary] = {}
+    train: ExamplesSummary | None = None
+    judge: ExamplesSummary | None = None
     base: ModelFiles | None = None
     with problems.gather():
         check_output(folder)
     with problems.gather():
-        rows["train"] = survey_examples(config.train, "train")
+        train = _survey(config.train, "train", folder)
     if config.eval is not None:
         with problems.gather():
-            rows["eval"] = survey_examples([config.eval], "eval")
+            judge = _survey([config.eval], "eval", folder)
     with problems.gather():
         base = find_model(config.model)
-        _check_apart(config, base, folder)
+        check_apart([str(base.folder)], [], folder, "model")
     problems.stop_here_if_any(InputError)
+    assert train is not None
     assert base is not None
     plan = TrainingPlan(
         settings=identity_settings(config),
         weights_sha256=base.weights_sha256,
         tokenizer_sha256=base.tokenizer_sha256,
-        train=rows["train"],
-        eval=rows.get("eval"),
+        train=train,
+        eval=judge,
     )
     return plan, base
 
 
-def _check_apart(config: FinetuneConfig, base: ModelFiles, folder: Path) -> None:
-    """Check that nothing that is read lies in the output, which ``overwrite`` would remove.
-
-    Raises:
-        InputError: naming what does.
-    """
-    read = {
-        "model": [base.folder],
-        "train": map(Path, config.train),
-        "eval": [Path(config.eval)] if config.eval else [],
-    }
-    for setting, paths in read.items():
-        for path in paths:
-            if path.expanduser().resolve().is_relative_to(folder):
-                raise InputError(
-                    f"`{setting}` must lie outside the output, but {path} is in {folder}; name another output"
-                )
+def _survey(sources: Sequence[str], setting: Setting, folder: Path) -> ExamplesSummary:
+    check_apart(example_files(sources, setting), sources, folder, setting)
+    return survey_examples(sources, setting)
 
 
 def _place(config: FinetuneConfig, cluster: Cluster) -> TeamPlacement:
@@ -267,27 +254,6 @@ def _followed(path: Path, progress: TrainingProgress, reports: Reports) -> Itera
         ended.set()
         thread.join()
         reports.close()
-
-
-@contextmanager
-def _quiet_ray() -> Iterator[None]:
-    """No chatter of Ray Data and Ray Train; what goes wrong comes as an exception, and we say it in one line."""
-    context = DataContext.get_current()
-    wanted = {"enable_progress_bars": False, "print_on_execution_start": False}
-    before = {name: getattr(context, name) for name in wanted}
-    loggers = [logging.getLogger(name) for name in ("ray.data", "ray.train")]
-    levels = [logger.level for logger in loggers]
-    for name, value in wanted.items():
-        setattr(context, name, value)
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        for name, value in before.items():
-            setattr(context, name, value)
 
 
 def _finish(

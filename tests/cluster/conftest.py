@@ -38,7 +38,7 @@ def ray_token() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def ray_cluster(ray_token: None) -> Iterator[None]:  # noqa: ARG001
+def ray_cluster(ray_token: None) -> Iterator[None]:  # noqa: ARG001  # only has to be there
     """A private cluster that every ``annotate`` of this process uses, as starting one takes seconds."""
     with connected("local"):
         yield
@@ -95,7 +95,7 @@ class Annotated:
 
 @pytest.fixture(scope="session")
 def annotated(
-    ray_cluster: None,  # noqa: ARG001
+    ray_cluster: None,  # noqa: ARG001  # only has to be there
     poisoned_reader: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Annotated:
@@ -120,7 +120,7 @@ def annotated(
 
 @pytest.fixture(scope="session")
 def uninterrupted(
-    ray_cluster: None,  # noqa: ARG001
+    ray_cluster: None,  # noqa: ARG001  # only has to be there
     tiny_reader_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Annotated:

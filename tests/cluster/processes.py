@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,27 @@ def replicas_below(pid: int) -> set[int]:
 def training_workers_below(pid: int) -> set[int]:
     """The processes of the training team that a driver started."""
     return {process.pid for process in below(pid) if "RayTrainWorker" in _title(process)}
+
+
+@contextmanager
+def one_killed(victims: Callable[[], set[int]], ready: Callable[[], bool], what: str) -> Iterator[list[int]]:
+    """Kill the last of ``victims`` as soon as ``ready``, while the block runs; gives all that there were then."""
+    found: list[int] = []
+    ended = threading.Event()
+
+    def kill() -> None:
+        wait_until(lambda: ended.is_set() or ready(), what)
+        if not ended.is_set():
+            found.extend(sorted(victims()))
+            os.kill(found[-1], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        killer.join()
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> list[Any]:

@@ -104,7 +104,7 @@ def test_a_finished_folder_holds_the_parts_the_mark_of_success_and_nothing_unfin
 
 
 @pytest.fixture(scope="module")
-def with_options(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Annotated:  # noqa: ARG001
+def with_options(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Annotated:  # noqa: ARG001  # only has to be there
     """A BERT, string views, and the options that change the columns."""
     folder = tmp_path_factory.mktemp("options")
     rows = corpora.as_views(corpora.good_and_bad(corpora.BAD_FOR_ANY_MODEL + corpora.BAD_FOR_WORD_PIECE, good=12))

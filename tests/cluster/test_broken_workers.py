@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import threading
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,7 +13,7 @@ import torch
 from ray_qa import annotate
 from ray_qa.cli import main
 from tests.cluster.conftest import Annotated
-from tests.cluster.processes import replicas_below, wait_until
+from tests.cluster.processes import one_killed, replicas_below
 
 
 def test_a_page_that_cannot_be_read_ends_the_run_and_keeps_the_parts_until_the_file_is_mended(
@@ -44,23 +42,13 @@ def test_a_replica_that_is_killed_in_the_middle_leaves_no_trace_in_the_output(
     uninterrupted: Annotated, tmp_path: Path
 ) -> None:
     others = replicas_below(os.getpid())
-    killed: list[int] = []
-    ended = threading.Event()
-
-    def kill_in_the_middle() -> None:
-        third = len(uninterrupted.parts) // 3
-        wait_until(lambda: ended.is_set() or len(list(tmp_path.glob("part-*.parquet"))) >= third, "a third")
-        if not ended.is_set():
-            killed.extend(replicas_below(os.getpid()) - others)
-            os.kill(killed[0], signal.SIGKILL)
-
-    killer = threading.Thread(target=kill_in_the_middle)
-    killer.start()
-    try:
+    third = len(uninterrupted.parts) // 3
+    with one_killed(
+        lambda: replicas_below(os.getpid()) - others,
+        lambda: len(list(tmp_path.glob("part-*.parquet"))) >= third,
+        "a third",
+    ) as killed:
         summary = annotate(uninterrupted.config.model_copy(update={"output": str(tmp_path)}))
-    finally:
-        ended.set()
-        killer.join()
 
     assert len(killed) == 1
     assert summary.scored_rows == uninterrupted.rows.num_rows

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema import ValidationError  # type: ignore[import-untyped]
+from jsonschema import ValidationError  # type: ignore[import-untyped]  # it ships no types
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from ray_qa.command_line import parse

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from ray_qa.cli import main
 from ray_qa.metrics_log import METRICS, read_metrics
 from ray_qa.training import train
 from ray_qa.training_record import FinetuneSummary
-from tests.cluster.processes import assert_gone, driver, kill_group, training_workers_below, wait_until
+from tests.cluster.processes import assert_gone, driver, kill_group, one_killed, training_workers_below, wait_until
 from tests.model.training_rows import losses, prepared, questions, weights
 
 PROGRESS = re.compile(r"\d\d:\d\d:\d\d (starting|reading|step [\d,]+/[\d,]+ · loss )")
@@ -53,7 +52,7 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def undisturbed(
-    ray_cluster: None,  # noqa: ARG001
+    ray_cluster: None,  # noqa: ARG001  # only has to be there
     tiny_base: Path,
     rows: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -98,7 +97,7 @@ def test_annotate_takes_the_model_at_once_and_gives_the_figures_it_was_judged_by
 
 
 def test_two_workers_of_ray_train_follow_the_loop_of_one_process(
-    ray_cluster: None,  # noqa: ARG001
+    ray_cluster: None,  # noqa: ARG001  # only has to be there
     tiny_base: Path,
     tmp_path: Path,
 ) -> None:
@@ -120,22 +119,12 @@ def test_two_workers_of_ray_train_follow_the_loop_of_one_process(
 @pytest.mark.timeout(600)
 def test_a_worker_that_is_killed_leaves_no_trace_in_the_weights(undisturbed: Trained, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    killed: list[int] = []
-    ended = threading.Event()
-
-    def kill_in_the_middle() -> None:
-        wait_until(lambda: ended.is_set() or max(checkpoint_steps(output), default=0) >= 12, "a checkpoint")
-        if not ended.is_set():
-            killed.extend(sorted(training_workers_below(os.getpid())))
-            os.kill(killed[1], signal.SIGKILL)
-
-    killer = threading.Thread(target=kill_in_the_middle)
-    killer.start()
-    try:
+    with one_killed(
+        lambda: training_workers_below(os.getpid()),
+        lambda: max(checkpoint_steps(output), default=0) >= 12,
+        "a checkpoint",
+    ) as killed:
         summary = finetune(undisturbed.config.model_copy(update={"output": str(output)}))
-    finally:
-        ended.set()
-        killer.join()
 
     assert len(killed) == 3
     assert summary.restarts == 1

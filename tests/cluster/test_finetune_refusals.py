@@ -138,12 +138,16 @@ def test_a_second_command_at_work_in_the_same_output(
     tiny_base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
-    (output / "_ray_qa").mkdir(parents=True)
+    (output / "checkpoints" / "checkpoint-0000005").mkdir(parents=True)
+    (output / "_ray_qa").mkdir()
+    (output / "_ray_qa" / "plan.json").touch()
     machine = Cluster(private=True, nodes=(Node(cpus=2, gpus=0),))
     monkeypatch.setattr("ray_qa.trips.finetune.connected", lambda _: nullcontext(machine))
     flags = ["--train", str(rows), "--output", str(output), "--model", str(tiny_base), *SMALL, "--workers", "1"]
     with held(output):
-        assert main(["finetune", *flags]) == 2
+        assert main(["finetune", *flags, "--overwrite"]) == 2
+    assert (output / "checkpoints" / "checkpoint-0000005").exists()
+    assert (output / "_ray_qa" / "plan.json").exists()
     assert capsys.readouterr().err.splitlines() == [
         f"ray-qa finetune: `output` must be one command's at a time, but another is training in {output}; "
         "wait for it to end"
@@ -182,7 +186,7 @@ def test_answers_that_lie_nowhere_in_their_contexts_are_refused_before_training(
     tiny_base: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    ray_cluster: None,  # noqa: ARG001
+    ray_cluster: None,  # noqa: ARG001  # only has to be there
 ) -> None:
     rows = questions(5).to_pylist()
     for row in rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ray_qa.checkpoints import checkpoint_steps
+from ray_qa.checkpoints import checkpoint_path, checkpoint_steps
 from ray_qa.errors import OutputError
 from ray_qa.metrics_log import METRICS, read_metrics
 from ray_qa.training import train
-from ray_qa.training_folder import take_over
+from ray_qa.training_folder import TRAIN_ROWS, take_over
 from ray_qa.training_job import TrainingJob
 from tests.model.training_rows import prepared, questions, team, train_as_team, weights
 
@@ -85,6 +86,33 @@ def test_workers_of_a_command_that_was_replaced_write_no_more(tiny_base: Path, t
         train(first)
     assert read_metrics(output / METRICS) == []
     assert train(second).step == 5
+
+
+def test_after_a_while_without_a_checkpoint_one_is_made(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray_qa.training.SAVE_SECONDS", 0.0)
+    job = prepared(tmp_path / "run", tiny_base, questions(40), max_steps=4, keep_checkpoints=9)
+    train(job)
+    assert checkpoint_steps(Path(job.config.output)) == [1, 2, 3, 4]
+
+
+def test_a_checkpoint_that_cannot_be_read_is_named_with_what_to_do(tiny_base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", tiny_base, questions(40), max_steps=4, save_every=2)
+    train(job)
+    broken = checkpoint_path(Path(job.config.output), 4)
+    (broken / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(OutputError, match=f"{broken} must be a whole checkpoint, but gives: .*; remove it to go on"):
+        train(job)
+    shutil.rmtree(broken)
+    assert train(job).step == 4
+
+
+def test_a_worker_that_does_not_see_the_output_says_so(tiny_base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", tiny_base, questions(40), max_steps=2)
+    (Path(job.config.output) / TRAIN_ROWS).unlink()
+    with pytest.raises(OutputError, match=r"`output` must be the same folder on every node, but .* is not on"):
+        train(job)
 
 
 def _stop_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -244,6 +244,16 @@ def test_the_log_has_a_line_at_least_every_ten_steps_with_everything_in_it(tiny_
     assert [line["step"] for line in lines if "eval_f1" in line] == [13, 26, 32]
 
 
+def test_rows_that_say_nothing_of_answers_are_left_out_of_judging(tiny_base: Path, tmp_path: Path) -> None:
+    judged = questions(10, seed=1)
+    silent = pa.Table.from_pylist([{**row, "answers": None} for row in questions(3, seed=2).to_pylist()], judged.schema)
+    scores = []
+    for name, rows in (("all", judged), ("with", pa.concat_tables([silent, judged]))):
+        job = prepared(tmp_path / name, tiny_base, questions(16), judge=rows, max_steps=2, dropout=0.0)
+        scores.append(train(job).evaluations)
+    assert scores[0] == scores[1]
+
+
 def test_old_checkpoints_go_and_the_best_one_becomes_the_model(tiny_base: Path, tmp_path: Path) -> None:
     rows = questions(48)
     # It learns fast, then is thrown far off by a learning rate that never falls.

@@ -175,7 +175,7 @@ def test_log_sum_exp_of_nothing_is_minus_infinity() -> None:
 def test_one_spoiled_window_fails_its_row(spoiled: ScoredWindow, reason: str) -> None:
     row = [window(candidate(4, 9, 1.0)), spoiled]
     answer = choose_answer(CONTEXT, row, ReadingSettings(), question_cut=True)
-    assert answer == Answer(status="failed", reason=reason, windows=2, question_cut=True)  # type: ignore[arg-type]
+    assert answer == Answer(status="failed", reason=reason, windows=2, question_cut=True)  # type: ignore[arg-type]  # reasons come as plain texts here
 
 
 def test_a_row_without_candidates_fails() -> None:

@@ -90,7 +90,7 @@ def one_by_one(case: Case, window: int) -> Expected:
 @given(cases(), st.randoms(use_true_random=False))
 def test_a_batch_is_its_windows_put_together_token_by_token(case: Case, random: object) -> None:
     window_W = list(range(len(case.windows)))
-    random.shuffle(window_W)  # type: ignore[attr-defined]
+    random.shuffle(window_W)  # type: ignore[attr-defined]  # hypothesis draws a random.Random
     batch = case.assemble(window_W)
     expected = [one_by_one(case, window) for window in window_W]
     longest = max(len(window.ids) for window in expected)

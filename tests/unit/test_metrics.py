@@ -68,8 +68,8 @@ def test_the_conventions_differ_where_a_side_is_empty(
     prediction: str, golds: tuple[str, ...], v1: tuple[int, int], v2: tuple[int, int]
 ) -> None:
     for convention, (exact, overlap) in (("v1.1", v1), ("v2.0", v2)):
-        assert exact_match(prediction, golds, convention=convention) == exact  # type: ignore[arg-type]
-        assert f1(prediction, golds, convention=convention) == overlap  # type: ignore[arg-type]
+        assert exact_match(prediction, golds, convention=convention) == exact  # type: ignore[arg-type]  # parameters are plain texts
+        assert f1(prediction, golds, convention=convention) == overlap  # type: ignore[arg-type]  # parameters are plain texts
 
 
 def test_v1_scores_missing_rows_zero_and_ignores_extra_ones() -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ray_qa import output_folder
+from ray_qa import output_folder, plan_files
 from ray_qa.errors import OutputError
 from ray_qa.inputs import InputFile
 from ray_qa.output_folder import (
@@ -145,10 +145,10 @@ def test_a_plan_that_vanishes_between_two_looks_is_made_again(folder: Path, monk
     def losing_the_race_once(*_: object) -> bool:
         shutil.rmtree(folder)
         folder.joinpath("_ray_qa").mkdir(parents=True)
-        monkeypatch.setattr(output_folder, "publish_new", publish_new)
+        monkeypatch.setattr(plan_files, "publish_new", publish_new)
         return False
 
-    monkeypatch.setattr(output_folder, "publish_new", losing_the_race_once)
+    monkeypatch.setattr(plan_files, "publish_new", losing_the_race_once)
     assert join_plan(folder, PLAN) == PLAN
     assert read_plan(folder) == PLAN
 

@@ -68,6 +68,6 @@ def test_rows_per_second_are_of_this_run_alone() -> None:
 
 @pytest.mark.parametrize("record", [Row(question="q", context=None), failed("not_finite"), Counts()])
 def test_records_are_frozen(record: object) -> None:
-    name = next(iter(record.__slots__))  # type: ignore[attr-defined]
+    name = next(iter(record.__slots__))  # type: ignore[attr-defined]  # mypy does not know the slots of a dataclass
     with pytest.raises(FrozenInstanceError):
         setattr(record, name, 1)
