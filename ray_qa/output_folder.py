@@ -92,7 +92,7 @@ def join_plan(folder: Path, plan: Plan) -> Plan:
     Raises:
         OutputError: if the folder is being made with another model, input or settings; all differences are named.
     """
-    return join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, _differences)
+    return join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "input", _differences)
 
 
 def part_path(folder: Path, unit: int) -> Path:

@@ -37,9 +37,10 @@ def join_plan_file(
     form: TypeAdapter[Plan],
     plan: Plan,
     program: str,
+    rows: str,
     differences: Callable[[Plan, Plan], Iterable[str]],
 ) -> Plan:
-    """Make ``plan`` the output's, or join the equal one that is there.
+    """Make ``plan`` the output's, or join the equal one that is there; ``rows`` is what its program calls them.
 
     Raises:
         OutputError: if the output cannot be written to, or is being made by another plan; all differences are named.
@@ -53,10 +54,10 @@ def join_plan_file(
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
     earlier = read_plan_file(path, form, program)
     if earlier is None:  # it has just been taken away
-        return join_plan_file(path, form, plan, program, differences)
+        return join_plan_file(path, form, plan, program, rows, differences)
     if found := list(differences(earlier, plan)):
         raise OutputError(
-            f"`output` must have been made with the same model, input and settings, but {folder} differs in "
+            f"`output` must have been made with the same model, {rows} and settings, but {folder} differs in "
             f"{'; '.join(found)}; name another output, or start again with --overwrite"
         )
     return earlier

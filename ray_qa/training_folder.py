@@ -124,7 +124,7 @@ def join_plan(folder: Path, plan: TrainingPlan) -> None:
     Raises:
         OutputError: if the folder is being made with another model, data or settings; all differences are named.
     """
-    join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, _differences)
+    join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "data", _differences)
 
 
 def check_output_is_here(folder: Path) -> None:
