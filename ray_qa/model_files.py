@@ -10,7 +10,11 @@ from pathlib import Path
 from ray_qa.errors import ModelError
 
 EMBEDDED = Path(__file__).parent / "embedded" / "model"
-WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
+TOKENIZER = (
+    "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "*vocab*.json", "*vocab*.txt", "merges.txt",
+    "*.model", "bpe.codes",
+)  # fmt: skip
+WANTED = ("*.safetensors", "*.safetensors.index.json", "config.json", *TOKENIZER)
 """Weights, configuration and tokenizer files; never pickles, never code."""
 
 
@@ -50,9 +54,8 @@ def find_model(ref: str) -> ModelFiles:
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
-    """What lies beside weights and configuration, and makes up the tokenizer."""
-    others = sorted(path for pattern in WANTED[2:] for path in folder.glob(pattern))
-    return [path for path in others if path.name != "config.json" and not path.name.endswith(".index.json")]
+    """What makes up the tokenizer, whichever of its forms are there."""
+    return sorted({path for pattern in TOKENIZER for path in folder.glob(pattern)})
 
 
 def _locate(ref: str) -> tuple[Path, str]:
