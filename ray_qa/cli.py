@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from ray_qa.errors import RayQaError
+from ray_qa.errors import RayQaError, full_disk
 
 USAGE = """\
 usage: ray-qa TRIP [--help] [OPTIONS]
@@ -36,15 +37,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _TRIPS[trip](rest)
     except RayQaError as error:
-        for problem in error.problems:
-            print(f"ray-qa {trip}: {problem}", file=sys.stderr)
-        return 2
+        return _refused(trip, error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _refused(trip, full_disk(str(error)))
     except KeyboardInterrupt:
         there = "the last checkpoint" if trip == "finetune" else "there"
         print(
             f"ray-qa {trip}: stopped; what is done is kept, and the same command goes on from {there}", file=sys.stderr
         )
         return 130
+
+
+def _refused(trip: str, error: RayQaError) -> int:
+    for problem in error.problems:
+        print(f"ray-qa {trip}: {problem}", file=sys.stderr)
+    return 2
 
 
 def _annotate(arguments: Sequence[str]) -> int:

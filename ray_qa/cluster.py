@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -16,10 +17,11 @@ from ray.data import DataContext
 from ray.util.placement_group import placement_group, remove_placement_group
 
 from ray_qa import errors
-from ray_qa.errors import ClusterError, RayQaError, first_line
+from ray_qa.errors import ClusterError, RayQaError, first_line, full_disk
 from ray_qa.placement import Node
 
 _ERROR_IN_TRACEBACK = re.compile(r"^ray_qa\.errors\.(\w+): (.+)$", re.MULTILINE)
+_FULL_DISK_IN_TRACEBACK = re.compile(rf"^OSError: (\[Errno (?:{errno.ENOSPC}|{errno.EDQUOT})\] .+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +123,15 @@ def has_room(bundles: list[dict[str, float]], seconds: float) -> bool:
 def our_error(error: Exception) -> RayQaError | None:
     """The error of ours that was raised on a worker and that a Ray error tells of, if it does.
 
-    Ray hands on the text of a worker's traceback, not the exception; one of ours ends in a line that says all.
+    Ray hands on the text of a worker's traceback, not the exception; one of ours ends in a line that says all. So does
+    what the system says of a full disk.
     """
     told = _ERROR_IN_TRACEBACK.search(str(error))
-    kind = getattr(errors, told[1], None) if told else None
-    return kind(told[2]) if told and kind else None
+    if told and (kind := getattr(errors, told[1], None)):
+        ours: RayQaError = kind(told[2])
+        return ours
+    full = _FULL_DISK_IN_TRACEBACK.search(str(error))
+    return full_disk(full[1]) if full else None
 
 
 def _nodes() -> tuple[Node, ...]:

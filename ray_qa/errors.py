@@ -51,6 +51,11 @@ class ClusterError(RayQaError):
     """The cluster cannot be reached, or has no room for what is asked."""
 
 
+def full_disk(reason: str) -> OutputError:
+    """What to say where the system gives ``reason`` for not taking what is written."""
+    return OutputError(f"`output` must be writable, but gives: {reason}; make room and run the same command again")
+
+
 @dataclass
 class Problems:
     """Collects the problems of checks that do not depend on each other, to report them together."""

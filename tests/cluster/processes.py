@@ -1,8 +1,9 @@
-"""Processes that a test started: finding them by their place in the tree, and ending them."""
+"""Processes that a test started: finding them by their place in the tree, ending them, reading what they said."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,9 @@ import ray  # noqa: F401  # brings the psutil along that is imported below
 psutil: Any = import_module("psutil")
 PATIENCE = 120.0
 """Seconds after which something that should happen is taken never to happen."""
+_PROGRESS = re.compile(
+    r"\d\d:\d\d:\d\d (starting|reading|waiting for room|step [\d,]+/[\d,]+ · loss |[\d,]+/[\d,]+ rows)"
+)
 
 
 def below(pid: int) -> list[Any]:
@@ -98,6 +102,11 @@ def wait_until(happened: Callable[[], bool], what: str) -> None:
     while not happened():
         assert time.monotonic() < deadline, f"never happened: {what}"
         time.sleep(0.002)
+
+
+def lines_but_progress(said: str) -> list[str]:
+    """The lines of standard error that do not tell how far a run is."""
+    return [line for line in said.splitlines() if not _PROGRESS.match(line)]
 
 
 def _title(process: Any) -> str:

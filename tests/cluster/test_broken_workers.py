@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,7 +12,7 @@ import torch
 from ray_qa import annotate
 from ray_qa.cli import main
 from tests.cluster.conftest import Annotated
-from tests.cluster.processes import one_killed, replicas_below
+from tests.cluster.processes import lines_but_progress, one_killed, replicas_below
 
 
 def test_a_page_that_cannot_be_read_ends_the_run_and_keeps_the_parts_until_the_file_is_mended(
@@ -26,7 +25,7 @@ def test_a_page_that_cannot_be_read_ends_the_run_and_keeps_the_parts_until_the_f
 
     assert main(["annotate", *uninterrupted.flags, "--input", str(path), "--output", str(output)]) == 2
     kept = {part.name: part.stat().st_ino for part in output.glob("part-*.parquet")}
-    (line,) = _lines_but_progress(capsys)
+    (line,) = lines_but_progress(capsys.readouterr().err)
     assert str(path) in line
     assert 0 < len(kept) < len(uninterrupted.parts)
     assert not (output / "_SUCCESS").exists()
@@ -63,13 +62,8 @@ def test_a_replica_that_cannot_load_its_model_ends_the_run_in_one_line(
 ) -> None:
     assert main(["annotate", *uninterrupted.flags, "--output", str(tmp_path), "--device", "cuda"]) == 2
 
-    (line,) = _lines_but_progress(capsys)
+    (line,) = lines_but_progress(capsys.readouterr().err)
     assert "`device` must be one this machine has, but is cuda" in line
-
-
-def _lines_but_progress(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    lines = capsys.readouterr().err.splitlines()
-    return [line for line in lines if not re.match(r"\d\d:\d\d:\d\d (starting|[\d,]+/[\d,]+ rows)", line)]
 
 
 def _assert_same_parts(uninterrupted: Annotated, folder: Path) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from ray_qa import annotate
 from tests.cluster.conftest import Annotated
-from tests.cluster.processes import PATIENCE, assert_gone, driver, kill_group, wait_until
-
-PROGRESS = re.compile(r"\d\d:\d\d:\d\d (starting|[\d,]+/[\d,]+ rows)")
-"""What a run that is not on a terminal says every ten seconds."""
+from tests.cluster.processes import PATIENCE, assert_gone, driver, kill_group, lines_but_progress, wait_until
 
 
 @pytest.mark.timeout(600)
@@ -42,8 +38,7 @@ def test_a_run_that_is_killed_at_three_moments_and_ended_by_two_drivers_at_once_
     assert other.counts == uninterrupted.summary.counts
     assert {part.name: part.stat().st_ino for part in _parts(output)}.items() >= kept.items()
     _assert_finished_and_equal(output, uninterrupted)
-    said = (tmp_path / "err").read_text().splitlines()
-    assert [line for line in said if not PROGRESS.match(line)] == []
+    assert lines_but_progress((tmp_path / "err").read_text()) == []
 
 
 def _assert_finished_and_equal(output: Path, uninterrupted: Annotated) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import re
 import sys
@@ -76,6 +77,12 @@ def test_the_exit_code_of_a_trip_is_handed_on(monkeypatch: pytest.MonkeyPatch) -
     ("error", "code", "message"),
     [
         (ConfigError("one", "two"), 2, "ray-qa demo: one\nray-qa demo: two\n"),
+        (
+            OSError(errno.ENOSPC, "No room", "/out/file"),
+            2,
+            f"ray-qa demo: `output` must be writable, but gives: [Errno {errno.ENOSPC}] No room: '/out/file'; "
+            "make room and run the same command again\n",
+        ),
         (KeyboardInterrupt(), 130, "ray-qa demo: stopped; what is done is kept, and the same command goes on from"),
     ],
 )
@@ -94,10 +101,11 @@ def test_errors_of_ours_and_interruptions_become_exit_codes(
     assert capsys.readouterr().err.startswith(message)
 
 
-def test_a_crash_is_not_dressed_up_as_a_mistake_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError(), PermissionError(errno.EPERM, "no", "/out/file")])
+def test_a_crash_is_not_dressed_up_as_a_mistake_of_the_user(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def trip(_: Sequence[str]) -> int:
-        raise ZeroDivisionError
+        raise error
 
     monkeypatch.setitem(cli._TRIPS, "demo", trip)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(type(error)):
         cli.main(["demo"])
