@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,21 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeamShape:
+    """What a team of workers is, as far as it decides how sums are rounded."""
+
+    workers: int
+    device: str
+    dtype: str
+    threads: int
+    """Torch's own in each worker; 0 on a GPU, where they do not matter."""
+
+    def __str__(self) -> str:
+        threads = f", {self.threads} thread{'s'[: self.threads != 1]} each" if self.threads else ""
+        return f"{self.workers} worker{'s'[: self.workers != 1]} on {self.device} in {self.dtype}{threads}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingState:
     """Where a run stands after ``step`` steps.
 
@@ -48,8 +63,16 @@ class TrainingState:
     """Numbers of the rows whose loss was not finite."""
     loss_sum: float = 0.0
     logged_windows: int = 0
+    gradient_norm: float = 0.0
+    """Of the last step that changed the weights, before clipping."""
     scaler: dict[str, Any] = field(default_factory=dict)
     evaluations: tuple[Evaluation, ...] = ()
+    teams: tuple[TeamShape, ...] = ()
+    """Who has trained, one after the other; teams of one shape that follow each other count once."""
+
+    def carried_on_by(self, team: TeamShape) -> TrainingState:
+        """The same, with ``team`` as the latest to train."""
+        return self if self.teams[-1:] == (team,) else replace(self, teams=(*self.teams, team))
 
     @property
     def best(self) -> Evaluation | None:

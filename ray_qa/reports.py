@@ -22,7 +22,7 @@ from ray_qa.tensorboard_report import TensorBoard
 
 RETRY_SECONDS = 30.0
 LINES_AT_ONCE = 100
-"""MLflow takes up to 1,000 numbers in one request, and a line has about seven."""
+"""MLflow takes up to 1,000 numbers in one request, and a line has about eight."""
 LastSteps = Mapping[str, float]
 """The last step that was sent, by kind of line."""
 

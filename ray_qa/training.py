@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,9 +12,9 @@ import numpy as np
 import torch
 
 from ray_qa.base_model import load_base, parameter_groups
-from ray_qa.checkpoints import Evaluation, TrainingState, checkpoint_steps, read_state
-from ray_qa.config import FinetuneConfig
+from ray_qa.checkpoints import Evaluation, TeamShape, TrainingState, checkpoint_steps, read_state
 from ray_qa.encoding import Encoder, load_encoder
+from ray_qa.epochs import NextStep, steps_from, steps_of_epochs
 from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.examples import row_ids
 from ray_qa.judging import Judge
@@ -25,12 +24,12 @@ from ray_qa.on_worker import model_here
 from ray_qa.pace import Pace
 from ray_qa.packing import pack
 from ray_qa.schedule import learning_rate_factor, warmup_steps
-from ray_qa.step_plan import plan_epoch, share
+from ray_qa.step_plan import share
 from ray_qa.team import Team
 from ray_qa.train_step import FlatGradients, StepResult, Trainee, take_step
 from ray_qa.training_folder import EVAL_ROWS, TRAIN_ROWS, check_output_is_here, check_owner, shard_paths
 from ray_qa.training_job import TrainingJob
-from ray_qa.training_set import Ints, Labels, TrainingSet, open_training_set
+from ray_qa.training_set import Ints, TrainingSet, open_training_set
 from ray_qa.weights import export_model, load_checkpoint, save_checkpoint
 
 SAVE_SECONDS = 600.0
@@ -38,14 +37,6 @@ SAVE_SECONDS = 600.0
 MOST_NAMED = 20
 """Rows with a loss that is not finite are named up to so many."""
 AUTO_BATCH_TOKENS = {"cpu": 4_096, "cuda": 16_384}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Epoch:
-    """One pass over the training windows: what each is labelled with, and the windows of each step."""
-
-    labels: Labels
-    steps: list[Ints]
 
 
 def train(job: TrainingJob, team: Team | None = None) -> TrainingState:
@@ -67,16 +58,15 @@ def train(job: TrainingJob, team: Team | None = None) -> TrainingState:
     if not run.steps:
         raise InputError("`train` must give windows to train on, but no window holds an answer; raise `negative_ratio`")
     state = run.resume()
-    for epoch, nth in run.steps_from(state.step):
+    for step in steps_from(state.step, run.steps_of_epochs, run.data, job.config):
         try:
-            state = run.step(state, epoch, nth)
+            state = run.step(state, step)
         except torch.OutOfMemoryError as error:
             raise ConfigError(
                 f"`batch_tokens` must let a pass fit the device's memory, but {run.batch_tokens} did not; "
                 f"try {run.batch_tokens // 2}, or --gradient-checkpointing"
             ) from error
-        last_of_epoch = nth + 1 == len(epoch.steps)
-        state = run.log_and_save(state, last_of_epoch=last_of_epoch)
+        state = run.log_and_save(state, ends_epoch=step.ends_epoch)
     run.export(state)
     return state
 
@@ -115,7 +105,7 @@ class _Run:
             data=data,
             trainee=trainee,
             judge=judge,
-            steps_of_epochs=list(_steps_of_epochs(data, config)),
+            steps_of_epochs=list(steps_of_epochs(data, config)),
             batch_tokens=automatic if config.batch_tokens == "auto" else config.batch_tokens,
         )
 
@@ -134,23 +124,23 @@ class _Run:
             go_back_to(self.folder / METRICS, step)
         self.trainee.module.train()
         self.pace = Pace()
-        return state
+        return state.carried_on_by(self._shape())
 
-    def steps_from(self, step: int) -> Iterator[tuple[Epoch, int]]:
-        """The steps that are left: each with its epoch and its place in it."""
-        before = 0
-        for number, count in enumerate(self.steps_of_epochs):
-            if step < before + count:
-                epoch = _epoch(self.data, self.job.config, number)
-                yield from ((epoch, nth) for nth in range(max(0, step - before), count))
-            before += count
+    def _shape(self) -> TeamShape:
+        """What this team is, as far as it decides how sums are rounded."""
+        return TeamShape(
+            workers=self.team.workers,
+            device=self.trainee.device.type,
+            dtype=str(self.trainee.dtype).removeprefix("torch."),
+            threads=torch.get_num_threads() if self.trainee.device.type == "cpu" else 0,
+        )
 
-    def step(self, state: TrainingState, epoch: Epoch, nth: int) -> TrainingState:
+    def step(self, state: TrainingState, step: NextStep) -> TrainingState:
         """Take one step."""
         config = self.job.config
         # Dropout follows from seed, step and worker, so a resumed run draws what the first would have drawn.
         torch.manual_seed(int(np.random.SeedSequence([config.seed, state.step, self.team.rank]).generate_state(1)[0]))
-        window_W = epoch.steps[nth]
+        window_W = step.windows
         own_W = share(window_W, rank=self.team.rank, workers=self.team.workers)
         passes = [own_W[part] for part in pack(self.data.windows.tokens[own_W], self.batch_tokens)]
         factor = learning_rate_factor(
@@ -161,7 +151,7 @@ class _Run:
         )
         result = take_step(
             self.trainee,
-            (self.data.batch(window_B, epoch.labels, self.encoder.template) for window_B in passes),
+            (self.data.batch(window_B, step.epoch.labels, self.encoder.template) for window_B in passes),
             windows=len(window_W),
             learning_rate=config.learning_rate * factor,
             max_grad_norm=config.max_grad_norm,
@@ -180,6 +170,7 @@ class _Run:
             state,
             step=state.step + 1,
             loss_sum=state.loss_sum + (result.loss * windows if finite else 0.0),
+            gradient_norm=result.gradient_norm if result.applied else state.gradient_norm,
             logged_windows=state.logged_windows + (windows if finite else 0),
             scaler=self.trainee.scaler.state_dict(),
         )
@@ -199,13 +190,13 @@ class _Run:
             )
         return after
 
-    def log_and_save(self, state: TrainingState, *, last_of_epoch: bool) -> TrainingState:
+    def log_and_save(self, state: TrainingState, *, ends_epoch: bool) -> TrainingState:
         """Write a line of the log, evaluate, and make a checkpoint, where they are due."""
         config = self.job.config
         at_end = state.step == self.steps
         if state.step % self.job.log_steps == 0 or state.step == 1 or at_end:
             state = self._log(state)
-        due = state.step % config.eval_every == 0 if config.eval_every else last_of_epoch
+        due = state.step % config.eval_every == 0 if config.eval_every else ends_epoch
         evaluates = self.judge is not None and (due or at_end)
         with self.pace.paused():
             if evaluates:
@@ -223,8 +214,10 @@ class _Run:
             "steps": self.steps,
             "loss": state.loss_sum / max(1, state.logged_windows),
             "learning_rate": self.trainee.optimizer.param_groups[0]["lr"],
+            "gradient_norm": state.gradient_norm,
             **self.pace.rates(),
             "bad_steps": state.bad_steps,
+            **({"loss_scale": self.trainee.scaler.get_scale()} if self.trainee.scaler.is_enabled() else {}),
             "time": time.time(),
         }
         self.pace = Pace()
@@ -273,28 +266,3 @@ def _trainee(job: TrainingJob, team: Team) -> Trainee:
         device=device,
         dtype=dtype,
     )
-
-
-def _epoch(data: TrainingSet, config: FinetuneConfig, number: int) -> Epoch:
-    labels = data.label(seed=config.seed, epoch=number)
-    steps = plan_epoch(
-        data.windows.tokens,
-        labels.first_W >= 0,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        epoch=number,
-        negative_ratio=config.negative_ratio,
-    )
-    return Epoch(labels=labels, steps=steps)
-
-
-def _steps_of_epochs(data: TrainingSet, config: FinetuneConfig) -> Iterator[int]:
-    """Steps of each epoch, until there are ``max_steps``."""
-    left = config.max_steps
-    for number in range(config.epochs):
-        count = len(_epoch(data, config, number).steps)
-        yield count if left is None else min(count, left)
-        if left is not None:
-            left -= min(count, left)
-            if not left:
-                return

@@ -11,6 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from ray_qa.checkpoints import TeamShape
 from ray_qa.config import FinetuneConfig
 from ray_qa.errors import OutputError
 from ray_qa.learning_curve import draw_learning_curve
@@ -39,11 +42,15 @@ class FinetuneSummary:
     """Steps that were skipped because loss or gradient were not finite."""
     restarts: int
     """How often the team of workers was started again in this very run."""
-    workers: int
     seconds: float
     """Of this very run, from the call."""
     labels: LabelCounts
+    teams: tuple[TeamShape, ...] = ()
+    """Who has trained, one after the other; more than one where a resumed run had other workers."""
     exit_code: int = 0
+
+
+_SUMMARY: TypeAdapter[FinetuneSummary] = TypeAdapter(FinetuneSummary)
 
 
 def run_json(config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSummary) -> bytes:
@@ -66,7 +73,7 @@ def read_summary(folder: Path) -> FinetuneSummary:
     """
     try:
         values: dict[str, Any] = json.loads((folder / RUN).read_bytes())["summary"]
-        return FinetuneSummary(**values | {"labels": LabelCounts(**values["labels"]), "output": str(folder)})
+        return _SUMMARY.validate_python(values | {"output": str(folder)})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
             f"{folder / RUN} must be a run.json of ray-qa finetune, but is not; start again with --overwrite"
@@ -94,6 +101,10 @@ def describe(summary: FinetuneSummary) -> str:
         lines.append(f"{summary.bad_steps:,} steps were skipped: loss or gradient were not finite")
     if summary.restarts:
         lines.append(f"workers were lost and started again: {summary.restarts:,} ×")
+    if len(summary.teams) > 1:
+        lines.append(
+            f"the workers changed, and with them how sums are rounded: {', then '.join(map(str, summary.teams))}"
+        )
     return "\n".join([*lines, summary.output])
 
 

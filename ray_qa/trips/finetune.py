@@ -97,7 +97,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
             progress.enter("starting workers")
             with _followed(folder / METRICS, progress, reports):
                 restarts = _train_to_the_end(job, placement, progress)
-            return _finish(config, plan, counts, placement, restarts, called)
+            return _finish(config, plan, counts, restarts, called)
 
 
 def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[TrainingPlan, ModelFiles]:
@@ -206,7 +206,15 @@ def _train_to_the_end(job: TrainingJob, placement: TeamPlacement, progress: Trai
             if failures >= MOST_FAILURES:
                 raise
             restarts += 1
+            _wait_for_room(placement, progress)
             progress.enter("starting workers again, as one was lost")
+
+
+def _wait_for_room(placement: TeamPlacement, progress: TrainingProgress) -> None:
+    """Wait for as long as it takes: a lost node comes back when its cluster brings another up."""
+    progress.enter(f"waiting for room for {placement.workers} workers, as one was lost")
+    while not has_room([_resources(placement)] * placement.workers, ROOM_SECONDS):
+        pass
 
 
 def _train_once(job: TrainingJob, placement: TeamPlacement, folder: Path) -> None:
@@ -238,9 +246,11 @@ def _followed(path: Path, progress: TrainingProgress, reports: Reports) -> Itera
     ended = threading.Event()
 
     def follow() -> None:
+        lines, seen = read_metrics(path), _stamp(path)
         while True:
             over = ended.wait(FOLLOW_SECONDS)
-            lines = read_metrics(path)
+            if (now := _stamp(path)) != seen:
+                lines, seen = read_metrics(path), now
             progress.update(lines)
             reports.update(lines)
             if over:
@@ -256,11 +266,19 @@ def _followed(path: Path, progress: TrainingProgress, reports: Reports) -> Itera
         reports.close()
 
 
+def _stamp(path: Path) -> tuple[int, int]:
+    """Changes whenever the file does."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
 def _finish(
     config: FinetuneConfig,
     plan: TrainingPlan,
     counts: LabelCounts,
-    placement: TeamPlacement,
     restarts: int,
     called: float,
 ) -> FinetuneSummary:
@@ -276,7 +294,7 @@ def _finish(
         f1=best.f1 if best else None,
         bad_steps=state.bad_steps,
         restarts=restarts,
-        workers=placement.workers,
+        teams=state.teams,
         seconds=time.time() - called,
         labels=counts,
     )

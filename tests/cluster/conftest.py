@@ -29,16 +29,17 @@ LONG_RUN_UNITS = 40
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ray_token() -> Iterator[None]:
+def ray_token() -> Iterator[str]:
     """A token of our own for all clusters that tests start, so that Ray leaves none in the home folder."""
+    token = secrets.token_hex(16)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(16))
+        patch.setenv("RAY_AUTH_TOKEN", token)
         patch.delenv("RAY_ADDRESS", raising=False)
-        yield
+        yield token
 
 
 @pytest.fixture(scope="session")
-def ray_cluster(ray_token: None) -> Iterator[None]:  # noqa: ARG001  # only has to be there
+def ray_cluster(ray_token: str) -> Iterator[None]:  # noqa: ARG001  # only has to be there
     """A private cluster that every ``annotate`` of this process uses, as starting one takes seconds."""
     with connected("local"):
         yield

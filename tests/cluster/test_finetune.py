@@ -18,15 +18,24 @@ import pytest
 from safetensors.numpy import load_file
 
 from ray_qa import AnnotateConfig, EvaluateConfig, FinetuneConfig, annotate, evaluate, finetune
-from ray_qa.checkpoints import checkpoint_steps
+from ray_qa.checkpoints import TeamShape, checkpoint_steps
 from ray_qa.cli import main
 from ray_qa.metrics_log import METRICS, read_metrics
 from ray_qa.training import train
 from ray_qa.training_record import FinetuneSummary
-from tests.cluster.processes import assert_gone, driver, kill_group, one_killed, training_workers_below, wait_until
+from tests.cluster import nodes
+from tests.cluster.processes import (
+    PATIENCE,
+    assert_gone,
+    driver,
+    kill_group,
+    lines_but_progress,
+    one_killed,
+    training_workers_below,
+    wait_until,
+)
 from tests.model.training_rows import losses, prepared, questions, weights
 
-PROGRESS = re.compile(r"\d\d:\d\d:\d\d (starting|reading|step [\d,]+/[\d,]+ · loss )")
 SMALL: dict[str, Any] = {"max_tokens": 96, "stride": 16, "max_question_tokens": 24, "batch_size": 8}
 LAST_STEP = 80
 
@@ -75,7 +84,8 @@ def test_the_output_is_an_ordinary_model_folder_with_a_card_a_log_and_a_curve(un
     }  # fmt: skip
     assert {path.name for path in (folder / "_ray_qa").iterdir()} >= {"plan.json", "run.json"}
     summary = undisturbed.summary
-    assert (summary.steps, summary.workers, summary.restarts, summary.bad_steps) == (LAST_STEP, 3, 0, 0)
+    assert (summary.steps, summary.restarts, summary.bad_steps) == (LAST_STEP, 0, 0)
+    assert summary.teams == (TeamShape(workers=3, device="cpu", dtype="float32", threads=1),)
     assert summary.labels.rows == 120
     assert summary.f1 is not None
     assert f"| {summary.f1:.2f} |" in (folder / "README.md").read_text()
@@ -153,13 +163,32 @@ def test_a_driver_that_is_killed_goes_on_when_the_command_is_run_again(undisturb
 
     assert main(["finetune", *flags]) == 0
     _assert_same(output, undisturbed)
-    said = (tmp_path / "err").read_text().splitlines()
-    assert [line for line in said if not PROGRESS.match(line)] == []
+    assert lines_but_progress((tmp_path / "err").read_text()) == []
+
+
+@pytest.mark.timeout(600)
+def test_a_node_that_goes_down_is_waited_for_and_leaves_no_trace_in_the_weights(
+    undisturbed: Trained, tmp_path: Path, ray_token: str
+) -> None:
+    output, said = tmp_path / "out", tmp_path / "err"
+    with nodes.head(tmp_path, ray_token, cpus=0) as head, nodes.node(head, cpus=2) as first:
+        flags = [*undisturbed.flags, "--output", str(output), "--ray-address", head.address]
+        with driver("finetune", flags, said) as process:
+            wait_until(lambda: max(checkpoint_steps(output), default=0) >= 12, "a checkpoint")
+            nodes.cut_off(first)
+            wait_until(lambda: "waiting for room for 3 workers, as one was lost" in said.read_text(), "waiting")
+            assert process.poll() is None
+            assert checkpoint_steps(output)[-1] < LAST_STEP
+            with nodes.node(head, cpus=2):
+                assert process.wait(PATIENCE) == 0
+
+    assert json.loads((output / "_ray_qa/run.json").read_text())["summary"]["restarts"] == 1
+    _assert_same(output, undisturbed)
 
 
 def test_changed_settings_are_refused_and_named(undisturbed: Trained, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["finetune", *undisturbed.flags, "--learning-rate", "0.5", "--seed", "4"]) == 2
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if not PROGRESS.match(line)]
+    (line,) = lines_but_progress(capsys.readouterr().err)
     assert line == (
         f"ray-qa finetune: `output` must have been made with the same model, data and settings, but "
         f"{undisturbed.config.output} differs in `learning_rate` (0.001 there, 0.5 now); `seed` (13 there, 4 now); "
@@ -194,7 +223,7 @@ def test_more_workers_than_the_cluster_can_place_are_refused_with_what_there_is(
         *_flags_of(SMALL),
     ]
     assert main(["finetune", *flags, "--workers", "64", "--cpus-per-worker", "1"]) == 2
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if not PROGRESS.match(line)]
+    (line,) = lines_but_progress(capsys.readouterr().err)
     assert re.fullmatch(
         r"ray-qa finetune: `workers` must fit the cluster \(\d+ CPUs and 0 GPUs\), but 64 are asked for, "
         r"each with 1 CPUs and 0 GPUs, and there was no room within 1 s; lower `workers` or what each is to have",
@@ -216,7 +245,7 @@ def test_steps_without_a_finite_loss_end_the_run_in_one_line_that_names_the_rows
         }
     )  # fmt: skip
     assert main(["finetune", *_flags(config)]) == 2
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if not PROGRESS.match(line)]
+    (line,) = lines_but_progress(capsys.readouterr().err)
     assert re.search(r"`train` must give finite losses, but 2 of \d+ steps did not \(rows q5\)", line)
 
 
@@ -230,7 +259,7 @@ def _assert_same(output: Path, undisturbed: Trained) -> None:
 
 def _learnt(output: Path) -> list[dict[str, float]]:
     """The log without what depends on the clock."""
-    kept = ("step", "loss", "learning_rate", "bad_steps", "eval_f1", "eval_exact")
+    kept = ("step", "loss", "learning_rate", "gradient_norm", "bad_steps", "eval_f1", "eval_exact")
     return [{name: line[name] for name in kept if name in line} for line in read_metrics(output / METRICS)]
 
 

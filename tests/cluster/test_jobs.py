@@ -2,85 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-import shutil
-import socket
 import subprocess
-import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from ray_qa import Reader
-from tests.cluster import corpora
-from tests.cluster.processes import PATIENCE, assert_gone, kill_group, wait_until
+from tests.cluster import corpora, nodes
+from tests.cluster.nodes import Head
+from tests.cluster.processes import PATIENCE, wait_until
 from tests.model.training_rows import questions
 
 REPOSITORY = Path(__file__).parents[2]
-RAY = str(Path(sys.executable).with_name("ray"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """A Ray head on this machine."""
-
-    address: str
-    token: str
-    folder: Path
-    """Where Ray keeps its files."""
-    home: Path
-    """A home folder without a token."""
-
-    def submit(self, *flags: str, token: str | None, job: str = "annotate") -> subprocess.CompletedProcess[str]:
-        """Give the command of the README from the repository's root."""
-        command = f"{RAY} job submit --address {self.address} --working-dir . -- python jobs/{job}.py".split()
-        return self.ray(*command[1:], *flags, token=token)
-
-    def ray(self, *arguments: str, token: str | None) -> subprocess.CompletedProcess[str]:
-        """Run Ray's command line as someone who has this token."""
-        mine = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token} if token else {}
-        return subprocess.run(
-            [RAY, *arguments],
-            cwd=REPOSITORY,
-            env=_environment(self.home) | mine,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
 
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    token, home = secrets.token_hex(16), tmp_path_factory.mktemp("home")
-    folder = Path(tempfile.mkdtemp(prefix="rq"))  # short: sockets lie in it, whose paths may have 107 bytes
-    ports = _free_ports(5)
-    flags = ["port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port", "metrics-export-port"]
-    command = [RAY, "start", "--head", "--block", "--num-cpus=2", "--disable-usage-stats", f"--temp-dir={folder}"]
-    with (folder / "head.log").open("wb") as log:
-        process = subprocess.Popen(
-            command + [f"--{flag}={port}" for flag, port in zip(flags, ports, strict=True)],
-            env=_environment(home) | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token},
-            start_new_session=True,
-            stdout=log,
-            stderr=log,
-        )
-    head = Head(address=f"http://127.0.0.1:{ports[1]}", token=token, folder=folder, home=home)
-    try:
-        wait_until(lambda: _answers(head.address), "the head answers")
+    with nodes.head(tmp_path_factory.mktemp("home"), secrets.token_hex(16), cpus=2) as head:
+        wait_until(lambda: _answers(head), "the dashboard answers")
         yield head
-    finally:
-        assert_gone(kill_group(process))
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +42,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished_job(head: Head, corpus: Path, tiny_reader_folder: Path, output: Path) -> subprocess.CompletedProcess[str]:
     flags = ["--input", str(corpus), "--output", str(output), "--model", str(tiny_reader_folder)]
-    return head.submit(*flags, "--replicas", "1", "--cpus-per-replica", "1", token=head.token)
+    return _submit(head, *flags, "--replicas", "1", "--cpus-per-replica", "1", token=head.token)
 
 
 def test_a_job_annotates_a_corpus_and_its_log_ends_with_the_summary(
@@ -131,7 +77,7 @@ def test_a_job_fine_tunes_a_model_on_two_workers_and_its_log_ends_with_the_summa
     output = ["--output", str(tmp_path / "out"), "--eval", str(tmp_path / "rows.parquet")]
     team = ["--workers", "2", "--cpus-per-worker", "0.5", "--batch-size", "8"]
 
-    done = head.submit(*flags, *windows, *output, *team, token=head.token, job="finetune")
+    done = _submit(head, *flags, *windows, *output, *team, token=head.token, job="finetune")
 
     assert done.returncode == 0, done.stdout
     assert "succeeded" in done.stdout
@@ -145,9 +91,9 @@ def test_a_job_that_is_refused_fails_with_its_exit_code_and_its_line_in_the_stat
     head: Head, corpus: Path, tmp_path: Path
 ) -> None:
     flags = ["--input", str(corpus), "--output", str(tmp_path), "--question-column", "frage"]
-    done = head.submit(*flags, token=head.token)
+    done = _submit(head, *flags, token=head.token)
     (job,) = {word.strip("'") for word in done.stdout.split() if word.startswith("'raysubmit_")}
-    status = head.ray("job", "status", "--address", head.address, job, token=head.token).stdout
+    status = _ray(head, "job", "status", "--address", _dashboard(head), job, token=head.token).stdout
 
     assert done.returncode != 0
     for text in (done.stdout, status):
@@ -160,37 +106,44 @@ def test_a_job_that_is_refused_fails_with_its_exit_code_and_its_line_in_the_stat
     ("token", "why"), [(None, "Missing authentication token"), ("0" * 32, "Invalid authentication token")]
 )
 def test_without_the_token_nothing_can_be_submitted(head: Head, token: str | None, why: str) -> None:
-    done = head.submit(token=token)
+    done = _submit(head, token=token)
 
     assert done.returncode != 0
     assert why in done.stdout
     assert "submitted successfully" not in done.stdout
 
 
-def _environment(home: Path) -> dict[str, str]:
-    """The environment of someone who has set nothing for Ray, and whose python is the one that runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-    return kept | {"HOME": str(home), "PATH": path}
+def _submit(head: Head, *flags: str, token: str | None, job: str = "annotate") -> subprocess.CompletedProcess[str]:
+    """Give the command of the README from the repository's root."""
+    sent = ["--working-dir", ".", "--", "python", f"jobs/{job}.py"]
+    return _ray(head, "job", "submit", "--address", _dashboard(head), *sent, *flags, token=token)
 
 
-def _answers(address: str) -> bool:
+def _ray(head: Head, *arguments: str, token: str | None) -> subprocess.CompletedProcess[str]:
+    """Run Ray's command line as someone who has this token."""
+    mine = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token} if token else {}
+    return subprocess.run(
+        [nodes.RAY, *arguments],
+        cwd=REPOSITORY,
+        env=nodes.bare_environment(head.home) | mine,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def _dashboard(head: Head) -> str:
+    return f"http://127.0.0.1:{head.dashboard_port}"
+
+
+def _answers(head: Head) -> bool:
     try:
-        urllib.request.urlopen(f"{address}/api/version", timeout=5).close()
+        urllib.request.urlopen(f"{_dashboard(head)}/api/version", timeout=5).close()
     except urllib.error.HTTPError as refusal:
         refusal.close()
         return refusal.code in (401, 403)
     except OSError:
         return False
     return True
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

@@ -59,14 +59,24 @@ def test_a_team_of_three_whose_processes_are_killed_ends_with_the_same_weights(t
     train_as_team(undisturbed, 3)
 
     with team(disturbed, 3) as members:
-        deadline = time.monotonic() + 240
-        while not checkpoint_steps(Path(disturbed.config.output)):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        _wait_for_a_checkpoint(disturbed)
         members[1].kill()
     train_as_team(disturbed, 3)
 
     _assert_equal(disturbed, undisturbed)
+
+
+@pytest.mark.timeout(600)
+def test_a_run_that_goes_on_with_other_workers_says_so(tiny_base: Path, tmp_path: Path) -> None:
+    job = prepared(tmp_path / "run", tiny_base, ROWS, epochs=1, save_every=4)
+    with team(job, 2) as members:
+        _wait_for_a_checkpoint(job)
+        members[1].kill()
+    state = train(replace(job, threads=2))
+
+    assert [str(each) for each in state.teams] == [
+        "2 workers on cpu in float32, 1 thread each", "1 worker on cpu in float32, 2 threads each"
+    ]  # fmt: skip
 
 
 def test_a_finished_run_has_nothing_left_to_do(tiny_base: Path, tmp_path: Path) -> None:
@@ -115,6 +125,13 @@ def test_a_worker_that_does_not_see_the_output_says_so(tiny_base: Path, tmp_path
         train(job)
 
 
+def _wait_for_a_checkpoint(job: TrainingJob) -> None:
+    deadline = time.monotonic() + 240
+    while not checkpoint_steps(Path(job.config.output)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def _stop_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stop the loop as Ctrl-C would, before it can save."""
     from ray_qa.training import _Run
@@ -140,7 +157,7 @@ def _assert_equal(one: TrainingJob, other: TrainingJob) -> None:
 
 def _learnt(job: TrainingJob) -> list[dict[str, float]]:
     """The log without what depends on the clock."""
-    kept = ("step", "loss", "learning_rate", "bad_steps", "eval_f1", "eval_exact")
+    kept = ("step", "loss", "learning_rate", "gradient_norm", "loss_scale", "bad_steps", "eval_f1", "eval_exact")
     return [
         {name: value for name, value in line.items() if name in kept}
         for line in read_metrics(Path(job.config.output) / METRICS)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from ray_qa.checkpoints import TeamShape
 from ray_qa.config import FinetuneConfig
 from ray_qa.errors import OutputError
 from ray_qa.examples import ExamplesSummary
@@ -39,6 +40,8 @@ LABELS = LabelCounts(
     unaligned=2,
     dropped_answers={"not_found": 1_200},
 )
+TWO_WORKERS = TeamShape(workers=2, device="cpu", dtype="float32", threads=1)
+ONE_GPU = TeamShape(workers=1, device="cuda", dtype="bfloat16", threads=0)
 SUMMARY = FinetuneSummary(
     output="/out",
     steps=5_000,
@@ -47,9 +50,9 @@ SUMMARY = FinetuneSummary(
     f1=70.5,
     bad_steps=0,
     restarts=0,
-    workers=2,
     seconds=3_725.0,
     labels=LABELS,
+    teams=(TWO_WORKERS,),
 )
 UNJUDGED = replace(SUMMARY, exact=None, f1=None, exported_step=5_000)
 METRICS: list[Metrics] = [
@@ -96,7 +99,9 @@ def test_run_json_holds_settings_versions_fingerprints_and_summary() -> None:
     assert datetime.fromisoformat(record["finished"]).tzinfo is not None
 
 
-@pytest.mark.parametrize("summary", [SUMMARY, UNJUDGED, replace(SUMMARY, bad_steps=3, restarts=2)])
+@pytest.mark.parametrize(
+    "summary", [SUMMARY, UNJUDGED, replace(SUMMARY, bad_steps=3, restarts=2, teams=(TWO_WORKERS, ONE_GPU))]
+)
 def test_a_finished_runs_summary_is_read_back(tmp_path: Path, summary: FinetuneSummary) -> None:
     join_plan(tmp_path, plan(config()))
     finish(tmp_path, run_json(config(), plan(config()), summary))
@@ -148,6 +153,14 @@ def test_the_summary_tells_of_bad_steps_and_lost_workers() -> None:
     lines = describe(replace(SUMMARY, bad_steps=1_002, restarts=2)).splitlines()
     assert lines[3] == "1,002 steps were skipped: loss or gradient were not finite"
     assert lines[4] == "workers were lost and started again: 2 ×"
+
+
+def test_the_summary_tells_that_a_resumed_run_had_other_workers() -> None:
+    lines = describe(replace(SUMMARY, teams=(TWO_WORKERS, ONE_GPU))).splitlines()
+    assert lines[3] == (
+        "the workers changed, and with them how sums are rounded: 2 workers on cpu in float32, 1 thread each, "
+        "then 1 worker on cuda in bfloat16"
+    )
 
 
 # The model card
@@ -209,7 +222,7 @@ def test_the_card_tells_data_scores_and_settings() -> None:
         "Last training loss: 1.250.",
         "4 steps were skipped",
         "![learning curve](learning_curve.png)",
-        "5,000 steps on 2 workers.",
+        "5,000 steps by 2 workers on cpu in float32, 1 thread each.",
         "| learning_rate | 1e-05 |",
     ):
         assert told in text
