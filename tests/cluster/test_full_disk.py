@@ -24,7 +24,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of a size that can be set, without any room yet."""
     path = tmp_path / "disk"
     path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", path]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(path)]
     if not shutil.which("mount") or subprocess.run(mount, check=False).returncode:
         pytest.skip("a small file system cannot be mounted here")
     yield path
