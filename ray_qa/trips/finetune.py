@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,12 +19,13 @@ from ray_qa.cluster import Cluster, connected, has_room, our_error, quiet_ray
 from ray_qa.config import FinetuneConfig
 from ray_qa.errors import ClusterError, InputError, Problems
 from ray_qa.examples import ExamplesSummary, Setting, example_files, survey_examples, write_examples
+from ray_qa.following import followed
 from ray_qa.inputs import check_apart
 from ray_qa.metrics_log import METRICS, read_metrics
 from ray_qa.model_files import ModelFiles, find_model
 from ray_qa.placement import READ_CPUS, TeamPlacement, place_workers, resources
 from ray_qa.progress import shown
-from ray_qa.reports import Reports, open_reports
+from ray_qa.reports import open_reports
 from ray_qa.training import train
 from ray_qa.training_folder import (
     EVAL_ROWS,
@@ -56,7 +55,6 @@ ROOM_SECONDS = 60
 """How long to wait for the cluster to have room for all workers."""
 MOST_FAILURES = 3
 """A team that has failed this often without a new checkpoint in between ends the run."""
-FOLLOW_SECONDS = 0.5
 
 
 def finetune(config: FinetuneConfig) -> FinetuneSummary:
@@ -95,7 +93,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
             counts = _encode(job, plan)
             progress.update(read_metrics(folder / METRICS))  # of an earlier command
             progress.enter("starting workers")
-            with _followed(folder / METRICS, progress, reports):
+            with followed(folder / METRICS, progress, reports):
                 restarts = _train_to_the_end(job, placement, progress)
             return _finish(config, plan, counts, restarts, called)
 
@@ -238,41 +236,6 @@ def _train_once(job: TrainingJob, placement: TeamPlacement, folder: Path) -> Non
 def _train_worker(loop_config: dict[str, TrainingJob]) -> None:
     """What every worker runs; Ray Train has made the process group."""
     train(loop_config["job"])
-
-
-@contextmanager
-def _followed(path: Path, progress: TrainingProgress, reports: Reports) -> Iterator[None]:
-    """Read the metrics log as it grows, for the live line and the reports."""
-    ended = threading.Event()
-
-    def follow() -> None:
-        lines, seen = read_metrics(path), _stamp(path)
-        while True:
-            over = ended.wait(FOLLOW_SECONDS)
-            if (now := _stamp(path)) != seen:
-                lines, seen = read_metrics(path), now
-            progress.update(lines)
-            reports.update(lines)
-            if over:
-                return
-
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        reports.close()
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Changes whenever the file does."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
 
 
 def _finish(

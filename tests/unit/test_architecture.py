@@ -61,6 +61,7 @@ TIERS = {
     "ray_qa.training_record": 1,
     "ray_qa.training_set": 1,
     "ray_qa.epochs": 1,
+    "ray_qa.following": 1,
     "ray_qa.unit_rows": 1,
     # 2: the model, without Ray
     "ray_qa.annotator": 2,
