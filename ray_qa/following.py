@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ray_qa.metrics_log import read_metrics
+from ray_qa.progress import meanwhile
 from ray_qa.reports import Reports
 from ray_qa.training_progress import TrainingProgress
 
@@ -17,10 +18,10 @@ FOLLOW_SECONDS = 0.5
 @contextmanager
 def followed(path: Path, progress: TrainingProgress, reports: Reports) -> Iterator[None]:
     """Hand the log's lines on while the block runs, and in the end once more; then the reports are closed."""
-    ended = threading.Event()
 
-    def follow() -> None:
-        lines, seen = read_metrics(path), _stamp(path)
+    def follow(ended: threading.Event) -> None:
+        seen = _stamp(path)  # before reading: what is added in between is then read again, not missed
+        lines = read_metrics(path)
         while True:
             over = ended.wait(FOLLOW_SECONDS)
             if (now := _stamp(path)) != seen:
@@ -30,13 +31,10 @@ def followed(path: Path, progress: TrainingProgress, reports: Reports) -> Iterat
             if over:
                 return
 
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
     try:
-        yield
+        with meanwhile(follow):
+            yield
     finally:
-        ended.set()
-        thread.join()
         reports.close()
 
 

@@ -67,8 +67,15 @@ def shown(line: Callable[[], str]) -> Iterator[None]:
         with live:
             yield
         return
+    with meanwhile(lambda ended: _log(line, ended)):
+        yield
+
+
+@contextmanager
+def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Do ``work`` in a thread while the block runs; when the event it is given is set, it is to come to its end."""
     ended = threading.Event()
-    thread = threading.Thread(target=_log, args=(line, ended), daemon=True)
+    thread = threading.Thread(target=work, args=(ended,), daemon=True)
     thread.start()
     try:
         yield

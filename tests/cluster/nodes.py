@@ -46,7 +46,7 @@ class Head:
 def head(home: Path, token: str, *, cpus: int) -> Iterator[Head]:
     """Start a head with token authentication; kill it in the end."""
     folder = Path(tempfile.mkdtemp(prefix="rq"))  # short: sockets lie in it, whose paths may have 107 bytes
-    port, dashboard_port, client_port = free_ports(3)
+    port, dashboard_port, client_port = _free_ports(3)
     head = Head(port=port, dashboard_port=dashboard_port, token=token, folder=folder, home=home)
     flags = [
         "--head", f"--num-cpus={cpus}", f"--temp-dir={folder}", f"--port={port}", f"--dashboard-port={dashboard_port}",
@@ -83,21 +83,9 @@ def bare_environment(home: Path) -> dict[str, str]:
     return kept | {"HOME": str(home), "PATH": path}
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
-
-
 @contextmanager
 def _started(head: Head, flags: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    agent_port, metrics_port = free_ports(2)
+    agent_port, metrics_port = _free_ports(2)
     ports = [f"--dashboard-agent-listen-port={agent_port}", f"--metrics-export-port={metrics_port}"]
     with (head.folder / "started.log").open("ab") as log:
         process = subprocess.Popen(
@@ -112,6 +100,18 @@ def _started(head: Head, flags: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         if process.poll() is None:
             assert_gone(kill_group(process))
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
 
 
 def _accepts(port: int) -> bool:

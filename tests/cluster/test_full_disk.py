@@ -32,7 +32,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.timeout(600)
-def test_finetune(disk: Path, tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_finetune_says_so_at_every_stage_and_goes_on_when_there_is_room(
+    disk: Path, tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pq.write_table(questions(120), tmp_path / "rows.parquet")
     files = ["--model", str(tiny_base), "--train", str(tmp_path / "rows.parquet"), "--output", str(disk / "out")]
     flags = [*files, *SMALL, "--max-steps", "6", "--save-every", "3", "--workers", "1", "--cpus-per-worker", "1"]
@@ -42,7 +44,9 @@ def test_finetune(disk: Path, tiny_base: Path, tmp_path: Path, capsys: pytest.Ca
     assert (disk / "out" / "model.safetensors").exists()
 
 
-def test_annotate(disk: Path, tiny_reader_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_annotate_says_so_in_the_middle_and_goes_on_when_there_is_room(
+    disk: Path, tiny_reader_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = corpora.write(tmp_path / "rows.parquet", corpora.plain(40))
     flags = ["--input", str(rows), "--output", str(disk / "out"), "--model", str(tiny_reader_folder)]
     flags += ["--replicas", "1", "--unit-rows", "10"]

@@ -40,7 +40,9 @@ TIERS = {
     "ray_qa.checkpoints": 1,
     "ray_qa.command_line": 1,
     "ray_qa.encoded": 1,
+    "ray_qa.epochs": 1,
     "ray_qa.examples": 1,
+    "ray_qa.following": 1,
     "ray_qa.gold": 1,
     "ray_qa.inputs": 1,
     "ray_qa.learning_curve": 1,
@@ -60,8 +62,6 @@ TIERS = {
     "ray_qa.training_progress": 1,
     "ray_qa.training_record": 1,
     "ray_qa.training_set": 1,
-    "ray_qa.epochs": 1,
-    "ray_qa.following": 1,
     "ray_qa.unit_rows": 1,
     # 2: the model, without Ray
     "ray_qa.annotator": 2,
