@@ -26,13 +26,13 @@ import transformers
 from torch.nn.utils import clip_grad_norm_
 
 from ray_qa import FinetuneConfig, Reader, ReadingSettings, finetune
-from ray_qa.encoding import load_encoder
-from ray_qa.examples import read_examples
-from ray_qa.labelling import label_examples
-from ray_qa.metrics import score_predictions
-from ray_qa.metrics_log import METRICS, read_metrics
-from ray_qa.step_plan import plan_epoch
-from ray_qa.training_set import LabelledBatch, open_training_set, write_shard
+from ray_qa.data.examples import read_examples
+from ray_qa.finetuning.dataset import LabelledBatch, open_training_set, write_shard
+from ray_qa.finetuning.labelling import label_examples
+from ray_qa.finetuning.step_plan import plan_epoch
+from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
+from ray_qa.metrics.squad import score_predictions
+from ray_qa.reader.pair_tokenizer import load_encoder
 
 SHARED = Path(__file__).parents[2] / "shared"
 RESULTS = Path(__file__).parent / "results"

@@ -25,8 +25,8 @@ import torch
 import transformers
 
 from ray_qa import AnnotateConfig, Reader, ReadingSettings, Row, RunSummary, annotate
-from ray_qa.assembly import Batch, assemble
-from ray_qa.packing import pack, padding_waste
+from ray_qa.reader.batching import pack, padding_waste
+from ray_qa.reader.collate import Batch, assemble
 
 SQUAD = Path(__file__).parents[2] / "shared" / "data" / "squad_v1_dev_a.parquet"
 RESULTS = Path(__file__).parent / "results"

@@ -2,6 +2,6 @@
 
 import sys
 
-from ray_qa.cli import main
+from ray_qa.cli.main import main
 
 sys.exit(main(["evaluate", *sys.argv[1:]]))

@@ -2,7 +2,7 @@
 
 import sys
 
-from ray_qa.cli import main
+from ray_qa.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(["finetune", *sys.argv[1:]]))

@@ -14,7 +14,7 @@ import torch
 import transformers
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from ray_qa.quiet import quiet_transformers
+from ray_qa.reader.transformers_logging import quiet_transformers
 
 TokenizerFamily = Literal["byte_level_bpe", "word_piece", "sentence_piece", "deberta", "mpnet"]
 """As RoBERTa, BERT, XLM-R, DeBERTa v2 (SentencePiece that normalises white space) and MPNet (WordPiece, <s>) do it."""

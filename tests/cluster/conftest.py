@@ -17,7 +17,7 @@ import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from ray_qa import AnnotateConfig, Reader, ReadingSettings, RunSummary, annotate
-from ray_qa.cluster import connected
+from ray_qa.cluster.connection import connected
 from tests.cluster import corpora
 from tests.cluster.corpora import BAD_FOR_ANY_MODEL, NOT_FINITE, POISON, TOO_LONG
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ray_qa.encoding import MAX_CONTEXT_CHARACTERS
+from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS
 from ray_qa.records import Reason
 
 POISON = "ꙮ"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ray_qa.cli import main
+from ray_qa.cli.main import main
 from tests.cluster import corpora
 from tests.cluster.processes import lines_but_progress
-from tests.model.training_rows import questions
+from tests.model.finetuning.training_rows import questions
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 SMALL = ["--max-tokens", "96", "--stride", "16", "--max-question-tokens", "24"]

@@ -17,7 +17,7 @@ from ray_qa import Reader
 from tests.cluster import corpora, nodes
 from tests.cluster.nodes import Head
 from tests.cluster.processes import PATIENCE, wait_until
-from tests.model.training_rows import questions
+from tests.model.finetuning.training_rows import questions
 
 REPOSITORY = Path(__file__).parents[2]
 

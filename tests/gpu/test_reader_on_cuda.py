@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ray_qa.reader import Reader
+from ray_qa.reader.reader import Reader
 from ray_qa.records import Row
 
 ROWS = [Row(question="Who was it?", context=f"It was number {n}, a nice puppet. " * 40) for n in range(20)]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ray_qa.training import train
-from tests.model.training_rows import losses, prepared, questions
+from ray_qa.finetuning.loop import train
+from tests.model.finetuning.training_rows import losses, prepared, questions
 
 
 def test_float32_on_cuda_follows_the_losses_of_the_cpu(tiny_base: Path, tmp_path: Path) -> None:

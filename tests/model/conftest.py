@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ray_qa.config import ReadingSettings
-from ray_qa.encoding import Encoder, load_encoder
-from ray_qa.reader import Reader
+from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
+from ray_qa.reader.reader import Reader
+from ray_qa.settings import ReadingSettings
 from tests.tiny import TOKENIZER_FAMILIES, TokenizerFamily, save_tokenizer
 
 SMALL = ReadingSettings(max_tokens=40, stride=8, max_question_tokens=12, max_answer_tokens=10)

@@ -20,74 +20,84 @@ HEAVY = {"torch", "ray", "transformers"}
 TIERS = {
     # 0: the standard library, pydantic, numpy
     "ray_qa": 0,
-    "ray_qa.answers": 0,
-    "ray_qa.config": 0,
-    "ray_qa.errors": 0,
-    "ray_qa.explain": 0,
-    "ray_qa.labels": 0,
+    "ray_qa.annotation": 0,
+    "ray_qa.cli": 0,
+    "ray_qa.cluster": 0,
+    "ray_qa.data": 0,
+    "ray_qa.evaluation": 0,
+    "ray_qa.finetuning": 0,
+    "ray_qa.finetuning.tracking": 0,
     "ray_qa.metrics": 0,
-    "ray_qa.pace": 0,
-    "ray_qa.packing": 0,
-    "ray_qa.placement": 0,
-    "ray_qa.records": 0,
-    "ray_qa.schedule": 0,
-    "ray_qa.step_plan": 0,
+    "ray_qa.reader": 0,
+    "ray_qa.runs": 0,
     "ray_qa.storage": 0,
-    "ray_qa.units": 0,
-    "ray_qa.windows": 0,
+    "ray_qa.reader.answers": 0,
+    "ray_qa.settings": 0,
+    "ray_qa.errors": 0,
+    "ray_qa.cli.validation_messages": 0,
+    "ray_qa.finetuning.alignment": 0,
+    "ray_qa.metrics.squad": 0,
+    "ray_qa.finetuning.throughput": 0,
+    "ray_qa.reader.batching": 0,
+    "ray_qa.cluster.placement": 0,
+    "ray_qa.records": 0,
+    "ray_qa.finetuning.lr_schedule": 0,
+    "ray_qa.finetuning.step_plan": 0,
+    "ray_qa.storage.local": 0,
+    "ray_qa.data.units": 0,
+    "ray_qa.reader.windows": 0,
     # 1: Arrow and other light libraries
-    "ray_qa.assembly": 1,
-    "ray_qa.checkpoints": 1,
-    "ray_qa.command_line": 1,
-    "ray_qa.encoded": 1,
-    "ray_qa.epochs": 1,
-    "ray_qa.examples": 1,
-    "ray_qa.following": 1,
-    "ray_qa.gold": 1,
-    "ray_qa.inputs": 1,
-    "ray_qa.learning_curve": 1,
-    "ray_qa.metrics_log": 1,
-    "ray_qa.mlflow_report": 1,
-    "ray_qa.model_files": 1,
-    "ray_qa.output_folder": 1,
-    "ray_qa.plan_files": 1,
-    "ray_qa.progress": 1,
-    "ray_qa.reports": 1,
-    "ray_qa.run_record": 1,
-    "ray_qa.schemas": 1,
-    "ray_qa.spans": 1,
-    "ray_qa.squad_json": 1,
-    "ray_qa.tensorboard_report": 1,
-    "ray_qa.training_folder": 1,
-    "ray_qa.training_progress": 1,
-    "ray_qa.training_record": 1,
-    "ray_qa.training_set": 1,
-    "ray_qa.unit_rows": 1,
+    "ray_qa.reader.collate": 1,
+    "ray_qa.finetuning.checkpoints": 1,
+    "ray_qa.cli.parser": 1,
+    "ray_qa.reader.encoded": 1,
+    "ray_qa.finetuning.sampler": 1,
+    "ray_qa.data.examples": 1,
+    "ray_qa.finetuning.tracking.tail": 1,
+    "ray_qa.data.gold": 1,
+    "ray_qa.data.parquet_files": 1,
+    "ray_qa.finetuning.learning_curve": 1,
+    "ray_qa.finetuning.tracking.metrics_log": 1,
+    "ray_qa.finetuning.tracking.mlflow": 1,
+    "ray_qa.reader.model_files": 1,
+    "ray_qa.annotation.output": 1,
+    "ray_qa.runs.plan_files": 1,
+    "ray_qa.runs.live_line": 1,
+    "ray_qa.finetuning.tracking.trackers": 1,
+    "ray_qa.annotation.summary": 1,
+    "ray_qa.data.schemas": 1,
+    "ray_qa.reader.spans": 1,
+    "ray_qa.data.squad_json": 1,
+    "ray_qa.finetuning.tracking.tensorboard": 1,
+    "ray_qa.finetuning.output": 1,
+    "ray_qa.finetuning.progress": 1,
+    "ray_qa.finetuning.summary": 1,
+    "ray_qa.finetuning.dataset": 1,
+    "ray_qa.data.row_groups": 1,
     # 2: the model, without Ray
-    "ray_qa.annotator": 2,
-    "ray_qa.base_model": 2,
-    "ray_qa.encoding": 2,
-    "ray_qa.judging": 2,
-    "ray_qa.labelling": 2,
-    "ray_qa.model": 2,
-    "ray_qa.on_worker": 2,
-    "ray_qa.quiet": 2,
-    "ray_qa.reader": 2,
-    "ray_qa.scoring": 2,
-    "ray_qa.team": 2,
-    "ray_qa.train_step": 2,
-    "ray_qa.training": 2,
-    "ray_qa.training_job": 2,
-    "ray_qa.weights": 2,
+    "ray_qa.annotation.stages": 2,
+    "ray_qa.finetuning.base_model": 2,
+    "ray_qa.reader.pair_tokenizer": 2,
+    "ray_qa.finetuning.validation": 2,
+    "ray_qa.finetuning.labelling": 2,
+    "ray_qa.reader.span_model": 2,
+    "ray_qa.cluster.worker": 2,
+    "ray_qa.reader.transformers_logging": 2,
+    "ray_qa.reader.reader": 2,
+    "ray_qa.reader.scoring": 2,
+    "ray_qa.finetuning.process_group": 2,
+    "ray_qa.finetuning.step": 2,
+    "ray_qa.finetuning.loop": 2,
+    "ray_qa.finetuning.job": 2,
+    "ray_qa.finetuning.weights": 2,
     # 3: Ray, and the trips
-    "ray_qa.cluster": 3,
-    "ray_qa.trips": 3,
-    "ray_qa.trips.annotate": 3,
-    "ray_qa.trips.evaluate": 3,
-    "ray_qa.trips.finetune": 3,
+    "ray_qa.cluster.connection": 3,
+    "ray_qa.annotation.annotate": 3,
+    "ray_qa.evaluation.evaluate": 3,
+    "ray_qa.finetuning.finetune": 3,
     # 4: what starts the trips
-    "ray_qa.cli": 4,
-    "ray_qa.demo": 4,
+    "ray_qa.cli.main": 4,
+    "ray_qa.cli.demo": 4,
 }
 LIBRARIES = {
     **dict.fromkeys(["pydantic", "numpy"], 0),
@@ -168,18 +178,18 @@ def test_a_module_imports_only_from_its_own_and_lower_tiers(module: str) -> None
         ("import torch", "torch"),
         ("def f():\n    from torch.nn import Linear", "torch.nn"),
         ("class A:\n    def f(self):\n        import ray.data", "ray.data"),
-        ("from ray_qa import reader", "ray_qa.reader"),
-        ("from ray_qa.trips.annotate import annotate", "ray_qa.trips.annotate"),
+        ("from ray_qa.reader import reader", "ray_qa.reader.reader"),
+        ("from ray_qa.annotation.annotate import annotate", "ray_qa.annotation.annotate"),
         ("import pandas", "pandas"),
     ],
 )
 def test_the_tier_check_finds_imports_wherever_they_stand(source: str, found: str) -> None:
-    assert [violation.rpartition(" ")[2] for violation in violations("ray_qa.spans", source)] == [found]
+    assert [violation.rpartition(" ")[2] for violation in violations("ray_qa.reader.spans", source)] == [found]
 
 
 def test_imports_for_type_checkers_do_not_count() -> None:
-    assert violations("ray_qa.spans", "if TYPE_CHECKING:\n    import torch") == []
-    assert len(violations("ray_qa.spans", "if not TYPE_CHECKING:\n    import torch")) == 1
+    assert violations("ray_qa.reader.spans", "if TYPE_CHECKING:\n    import torch") == []
+    assert len(violations("ray_qa.reader.spans", "if not TYPE_CHECKING:\n    import torch")) == 1
 
 
 def test_imports_never_go_in_circles() -> None:
@@ -193,10 +203,14 @@ def test_imports_never_go_in_circles() -> None:
 
 
 def test_trips_never_import_one_another() -> None:
-    trips = {module: path for module, path in sources().items() if module.startswith("ray_qa.trips.")}
+    trips = {
+        module: path
+        for module, path in sources().items()
+        if module.rpartition(".")[2] in ("annotate", "finetune", "evaluate")
+    }
     assert len(trips) >= 2
     for module, path in trips.items():
-        others = trips.keys() - {module} | {"ray_qa.trips"}
+        others = trips.keys() - {module}
         assert not {imported.module for imported in imports(path.read_text(encoding="utf-8"))} & others
 
 

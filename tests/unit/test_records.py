@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.answers import failed
+from ray_qa.reader.answers import failed
 from ray_qa.records import Answer, Counts, Row, RunSummary, Span, Status, count_answers
 
 answers = st.lists(

@@ -1,0 +1,4 @@
+"""The command annotate: a corpus in, its answers out.
+
+``annotate`` (the whole way) · ``config`` · ``stages`` · ``output`` · ``progress`` · ``summary``
+"""

@@ -1,0 +1,234 @@
+"""The annotate trip: plan units, stream them through encoding tasks and replicas, account for every row."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, Dataset
+from ray.exceptions import GetTimeoutError
+
+from ray_qa.annotation.output import (
+    PLAN,
+    SUCCESS,
+    Plan,
+    check_output,
+    clear_output,
+    finish,
+    finished_units,
+    forget_attempts,
+    join_plan,
+    read_counts,
+    read_plan,
+)
+from ray_qa.annotation.stages import AnnotateJob, Annotator, columns_to_read, encode_units, summary_from_row
+from ray_qa.annotation.summary import exit_code, identity_settings, read_summary, run_json
+from ray_qa.cluster.connection import connected, our_error, quiet_ray
+from ray_qa.cluster.placement import READ_CPUS, Placement, place
+from ray_qa.data.parquet_files import InputFile, Inputs, check_apart, read_inputs
+from ray_qa.data.schemas import check_columns
+from ray_qa.data.units import RowGroup, Unit, auto_unit_rows, plan_units, reading_blocks
+from ray_qa.errors import ClusterError, InputError, OutputError, Problems
+from ray_qa.reader.model_files import ModelFiles, find_model
+from ray_qa.reader.reader import check_model
+from ray_qa.records import RunSummary, UnitSummary
+from ray_qa.runs.live_line import Progress, shown
+from ray_qa.settings import AnnotateConfig
+
+START_SECONDS = 900
+"""How long the first replicas may take to be placed and loaded: a cluster may have to start machines for them."""
+STALL_SECONDS = 4 * 3600
+"""Ray's guard against a run that stands still; above what a big model on a slow CPU takes for a unit."""
+ONE_UNIT_A_BLOCK: dict[str, Any] = {
+    # Any block is above one byte: every unit leaves the encoder as a block of its own, and at once.
+    "target_max_block_size": 1,
+    # The run's clock starts with the first encoding, and no unit waits encoded for a replica that is still loading.
+    "wait_for_min_actors_s": START_SECONDS,
+    "execution_no_progress_timeout_s": STALL_SECONDS,
+}
+"""What Ray Data is set to during a run."""
+
+
+@dataclass(slots=True)
+class _Clock:
+    """When things happened, in seconds since the epoch."""
+
+    called: float
+    first_encoding: float = math.inf
+    last_part: float = -math.inf
+
+    def note(self, summary: UnitSummary) -> None:
+        self.first_encoding = min(self.first_encoding, summary.encoding_started)
+        self.last_part = max(self.last_part, summary.published)
+
+    @property
+    def start_seconds(self) -> float:
+        return self.first_encoding - self.called if self.first_encoding < math.inf else 0.0
+
+    @property
+    def run_seconds(self) -> float:
+        return max(0.0, self.last_part - self.first_encoding) if self.first_encoding < math.inf else 0.0
+
+
+def annotate(config: AnnotateConfig) -> RunSummary:
+    """Annotate a corpus; the same call again resumes it, or reports it where it is finished.
+
+    Raises:
+        RayQaError: before any work, if the settings, the input, the model or the output cannot be used; with all
+            problems that could be found.
+    """
+    clock = _Clock(called=time.time())
+    config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
+    folder = Path(config.output)
+    inputs, model = _check_what_is_named(config, folder)
+    wanted = _plan(config, inputs, model)
+    if not config.overwrite and (folder / PLAN).exists():
+        join_plan(folder, wanted)
+        if (folder / SUCCESS).exists():
+            return read_summary(folder, config.max_failed)
+    check_model(model, config)
+    if config.overwrite:
+        clear_output(folder)
+    plan = join_plan(folder, wanted)
+    forget_attempts(folder)
+
+    done = finished_units(folder)
+    pending = tuple(unit for unit in plan.units if unit.number not in done)
+    counts = read_counts(folder, [unit for unit in plan.units if unit.number in done])
+    progress = Progress(rows=inputs.rows, units=len(plan.units), done=counts, done_units=len(done))
+    if pending:
+        with shown(progress.line):
+            for unit_summary in _score(config, inputs, model, pending):
+                clock.note(unit_summary)
+                progress.add(unit_summary)
+    return _finish(config, plan, sum(unit.rows for unit in pending), clock)
+
+
+def stages(dataset: Dataset, job: AnnotateJob, placement: Placement) -> Dataset:
+    """The two stages over a dataset of positions in ``job.units``: encode on CPU tasks, score on the replicas.
+
+    Ray Data fuses stages that ask for the same resources, which would end their overlap: theirs always differ.
+    """
+    encoded = dataset.map_batches(
+        encode_units,  # type: ignore[arg-type]  # Ray's UDF type knows no generators of Arrow tables
+        batch_size=None,
+        batch_format="pyarrow",
+        fn_kwargs={"job": job},
+        num_cpus=READ_CPUS,
+    )
+    return encoded.map_batches(
+        Annotator,
+        batch_size=1,
+        batch_format="pyarrow",
+        fn_constructor_kwargs={"job": job},
+        compute=ActorPoolStrategy(
+            min_size=placement.fewest,
+            max_size=placement.most,
+            # Two in flight hide the hand-over, and let the pool see load above 1.75, where it grows.
+            max_tasks_in_flight_per_actor=2,
+        ),
+        num_cpus=placement.reserved_cpus,
+        num_gpus=placement.gpus or None,
+    )
+
+
+def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, ModelFiles]:
+    """Check output, input and model reference independently and report all their problems together."""
+    problems = Problems()
+    inputs: Inputs | None = None
+    model: ModelFiles | None = None
+    with problems.gather():
+        check_output(folder)
+    with problems.gather():
+        inputs = read_inputs(config.input, (config.question_column, config.context_column), _known_files(folder))
+        check_columns(inputs.schema, config)
+        check_apart([file.path for file in inputs.files], config.input, folder, "input")
+    with problems.gather():
+        model = find_model(config.model)
+    problems.stop_here_if_any(InputError)
+    assert inputs is not None
+    assert model is not None
+    return inputs, model
+
+
+def _known_files(folder: Path) -> dict[str, InputFile]:
+    """The input files as an earlier run into the folder found them, to spare reading their footers again."""
+    try:
+        plan = read_plan(folder)
+    except OutputError:
+        return {}
+    return {file.path: file for file in plan.input} if plan else {}
+
+
+def _plan(config: AnnotateConfig, inputs: Inputs, model: ModelFiles) -> Plan:
+    row_groups = [
+        RowGroup(file=number, row_group=group, rows=rows, text_bytes=text_bytes)
+        for number, file in enumerate(inputs.files)
+        for group, (rows, text_bytes) in enumerate(zip(file.rows, file.text_bytes, strict=True))
+    ]
+    text_bytes = sum(group.text_bytes for group in row_groups)
+    unit_rows = auto_unit_rows(inputs.rows, text_bytes) if config.unit_rows == "auto" else config.unit_rows
+    return Plan(
+        settings=identity_settings(config) | {"unit_rows": unit_rows},
+        weights_sha256=model.weights_sha256,
+        tokenizer_sha256=model.tokenizer_sha256,
+        input=inputs.files,
+        units=tuple(plan_units(row_groups, unit_rows)),
+    )
+
+
+def _score(
+    config: AnnotateConfig, inputs: Inputs, model: ModelFiles, pending: tuple[Unit, ...]
+) -> Iterator[UnitSummary]:
+    """Run the stages on Ray and yield the summary of every unit as its part is published."""
+    with connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
+        placement = place(
+            cluster.nodes,
+            replicas=config.replicas,
+            cpus_per_replica=config.cpus_per_replica,
+            gpus_per_replica=config.gpus_per_replica,
+            can_grow=not cluster.private,
+        )
+        job = AnnotateJob(
+            config=config,
+            model=model,
+            files=tuple(file.path for file in inputs.files),
+            columns=columns_to_read(inputs.schema, config),
+            units=pending,
+            threads=placement.threads,
+        )
+        # Blocks that lie ready, as ray.data.range would want a whole CPU for tasks that make the numbers.
+        positions = ray.data.from_arrow([pa.table({"position": block}) for block in reading_blocks(pending)])
+        try:
+            for row in stages(positions, job, placement).iter_rows():
+                yield summary_from_row(row)
+        except GetTimeoutError as error:
+            raise ClusterError(
+                f"`replicas` must find room within {START_SECONDS} s, but there is none for {placement.fewest} with "
+                f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs each; ask for less, or add nodes"
+            ) from error
+        except Exception as error:
+            raise our_error(error) or error from None
+
+
+def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock) -> RunSummary:
+    """Account for every row from the parts themselves, then mark the output as finished."""
+    folder = Path(config.output)
+    counts = read_counts(folder, plan.units)
+    summary = RunSummary(
+        output=str(folder),
+        counts=counts,
+        units=len(plan.units),
+        scored_rows=scored_rows,
+        start_seconds=clock.start_seconds,
+        run_seconds=clock.run_seconds,
+        exit_code=exit_code(counts, config.max_failed),
+    )
+    finish(folder, run_json(config, plan, summary))
+    return summary

@@ -1,0 +1,198 @@
+"""The output folder of annotate: its plan, its parts, and the marks that let a run resume or refuse.
+
+part-0000000.parquet …   one per unit, in input order
+_ray_qa/plan.json        what is to be done, and the fingerprints of what it is done with
+_ray_qa/attempts/        a mark for every unit being worked on, gone when its part is there
+_ray_qa/run.json         what was done
+_SUCCESS                 written last
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter
+
+from ray_qa.data.parquet_files import InputFile
+from ray_qa.data.schemas import part_counts
+from ray_qa.data.units import Unit
+from ray_qa.errors import OutputError, first_line
+from ray_qa.records import Counts
+from ray_qa.runs.plan_files import different_digests, different_settings, join_plan_file, read_plan_file
+from ray_qa.storage.local import publish
+
+PART = re.compile(r"part-(\d{7,})\.parquet")
+DRAFT = re.compile(r"\.(part-\d{7,}\.parquet|_SUCCESS)\.[0-9a-f]{32}\.draft")
+PLAN, RUN, SUCCESS = "_ray_qa/plan.json", "_ray_qa/run.json", "_SUCCESS"
+ATTEMPTS = "_ray_qa/attempts"
+PROGRAM = "ray-qa"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run is to do: the units, and all that decides what their parts will hold."""
+
+    settings: dict[str, Any]
+    weights_sha256: str
+    tokenizer_sha256: str
+    input: tuple[InputFile, ...]
+    units: tuple[Unit, ...]
+
+
+_PLAN_JSON: TypeAdapter[Plan] = TypeAdapter(Plan)
+
+
+def check_output(folder: Path) -> None:
+    """Refuse a folder that holds anything an annotate run did not write. Touches nothing.
+
+    Raises:
+        OutputError: naming the first foreign thing.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"`output` must be a folder, but {folder} is a file")
+    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    foreign = [name for name in names if not _is_ours(name)]
+    if not foreign and not (folder / PLAN).exists():
+        foreign = [name for name in names if not name.startswith(".") and name != "_ray_qa"]
+    if foreign:
+        raise OutputError(
+            f"`output` must be a new folder, an empty one, or one that ray-qa annotate made, but {folder} holds "
+            f"{foreign[0]!r}; name another"
+        )
+
+
+def clear_output(folder: Path) -> None:
+    """Remove what annotate wrote, and nothing else; the plan goes last, so that a killed clearing can be repeated."""
+    for path in sorted(folder.glob("*")):
+        if path.name == SUCCESS or PART.fullmatch(path.name) or DRAFT.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+    shutil.rmtree(folder / "_ray_qa", ignore_errors=True)
+
+
+def read_plan(folder: Path) -> Plan | None:
+    """The plan of an earlier run, if there is one.
+
+    Raises:
+        OutputError: if it cannot be understood.
+    """
+    return read_plan_file(folder / PLAN, _PLAN_JSON, PROGRAM)
+
+
+def join_plan(folder: Path, plan: Plan) -> Plan:
+    """Make ``plan`` the folder's, or join the equal one that is there.
+
+    Raises:
+        OutputError: if the folder is being made with another model, input or settings; all differences are named.
+    """
+    return join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "input", _differences)
+
+
+def part_path(folder: Path, unit: int) -> Path:
+    """Where the part of a unit lies: zero-padded, so that name order is input order."""
+    return folder / f"part-{unit:07d}.parquet"
+
+
+def finished_units(folder: Path) -> set[int]:
+    """Numbers of the units whose parts are there."""
+    matches = (PART.fullmatch(path.name) for path in folder.iterdir())
+    return {int(match[1]) for match in matches if match}
+
+
+def publish_part(folder: Path, unit: int, table: pa.Table) -> None:
+    """Write a part in one step: its bytes are complete before the folder is touched.
+
+    Raises:
+        OutputError: if the folder cannot be written to.
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    try:
+        publish(part_path(folder, unit), sink.getvalue().to_pybytes())
+    except OSError as error:
+        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
+
+
+def begin_unit(folder: Path, unit: int) -> int:
+    """Mark that a worker begins a unit, and say how often that has happened in this run: 1 the first time."""
+    marks = folder / ATTEMPTS
+    marks.mkdir(exist_ok=True)
+    attempt = 1
+    while True:
+        try:
+            (marks / f"{unit:07d}.{attempt}").open("x").close()
+        except FileExistsError:
+            attempt += 1
+        except FileNotFoundError:
+            marks.mkdir(exist_ok=True)  # another driver of the same run has just cleared the marks away
+        else:
+            return attempt
+
+
+def end_unit(folder: Path, unit: int) -> None:
+    """Take the marks of :func:`begin_unit` away: the unit's part is there."""
+    for mark in (folder / ATTEMPTS).glob(f"{unit:07d}.*"):
+        mark.unlink(missing_ok=True)
+
+
+def forget_attempts(folder: Path) -> None:
+    """Take all marks away, as a run begins: those of a driver that was killed say nothing about the units."""
+    shutil.rmtree(folder / ATTEMPTS, ignore_errors=True)
+
+
+def read_counts(folder: Path, units: Iterable[Unit]) -> Counts:
+    """Sum the counts that the parts carry.
+
+    Raises:
+        OutputError: if a part is not what the plan says.
+    """
+
+    def one(unit: Unit) -> Counts:
+        path = part_path(folder, unit.number)
+        try:
+            counts = part_counts(pq.read_schema(path))
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise OutputError(
+                f"{path} must be a part that annotate wrote, but is not; remove it and run again"
+            ) from error
+        if counts.rows != unit.rows or not counts.reconcile:
+            raise OutputError(f"{path} must have {unit.rows} rows, but has {counts.rows}; remove it and run again")
+        return counts
+
+    with ThreadPoolExecutor(16) as pool:
+        return sum(pool.map(one, units), start=Counts())
+
+
+def finish(folder: Path, run_json: bytes) -> None:
+    """Write down what was done, and that all of it is."""
+    forget_attempts(folder)
+    publish(folder / RUN, run_json)
+    publish(folder / SUCCESS, b"")
+
+
+def _is_ours(name: str) -> bool:
+    return name in ("_ray_qa", SUCCESS) or name.startswith(".") or PART.fullmatch(name) is not None
+
+
+def _differences(earlier: Plan, now: Plan) -> Iterable[str]:
+    yield from different_digests("the model's weights", earlier.weights_sha256, now.weights_sha256)
+    yield from different_digests("the tokenizer", earlier.tokenizer_sha256, now.tokenizer_sha256)
+    yield from different_settings(earlier.settings, now.settings)
+    before = {file.path: (file.size, file.footer_sha256) for file in earlier.input}
+    after = {file.path: (file.size, file.footer_sha256) for file in now.input}
+    for path in [*before, *(path for path in after if path not in before)]:
+        if path not in after:
+            yield f"the input ({path} was there, and is not now)"
+        elif path not in before:
+            yield f"the input ({path} is new)"
+        elif before[path] != after[path]:
+            yield f"the input ({path} has changed)"
+    if list(before) != list(after) and before == after:
+        yield "the input (the same files in another order)"

@@ -1,0 +1,161 @@
+"""The two stages that run on workers: units are read and encoded by tasks, scored and written by replicas."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ray_qa.annotation.output import begin_unit, end_unit, part_path, publish_part, read_counts
+from ray_qa.cluster.worker import model_here, uninterrupted
+from ray_qa.data.row_groups import read_units
+from ray_qa.data.schemas import kept_columns, part_table, texts
+from ray_qa.data.units import Unit
+from ray_qa.errors import RayQaError
+from ray_qa.reader.answers import failed
+from ray_qa.reader.encoded import EncodedRows
+from ray_qa.reader.model_files import ModelFiles
+from ray_qa.records import Answer, Counts, Row, UnitSummary, count_answers
+from ray_qa.settings import AnnotateConfig
+
+MOST_ATTEMPTS = 3
+"""A unit that has killed its worker this often is written as failed, ``worker_died``, and the run goes on."""
+
+ENCODED_SCHEMA = pa.schema(
+    [
+        ("unit", pa.int64()),
+        ("encoding_started", pa.float64()),
+        ("rows", pa.large_binary()),
+        ("encoded", pa.large_binary()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotateJob:
+    """All a worker needs to know; goes to each once."""
+
+    config: AnnotateConfig
+    model: ModelFiles
+    files: tuple[str, ...]
+    columns: tuple[str, ...]
+    """Input columns to read: those to keep, the question and the context."""
+    units: tuple[Unit, ...]
+    """The units that are still to be done."""
+    threads: int
+
+
+def columns_to_read(schema: pa.Schema, config: AnnotateConfig) -> tuple[str, ...]:
+    """The kept columns and the two that are read, in the input's order."""
+    wanted = {*kept_columns(schema, config.keep), config.question_column, config.context_column}
+    return tuple(name for name in schema.names if name in wanted)
+
+
+def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
+    """Stage one: read and encode, one by one, the units whose positions in ``job.units`` the batch lists."""
+    # One task is one CPU's work; the tokenizer's own threads would take those of the replicas.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    with uninterrupted():
+        from ray_qa.reader.pair_tokenizer import load_encoder
+
+        encoder = load_encoder(model_here(job.model).folder)
+    units = [job.units[position] for position in batch["position"].to_pylist()]
+    started = time.time()
+    for unit, rows in zip(units, read_units(job.files, units, job.columns), strict=True):
+        pairs = zip(texts(rows[job.config.question_column]), texts(rows[job.config.context_column]), strict=True)
+        encoded = encoder.encode(
+            [Row(question=question, context=context) for question, context in pairs], job.config.max_question_tokens
+        )
+        values = [[unit.number], [started], [_to_ipc(rows)], [encoded.to_ipc()]]
+        arrays = [pa.array(value, type=field.type) for value, field in zip(values, ENCODED_SCHEMA, strict=True)]
+        yield pa.Table.from_arrays(arrays, schema=ENCODED_SCHEMA)
+        started = time.time()
+
+
+class Annotator:
+    """Stage two, one replica: scores a unit, writes its part, and returns a summary of it."""
+
+    def __init__(self, job: AnnotateJob) -> None:
+        import torch
+
+        from ray_qa.reader.reader import Reader
+
+        torch.set_num_threads(job.threads)
+        self._job = job
+        self._units = {unit.number: unit for unit in job.units}
+        self._replica = f"{os.uname().nodename}:{os.getpid()}"
+        self._refusal: RayQaError | None = None
+        try:
+            self._reader = Reader.load(
+                model_here(job.model),
+                settings=job.config,
+                device=job.config.device,
+                dtype=job.config.dtype,
+                batch_tokens=job.config.batch_tokens,
+            )
+        except RayQaError as error:
+            # An actor that fails to start is tried again and its traceback shown; a failing task ends the run at once.
+            self._refusal = error
+        else:
+            # The first pass sets torch's kernels up; better now than on the run's clock.
+            self._reader.answer(question="What is this?", context="This is a warm-up.")
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Score the one unit of ``batch``; see ``ENCODED_SCHEMA``."""
+        if self._refusal is not None:
+            raise self._refusal
+        (row,) = batch.to_pylist()
+        counts = self._counts_if_done(row["unit"]) or self._annotate(row)
+        summary = UnitSummary(
+            unit=row["unit"],
+            counts=counts,
+            replica=self._replica,
+            encoding_started=row["encoding_started"],
+            published=time.time(),
+        )
+        return summary_table(summary)
+
+    def _counts_if_done(self, unit: int) -> Counts | None:
+        """A task that is run again after its replica died finds the parts it had published."""
+        folder = Path(self._job.config.output)
+        return read_counts(folder, [self._units[unit]]) if part_path(folder, unit).exists() else None
+
+    def _annotate(self, row: Mapping[str, Any]) -> Counts:
+        config, folder = self._job.config, Path(self._job.config.output)
+        rows = _from_ipc(row["rows"])
+        if begin_unit(folder, row["unit"]) > MOST_ATTEMPTS:
+            answers: list[Answer] = [failed("worker_died")] * rows.num_rows
+        else:
+            answers = self._reader.score(EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column]))
+        counts = count_answers(answers)
+        publish_part(folder, row["unit"], part_table(rows, answers, config, counts))
+        end_unit(folder, row["unit"])
+        return counts
+
+
+def summary_table(summary: UnitSummary) -> pa.Table:
+    """A summary as a row for Ray Data."""
+    return pa.Table.from_pylist([{**asdict(summary), "counts": None} | asdict(summary.counts)])
+
+
+def summary_from_row(row: Mapping[str, Any]) -> UnitSummary:
+    """The summary that :func:`summary_table` made a row of."""
+    own = {name: row[name] for name in ("unit", "replica", "encoding_started", "published")}
+    return UnitSummary(counts=Counts(**{name: row[name] for name in Counts.__slots__}), **own)
+
+
+def _to_ipc(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _from_ipc(value: bytes) -> pa.Table:
+    with pa.ipc.open_stream(value) as reader:
+        return reader.read_all()

@@ -1,0 +1,79 @@
+"""The demo: annotate the corpus that comes with the package, and show a handful of answers in their sentences."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.json
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.text import Text
+
+from ray_qa.annotation.annotate import annotate
+from ray_qa.annotation.summary import describe
+from ray_qa.errors import OutputError, first_line
+from ray_qa.settings import AnnotateConfig, DemoConfig
+
+CORPUS = Path(__file__).parents[1] / "assets" / "embedded" / "corpus.jsonl"
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("title", pa.string()),
+        ("context", pa.string()),
+        ("question", pa.string()),
+        ("answers", pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int64()))])),
+    ]
+)
+SHOWN = 8
+SHOWN_CHARACTERS = 90
+
+
+def demo(config: DemoConfig) -> int:
+    """Write the corpus as Parquet, annotate it, print what came out; returns the exit code."""
+    folder = Path(config.output)
+    corpus, annotated = folder / "corpus.parquet", folder / "annotated"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.json.read_json(CORPUS, parse_options=pa.json.ParseOptions(explicit_schema=SCHEMA)), corpus)
+    except OSError as error:
+        raise OutputError(
+            f"`output` must be a folder that can be written to, but {folder} gives: {first_line(error)}"
+        ) from error
+    console = Console(highlight=False)
+    console.print(f"Annotating {corpus}: 60 short passages, 3 questions each, one of them without an answer …")
+    summary = annotate(AnnotateConfig(input=(str(corpus),), output=str(annotated), overwrite=True))
+    rows = pq.read_table(annotated, columns=["question", "context", "answer", "start", "end", "confidence"]).to_pylist()
+    console.print()
+    for row in rows[:: max(1, len(rows) // SHOWN)][:SHOWN]:
+        console.print(shown_answer(row))
+    console.print(describe(summary), soft_wrap=True)
+    console.print(
+        f"\nNext: ray-qa evaluate --predictions {annotated} --gold {corpus}\n"
+        "      ray-qa annotate --input YOUR.parquet --output FOLDER",
+        soft_wrap=True,
+    )
+    return summary.exit_code
+
+
+def shown_answer(row: dict[str, Any]) -> Text:
+    """A question and, under it, the sentence with the answer marked; or that there is none."""
+    text = Text.assemble((row["question"], "bold"), "\n  → ")
+    if row["answer"] is None:
+        return text.append("no answer", style="italic").append("\n")
+    before, after = _surroundings(row["context"], row["start"], row["end"])
+    text.append(before).append(f"[{row['answer']}]", style="bold green").append(after)
+    return text.append(f"  ({row['confidence']:.0%})\n", style="dim")
+
+
+def _surroundings(context: str, start: int, end: int) -> tuple[str, str]:
+    """What stands around a span in its sentence, shortened to fit a line."""
+    before = re.split(r"(?<=[.!?])\s|\n", context[:start])[-1]
+    after = re.split(r"(?<=[.!?])(?=\s)|\n", context[end:])[0]
+    if len(before) > SHOWN_CHARACTERS:
+        before = "… " + before[-SHOWN_CHARACTERS:].partition(" ")[2]
+    if len(after) > SHOWN_CHARACTERS:
+        after = after[:SHOWN_CHARACTERS].rpartition(" ")[0] + " …"
+    return before, after

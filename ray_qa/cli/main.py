@@ -1,0 +1,112 @@
+"""The ``ray-qa`` command: picks the trip, loads only what it needs, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from ray_qa.errors import RayQaError, full_disk
+
+USAGE = """\
+usage: ray-qa TRIP [--help] [OPTIONS]
+
+Distributed extractive question answering.
+
+trips:
+  demo       annotate the corpus that comes with the package, and show what comes out
+  annotate   answer every row of a Parquet corpus
+  finetune   turn an encoder into a reader, on one or many workers
+  evaluate   judge predictions against gold answers (SQuAD exact match and F1)
+
+ray-qa TRIP --help lists a trip's options; ray-qa --version says which version this is.
+Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over --max-failed.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    trip, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if trip in ("-h", "--help", "--version"):
+        print(f"ray-qa {version('ray_qa')}" if trip == "--version" else USAGE, end="\n" if trip == "--version" else "")
+        return 0
+    if trip not in _TRIPS:
+        print(f"ray-qa: the trip must be one of {', '.join(_TRIPS)}, but is {trip!r}", file=sys.stderr)
+        return 2
+    try:
+        return _TRIPS[trip](rest)
+    except RayQaError as error:
+        return _refused(trip, error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _refused(trip, full_disk(str(error)))
+    except KeyboardInterrupt:
+        there = "the last checkpoint" if trip == "finetune" else "there"
+        print(
+            f"ray-qa {trip}: stopped; what is done is kept, and the same command goes on from {there}", file=sys.stderr
+        )
+        return 130
+
+
+def _refused(trip: str, error: RayQaError) -> int:
+    for problem in error.problems:
+        print(f"ray-qa {trip}: {problem}", file=sys.stderr)
+    return 2
+
+
+def _annotate(arguments: Sequence[str]) -> int:
+    from ray_qa.cli.parser import parse
+    from ray_qa.settings import AnnotateConfig
+
+    config = parse(AnnotateConfig, "ray-qa annotate", arguments)
+    from ray_qa.annotation.annotate import annotate
+    from ray_qa.annotation.summary import describe
+
+    summary = annotate(config)
+    print(describe(summary))
+    return summary.exit_code
+
+
+def _finetune(arguments: Sequence[str]) -> int:
+    from ray_qa.cli.parser import parse
+    from ray_qa.settings import FinetuneConfig
+
+    config = parse(FinetuneConfig, "ray-qa finetune", arguments)
+    from ray_qa.finetuning.finetune import finetune
+    from ray_qa.finetuning.summary import describe
+
+    summary = finetune(config)
+    print(describe(summary))
+    return summary.exit_code
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    from ray_qa.cli.parser import parse
+    from ray_qa.evaluation.evaluate import describe, evaluate
+    from ray_qa.settings import EvaluateConfig
+
+    print(describe(evaluate(parse(EvaluateConfig, "ray-qa evaluate", arguments))))
+    return 0
+
+
+def _demo(arguments: Sequence[str]) -> int:
+    from ray_qa.cli.parser import parse
+    from ray_qa.settings import DemoConfig
+
+    config = parse(DemoConfig, "ray-qa demo", arguments)
+    from ray_qa.cli.demo import demo
+
+    return demo(config)
+
+
+_TRIPS: dict[str, Callable[[Sequence[str]], int]] = {
+    "demo": _demo,
+    "annotate": _annotate,
+    "finetune": _finetune,
+    "evaluate": _evaluate,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

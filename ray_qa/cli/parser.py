@@ -1,0 +1,117 @@
+"""Command lines and YAML files to configurations: the flags are the fields of the trip's model."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import tyro
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from ray_qa.cli.validation_messages import validated
+from ray_qa.errors import ConfigError, first_line
+from ray_qa.settings import AutoOrCount
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+def parse(kind: type[Config], program: str, arguments: Sequence[str]) -> Config:
+    """Read flags, and the YAML file that ``--config`` names, into a configuration; flags override the file.
+
+    tyro gets a plain record of texts: types and limits are checked by the model, which says in our words what is wrong
+    with all of them at once.
+
+    Raises:
+        ConfigError: for settings that are unknown, missing or wrong, and for a file that is no YAML mapping.
+        SystemExit: after ``--help``, and for flags that tyro does not know.
+    """
+    file_values = _read_yaml(path) if (path := _config_path(arguments)) else {}
+    flags_kind = _flags_of(kind, file_values)
+    flags = tyro.cli(flags_kind, prog=program, description=kind.__doc__, args=list(arguments))
+    given = {
+        flag.name: value
+        for flag in dataclasses.fields(flags_kind)
+        if flag.name != "config" and (value := getattr(flags, flag.name)) != flag.default
+    }
+    return validated(kind, {**file_values, **given})
+
+
+def _config_path(arguments: Sequence[str]) -> str | None:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config")
+    path: str | None = parser.parse_known_args(list(arguments))[0].config
+    return path
+
+
+def _flags_of(kind: type[BaseModel], file_values: Mapping[str, Any]) -> type[Any]:
+    required = [_flag(name, field, file_values) for name, field in kind.model_fields.items() if field.is_required()]
+    optional = [_flag(name, field, file_values) for name, field in kind.model_fields.items() if not field.is_required()]
+    config = ("config", *_annotated(str, "YAML file with settings under the same names; flags override it.", "FILE"))
+    return dataclasses.make_dataclass(kind.__name__, [*required, *optional, config])
+
+
+def _flag(name: str, field: FieldInfo, file_values: Mapping[str, Any]) -> tuple[str, Any, Any]:
+    default = "required" if field.is_required() else f"default: {_shown(field.default)}"
+    text = f"{field.description} ({default})"
+    if field.annotation is bool:
+        value = file_values.get(name)
+        arg = tyro.conf.arg(help=text, help_behavior_hint="")
+        # Not given, a switch keeps what the file says; what is no switch there is for the model to refuse.
+        return (
+            name,
+            Annotated[bool, arg],
+            dataclasses.field(default=value if isinstance(value, bool) else field.default),
+        )
+    plain: Any = tuple[str, ...] if field.annotation == tuple[str, ...] else str
+    return (name, *_annotated(plain, text, _metavar(field)))
+
+
+def _annotated(plain: Any, text: str, metavar: str) -> tuple[Any, Any]:
+    arg = tyro.conf.arg(help=text, help_behavior_hint="", metavar=metavar)
+    return Annotated[plain | None, arg], dataclasses.field(default=None)
+
+
+def _metavar(field: FieldInfo) -> str:
+    if field.annotation == tuple[str, ...]:
+        return "NAME [NAME …]"
+    # An optional limited number is a union of an annotated one and None.
+    parts = get_args(field.annotation)
+    members = [field.annotation, *(get_args(part)[0] if get_origin(part) is Annotated else part for part in parts)]
+    if float in members:
+        return "NUMBER"
+    return "N" if int in members or field.annotation == AutoOrCount else "TEXT"
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "off"
+    return {None: "none", (): "none given", "": "none"}.get(default, str(default))
+
+
+class _PlainNumbers(yaml.SafeLoader):
+    """YAML 1.1 reads 1:4 as a number to the base of 60; here it is the text that ``replicas`` wants."""
+
+
+_PlainNumbers.yaml_implicit_resolvers = {
+    first: [resolver for resolver in resolvers if resolver[0] != "tag:yaml.org,2002:int"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_PlainNumbers.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
+
+
+def _read_yaml(path: str) -> dict[str, Any]:
+    try:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _PlainNumbers)  # a SafeLoader
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"`config` must be a YAML file that can be read, but {path} gives: {first_line(error)}"
+        ) from error
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError(f"`config` must be a YAML mapping of settings, but {path} holds something else")
+    return content

@@ -1,0 +1,142 @@
+"""What ``evaluate`` reads: gold answers and predictions by row id, from Parquet or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from reprlib import repr as short_repr
+from typing import Any, Literal, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ray_qa.data.parquet_files import find_files
+from ray_qa.data.squad_json import load_json, read_squad_json
+from ray_qa.errors import InputError, first_line
+
+Value = TypeVar("Value")
+Setting = Literal["gold", "predictions"]
+Rows = Iterable[tuple[object, object]]
+"""Pairs of a row's id and its value, both still to be checked."""
+
+
+def read_gold(path: str, id_column: str) -> dict[str, tuple[str, ...]]:
+    """Read gold answers by row id, in data-set order; an unanswerable row has none.
+
+    Args:
+        path: Official SQuAD JSON (a name that ends in ``.json``), or Parquet: a file, folder or glob with the id column
+            and ``answers`` as ``struct{text: list<string>, ...}``.
+        id_column: The id column in Parquet; in SQuAD JSON it is always ``id``. Integers become strings.
+
+    Raises:
+        InputError: Nothing is there, or it cannot be read, or not as this; or an id is null or comes twice.
+    """
+    if path.lower().endswith(".json"):
+        rows = _squad_json_rows(path)
+    else:
+        rows = _parquet_rows(find_files([path], "gold"), id_column, "answers", "gold", field="text")
+    golds = _by_id(rows, _gold_texts, "gold", path)
+    if not golds:
+        raise InputError(f"`gold` must have rows, but {path} has none")
+    return golds
+
+
+def read_predictions(path: str, id_column: str, prefix: str) -> dict[str, str]:
+    """Read predicted texts by row id; no answer, and a failed row, is "".
+
+    Args:
+        path: A finished folder that ``annotate`` wrote, or a JSON file ``{id: text}``.
+        id_column: The id column of the folder's parts. Integers become strings.
+        prefix: What stands before ``answer`` in the name of the answer column.
+
+    Raises:
+        InputError: As for ``read_gold``; or the folder is unfinished.
+    """
+    if Path(path).expanduser().is_dir():
+        rows = _parquet_rows(_finished_parts(path), id_column, f"{prefix}answer", "predictions")
+    else:
+        rows = _prediction_json_rows(path)
+    return _by_id(rows, _predicted_text, "predictions", path)
+
+
+def _finished_parts(folder: str) -> list[str]:
+    parts = find_files([folder], "predictions")
+    if not (Path(folder).expanduser() / "_SUCCESS").exists():
+        raise InputError(
+            f"`predictions` must be a finished run of annotate, but {folder} has no _SUCCESS; "
+            "run the same annotate command again to finish it"
+        )
+    return parts
+
+
+def _by_id(rows: Rows, check: Callable[[object, str], Value], setting: Setting, path: str) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for number, (row_id, value) in enumerate(rows, start=1):
+        where = f"row {number} of {path}"
+        if row_id is None:
+            raise InputError(f"`{setting}` must have an id in every row, but {where} has none")
+        if isinstance(row_id, bool) or not isinstance(row_id, str | int):
+            raise InputError(f"`{setting}` must have strings or integers as ids, but {where} has {short_repr(row_id)}")
+        key = str(row_id)
+        if key in found:
+            raise InputError(f"`{setting}` must have every id once, but {where} repeats {short_repr(key)}")
+        found[key] = check(value, where)
+    return found
+
+
+def _gold_texts(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise InputError(
+            f"`gold` must have a list of texts as answers, [] where unanswerable, but {where} has {short_repr(value)}"
+        )
+    return tuple(value)
+
+
+def _predicted_text(value: object, where: str) -> str:
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"`predictions` must have a text for every id, but {where} has {short_repr(value)}")
+    return value or ""
+
+
+def _parquet_rows(files: list[str], id_column: str, column: str, setting: Setting, *, field: str | None = None) -> Rows:
+    """Stream the ids and one other column, or one field of it, file after file."""
+    for file in files:
+        try:
+            with pq.ParquetFile(file) as parquet:
+                _check_columns(parquet.schema_arrow, id_column, column, field, setting, file)
+                for batch in parquet.iter_batches(columns=[id_column, column]):
+                    values = batch.column(column)
+                    values = pc.struct_field(values, field) if field else values
+                    yield from zip(batch.column(id_column).to_pylist(), values.to_pylist(), strict=True)
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"`{setting}` must be Parquet, but {file} cannot be read: {first_line(error)}") from error
+
+
+def _check_columns(
+    schema: Any,
+    id_column: str,
+    column: str,
+    field: str | None,
+    setting: Setting,
+    file: str,
+) -> None:
+    for name in (id_column, column):
+        if schema.get_field_index(name) < 0:
+            raise InputError(f"`{setting}` must have a column {name!r}, but {file} has {', '.join(schema.names)}")
+    type_there = schema.field(column).type
+    if field and not (pa.types.is_struct(type_there) and type_there.get_field_index(field) >= 0):
+        raise InputError(f"`{setting}` must have a struct with {field!r} in {column!r}, but {file} has {type_there}")
+
+
+def _squad_json_rows(path: str) -> Rows:
+    for row in read_squad_json(path, "gold"):
+        yield row.id, [answer.get("text") if isinstance(answer, dict) else None for answer in row.answers]
+
+
+def _prediction_json_rows(path: str) -> Rows:
+    # pairs, where a dict would hide that an id comes twice
+    rows = load_json(path, "predictions", "a folder that annotate wrote or a JSON file", read_object=tuple)
+    if not isinstance(rows, tuple):
+        raise InputError(f"`predictions` must be a JSON object {{id: text}}, but {path} has a {type(rows).__name__}")
+    return rows

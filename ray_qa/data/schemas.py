@@ -1,0 +1,129 @@
+"""The columns: what an input must have, and what comes out, as fixed Arrow schemas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pyarrow as pa
+
+from ray_qa.errors import InputError
+from ray_qa.records import Answer, Counts
+from ray_qa.settings import AnnotateConfig
+
+SPAN_TYPE = pa.struct(
+    [
+        ("text", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("start_score", pa.float64()),
+        ("end_score", pa.float64()),
+    ]
+)
+ADDED_FIELDS = (
+    pa.field("answer", pa.string()),
+    pa.field("span", pa.string()),
+    pa.field("start", pa.int64()),
+    pa.field("end", pa.int64()),
+    pa.field("start_score", pa.float64()),
+    pa.field("end_score", pa.float64()),
+    pa.field("null_score", pa.float64()),
+    pa.field("log_partition", pa.float64()),
+    pa.field("confidence", pa.float64()),
+    pa.field("status", pa.string()),
+    pa.field("reason", pa.string()),
+    pa.field("windows", pa.int64()),
+)
+"""What annotate adds to a row; docs/columns.md says what each means."""
+N_BEST_FIELD = pa.field("n_best", pa.list_(SPAN_TYPE))
+SUMMARY_KEY = b"ray_qa"
+
+
+def added_fields(prefix: str, n_best: int) -> list[pa.Field]:
+    """The fields that are added, under their prefixed names."""
+    fields = [*ADDED_FIELDS, N_BEST_FIELD] if n_best > 1 else [*ADDED_FIELDS]
+    return [field.with_name(prefix + field.name) for field in fields]
+
+
+def kept_columns(schema: pa.Schema, keep: Sequence[str]) -> list[str]:
+    """The input columns to carry over, in the input's order."""
+    return [name for name in schema.names if not keep or name in keep]
+
+
+def output_schema(schema: pa.Schema, config: AnnotateConfig) -> pa.Schema:
+    """The schema of every part, whatever the rows hold."""
+    kept = [schema.field(name) for name in kept_columns(schema, config.keep)]
+    return pa.schema([*kept, *added_fields(config.prefix, config.n_best)])
+
+
+def check_columns(schema: pa.Schema, config: AnnotateConfig) -> None:
+    """Check that the input has the columns that are asked for, with text in them, and none that bears an added name.
+
+    Raises:
+        InputError: with every problem found.
+    """
+    there = ", ".join(schema.names) or "no columns"
+    problems = []
+    for setting, column in (("question_column", config.question_column), ("context_column", config.context_column)):
+        if schema.names.count(column) != 1:
+            problems.append(f"`{setting}` must name one column of the input, but is {column!r}; there are: {there}")
+        elif not is_text(schema.field(column).type):
+            problems.append(f"`{setting}` must name a text column, but {column!r} is {schema.field(column).type}")
+    problems += [
+        f"`keep` must name columns of the input, but has {name!r}; there are: {there}"
+        for name in config.keep
+        if name not in schema.names
+    ]
+    kept = kept_columns(schema, config.keep)
+    problems += [
+        f"the input must have no column {field.name!r}, which annotate adds; "
+        "rename ours with --prefix, or leave the input's out with --keep"
+        for field in added_fields(config.prefix, config.n_best)
+        if field.name in kept
+    ]
+    twice = {name for name in kept if kept.count(name) > 1}
+    problems += [f"the input must name its columns apart, but has {name!r} twice" for name in sorted(twice)]
+    if problems:
+        raise InputError(*problems)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text: plain, large, view or dictionary-encoded strings."""
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def texts(column: pa.ChunkedArray) -> list[str | None]:
+    """A text column as Python strings. Bytes that are not UTF-8 come as lone surrogates, to be told from text."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    try:
+        values: list[str | None] = column.to_pylist()
+    except UnicodeDecodeError:
+        raw = column.cast(pa.large_string()).cast(pa.large_binary()).to_pylist()
+        values = [None if value is None else value.decode(errors="surrogateescape") for value in raw]
+    return values
+
+
+def part_table(rows: pa.Table, answers: Sequence[Answer], config: AnnotateConfig, counts: Counts) -> pa.Table:
+    """The table of one part: the kept columns, then ours; its metadata carries the counts."""
+    kept = rows.select(kept_columns(rows.schema, config.keep)).columns
+    added = [
+        pa.array([_cell(answer, field.name.removeprefix(config.prefix)) for answer in answers], type=field.type)
+        for field in added_fields(config.prefix, config.n_best)
+    ]
+    schema = output_schema(rows.schema, config).with_metadata({SUMMARY_KEY: json.dumps(asdict(counts)).encode()})
+    return pa.Table.from_arrays([*kept, *added], schema=schema)
+
+
+def part_counts(schema: pa.Schema) -> Counts:
+    """The counts that a part carries."""
+    return Counts(**json.loads(schema.metadata[SUMMARY_KEY]))
+
+
+def _cell(answer: Answer, name: str) -> object:
+    if name != "n_best":
+        return getattr(answer, name)
+    return [asdict(span) for span in answer.n_best] if answer.n_best else None

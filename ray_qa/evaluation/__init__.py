@@ -1,0 +1,4 @@
+"""The command evaluate: predictions against gold answers.
+
+``evaluate`` (the whole way) · ``config``
+"""

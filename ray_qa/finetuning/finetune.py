@@ -1,0 +1,266 @@
+"""The finetune trip: bring the rows into one form, encode them once, train on a team of workers, sum up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+import ray.train
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+
+from ray_qa.cluster.connection import Cluster, connected, has_room, our_error, quiet_ray
+from ray_qa.cluster.placement import READ_CPUS, TeamPlacement, place_workers, resources
+from ray_qa.data.examples import ExamplesSummary, Setting, example_files, survey_examples, write_examples
+from ray_qa.data.parquet_files import check_apart
+from ray_qa.errors import ClusterError, InputError, Problems
+from ray_qa.finetuning.base_model import check_base
+from ray_qa.finetuning.checkpoints import checkpoint_steps, read_state
+from ray_qa.finetuning.dataset import LabelCounts, shard_counts
+from ray_qa.finetuning.job import TrainingJob, encode_shards
+from ray_qa.finetuning.loop import train
+from ray_qa.finetuning.output import (
+    EVAL_ROWS,
+    PLAN,
+    RAY_TRAIN,
+    SHARDS,
+    SUCCESS,
+    TRAIN_ROWS,
+    TrainingPlan,
+    check_output,
+    clear_output,
+    finish,
+    held,
+    identity_settings,
+    join_plan,
+    remove_leftovers,
+    shard_path,
+    shard_paths,
+    take_over,
+)
+from ray_qa.finetuning.progress import TrainingProgress
+from ray_qa.finetuning.summary import FinetuneSummary, in_words, read_summary, run_json, write_card_and_curve
+from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
+from ray_qa.finetuning.tracking.tail import followed
+from ray_qa.finetuning.tracking.trackers import open_reports
+from ray_qa.reader.model_files import ModelFiles, find_model
+from ray_qa.runs.live_line import shown
+from ray_qa.settings import FinetuneConfig
+
+ROOM_SECONDS = 60
+"""How long to wait for the cluster to have room for all workers."""
+MOST_FAILURES = 3
+"""A team that has failed this often without a new checkpoint in between ends the run."""
+
+
+def finetune(config: FinetuneConfig) -> FinetuneSummary:
+    """Fine-tune a model; the same call again resumes it, or reports it where it is finished.
+
+    Raises:
+        RayQaError: before any worker starts, if the settings, the rows, the model, the output or the cluster cannot be
+            used; with all problems that could be found.
+    """
+    called = time.time()
+    config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
+    folder = Path(config.output)
+    plan, base = _check_what_is_named(config, folder)
+    if not config.overwrite and (folder / PLAN).exists():
+        join_plan(folder, plan)
+        if (folder / SUCCESS).exists():
+            remove_leftovers(folder)
+            return read_summary(folder)
+    check_base(base, config)
+    reports = open_reports(config, folder)
+    progress = TrainingProgress()
+    with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray():
+        placement = _place(config, cluster)
+        with held(folder):
+            if config.overwrite:
+                clear_output(folder)
+            join_plan(folder, plan)
+            job = TrainingJob(
+                config=config,
+                base=base,
+                threads=None if placement.gpus else placement.threads,
+                device="cuda" if placement.gpus else "cpu",
+                owner=take_over(folder),
+            )
+            progress.enter("reading and encoding the rows")
+            counts = _encode(job, plan)
+            progress.update(read_metrics(folder / METRICS))  # of an earlier command
+            progress.enter("starting workers")
+            with followed(folder / METRICS, progress, reports):
+                restarts = _train_to_the_end(job, placement, progress)
+            return _finish(config, plan, counts, restarts, called)
+
+
+def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[TrainingPlan, ModelFiles]:
+    """Check output, rows and base independently and report all their problems together."""
+    problems = Problems()
+    train: ExamplesSummary | None = None
+    judge: ExamplesSummary | None = None
+    base: ModelFiles | None = None
+    with problems.gather():
+        check_output(folder)
+    with problems.gather():
+        train = _survey(config.train, "train", folder)
+    if config.eval is not None:
+        with problems.gather():
+            judge = _survey([config.eval], "eval", folder)
+    with problems.gather():
+        base = find_model(config.model)
+        check_apart([str(base.folder)], [], folder, "model")
+    problems.stop_here_if_any(InputError)
+    assert train is not None
+    assert base is not None
+    plan = TrainingPlan(
+        settings=identity_settings(config),
+        weights_sha256=base.weights_sha256,
+        tokenizer_sha256=base.tokenizer_sha256,
+        train=train,
+        eval=judge,
+    )
+    return plan, base
+
+
+def _survey(sources: Sequence[str], setting: Setting, folder: Path) -> ExamplesSummary:
+    check_apart(example_files(sources, setting), sources, folder, setting)
+    return survey_examples(sources, setting)
+
+
+def _place(config: FinetuneConfig, cluster: Cluster) -> TeamPlacement:
+    placement = place_workers(
+        cluster.nodes,
+        workers=config.workers,
+        cpus_per_worker=config.cpus_per_worker,
+        gpus_per_worker=config.gpus_per_worker,
+    )
+    fits = placement.fits
+    if not cluster.private:
+        fits = has_room([_resources(placement)] * placement.workers, ROOM_SECONDS)
+    if not fits:
+        raise ClusterError(
+            f"`workers` must fit the cluster ({resources(cluster.nodes)}), but {placement.workers} are asked for, "
+            f"each with {placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
+            f"{'' if cluster.private else f', and there was no room within {ROOM_SECONDS} s'}; "
+            "lower `workers` or what each is to have"
+        )
+    return placement
+
+
+def _resources(placement: TeamPlacement) -> dict[str, float]:
+    return {"CPU": placement.cpus} | ({"GPU": placement.gpus} if placement.gpus else {})
+
+
+def _encode(job: TrainingJob, plan: TrainingPlan) -> LabelCounts:
+    """Write the rows down in one form and encode them, by tasks all over the cluster; what is there already stays."""
+    folder = Path(job.config.output)
+    if not (folder / TRAIN_ROWS).exists():
+        write_examples(job.config.train, "train", folder / TRAIN_ROWS, plan.train)
+    if job.config.eval is not None and plan.eval is not None and not (folder / EVAL_ROWS).exists():
+        write_examples([job.config.eval], "eval", folder / EVAL_ROWS, plan.eval)
+    (folder / SHARDS).mkdir(exist_ok=True)
+    count = pq.read_metadata(folder / TRAIN_ROWS).num_row_groups
+    missing = [number for number in range(count) if not shard_path(folder, number).exists()]
+    if missing:
+        blocks = [pa.table({"shard": [number]}) for number in missing]
+        encoded = ray.data.from_arrow(blocks).map_batches(
+            encode_shards,  # type: ignore[arg-type]  # Ray's UDF type knows no generators of Arrow tables
+            batch_size=None,
+            batch_format="pyarrow",
+            fn_kwargs={"job": job},
+            num_cpus=READ_CPUS,
+        )
+        try:
+            encoded.materialize()
+        except Exception as error:
+            raise our_error(error) or error from None
+    counts = sum((shard_counts(path) for path in shard_paths(folder)), start=LabelCounts())
+    if not counts.answerable:
+        raise InputError(
+            f"`train` must have rows with an answer that lies in its context, but none of {counts.rows:,} has one "
+            f"(dropped: {in_words(counts.dropped_answers or counts.dropped_rows)})"
+        )
+    return counts
+
+
+def _train_to_the_end(job: TrainingJob, placement: TeamPlacement, progress: TrainingProgress) -> int:
+    """Run teams of workers until the last step is done; gives how often one had to be started again."""
+    folder = Path(job.config.output)
+    restarts = failures = 0
+    while True:
+        before = checkpoint_steps(folder)
+        try:
+            _train_once(job, placement, folder)
+            return restarts
+        except Exception as error:
+            if ours := our_error(error):
+                raise ours from None
+            failures = failures + 1 if checkpoint_steps(folder) == before else 1
+            if failures >= MOST_FAILURES:
+                raise
+            restarts += 1
+            _wait_for_room(placement, progress)
+            progress.enter("starting workers again, as one was lost")
+
+
+def _wait_for_room(placement: TeamPlacement, progress: TrainingProgress) -> None:
+    """Wait for as long as it takes: a lost node comes back when its cluster brings another up."""
+    progress.enter(f"waiting for room for {placement.workers} workers, as one was lost")
+    while not has_room([_resources(placement)] * placement.workers, ROOM_SECONDS):
+        pass
+
+
+def _train_once(job: TrainingJob, placement: TeamPlacement, folder: Path) -> None:
+    trainer = TorchTrainer(
+        _train_worker,
+        train_loop_config={"job": job},
+        scaling_config=ScalingConfig(
+            num_workers=placement.workers,
+            use_gpu=placement.gpus > 0,
+            resources_per_worker=_resources(placement),
+        ),
+        run_config=RunConfig(
+            name="run", storage_path=str(folder / RAY_TRAIN), failure_config=FailureConfig(max_failures=0)
+        ),
+    )
+    # Its own handler of Ctrl-C would end the process in its own way, and stay when the run has ended.
+    trainer._register_sigint_handler = lambda controller: None  # type: ignore[attr-defined]  # noqa: ARG005  # Ray's own
+    trainer.fit()
+
+
+def _train_worker(loop_config: dict[str, TrainingJob]) -> None:
+    """What every worker runs; Ray Train has made the process group."""
+    train(loop_config["job"])
+
+
+def _finish(
+    config: FinetuneConfig,
+    plan: TrainingPlan,
+    counts: LabelCounts,
+    restarts: int,
+    called: float,
+) -> FinetuneSummary:
+    """Write the model card, the learning curve and ``run.json``, then mark the output as finished."""
+    folder = Path(config.output)
+    state = read_state(folder, checkpoint_steps(folder)[-1])
+    best = state.best
+    summary = FinetuneSummary(
+        output=config.output,
+        steps=state.step,
+        exported_step=best.step if best else state.step,
+        exact=best.exact if best else None,
+        f1=best.f1 if best else None,
+        bad_steps=state.bad_steps,
+        restarts=restarts,
+        teams=state.teams,
+        seconds=time.time() - called,
+        labels=counts,
+    )
+    write_card_and_curve(folder, config, plan, summary, read_metrics(folder / METRICS))
+    finish(folder, run_json(config, plan, summary))
+    return summary

@@ -1,0 +1,51 @@
+"""What a training worker is told, and the stage before training: rows are encoded once, by tasks that Ray runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ray_qa.cluster.worker import model_here, uninterrupted
+from ray_qa.finetuning.dataset import write_shard
+from ray_qa.finetuning.labelling import label_examples
+from ray_qa.finetuning.output import TRAIN_ROWS, check_output_is_here, shard_path
+from ray_qa.reader.model_files import ModelFiles
+from ray_qa.reader.pair_tokenizer import load_encoder
+from ray_qa.settings import FinetuneConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob:
+    """All a worker needs to know."""
+
+    config: FinetuneConfig
+    base: ModelFiles
+    threads: int | None = None
+    """Torch's own on a CPU; ``None`` leaves them as they are."""
+    device: str = "auto"
+    owner: str = ""
+    """Shown by workers before they write; see ``training_folder.take_over``."""
+    log_steps: int = 10
+    """Steps between two lines of the log."""
+
+
+def encode_shards(batch: pa.Table, job: TrainingJob) -> Iterator[pa.Table]:
+    """Encode the row groups that the batch lists into the output's shards; those that are there already stay."""
+    with uninterrupted():
+        encoder = load_encoder(model_here(job.base).folder)
+    folder = Path(job.config.output)
+    check_output_is_here(folder)
+    with pq.ParquetFile(folder / TRAIN_ROWS) as file:
+        first_rows = np.cumsum([0, *(file.metadata.row_group(each).num_rows for each in range(file.num_row_groups))])
+        for number in batch["shard"].to_pylist():
+            path = shard_path(folder, number)
+            if not path.exists():
+                examples = file.read_row_group(number)
+                labelled = label_examples(examples, int(first_rows[number]), encoder, job.config.max_question_tokens)
+                write_shard(path, labelled.rows, labelled.counts)
+            yield pa.table({"shard": [number]})

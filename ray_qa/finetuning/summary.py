@@ -1,0 +1,155 @@
+"""What is written down about a finetune run: ``run.json`` for programs; a summary, a card and a curve for people."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from ray_qa.annotation.summary import PACKAGES
+from ray_qa.errors import OutputError
+from ray_qa.finetuning.checkpoints import TeamShape
+from ray_qa.finetuning.dataset import LabelCounts
+from ray_qa.finetuning.learning_curve import draw_learning_curve
+from ray_qa.finetuning.output import CARD, CURVE, RUN, TrainingPlan
+from ray_qa.finetuning.tracking.metrics_log import Metrics
+from ray_qa.runs.live_line import duration
+from ray_qa.settings import FinetuneConfig
+from ray_qa.storage.local import publish
+
+TEMPLATES = Path(__file__).parents[1] / "assets" / "templates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneSummary:
+    """What a whole ``finetune`` run did; ``run.json`` holds the same and more."""
+
+    output: str
+    steps: int
+    exported_step: int
+    """The step whose weights are the model's: that of the best F1, or the last."""
+    exact: float | None
+    """Exact match of those weights on the evaluation rows, in percent; ``None`` without any."""
+    f1: float | None
+    bad_steps: int
+    """Steps that were skipped because loss or gradient were not finite."""
+    restarts: int
+    """How often the team of workers was started again in this very run."""
+    seconds: float
+    """Of this very run, from the call."""
+    labels: LabelCounts
+    teams: tuple[TeamShape, ...] = ()
+    """Who has trained, one after the other; more than one where a resumed run had other workers."""
+    exit_code: int = 0
+
+
+_SUMMARY: TypeAdapter[FinetuneSummary] = TypeAdapter(FinetuneSummary)
+
+
+def run_json(config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSummary) -> bytes:
+    """The content of ``run.json``."""
+    record = {
+        "settings": config.model_dump(mode="json"),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "fingerprints": asdict(plan),
+        "summary": asdict(summary),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return json.dumps(record, indent=1, ensure_ascii=False).encode()
+
+
+def read_summary(folder: Path) -> FinetuneSummary:
+    """The summary of a finished run.
+
+    Raises:
+        OutputError: if ``run.json`` is not there or not ours.
+    """
+    try:
+        values: dict[str, Any] = json.loads((folder / RUN).read_bytes())["summary"]
+        return _SUMMARY.validate_python(values | {"output": str(folder)})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{folder / RUN} must be a run.json of ray-qa finetune, but is not; start again with --overwrite"
+        ) from error
+
+
+def describe(summary: FinetuneSummary) -> str:
+    """The summary as a few lines for people."""
+    labels = summary.labels
+    lines = [
+        f"{labels.rows:,} rows = {labels.answerable:,} with an answer + {labels.unanswerable:,} without "
+        f"+ {sum(labels.dropped_rows.values()):,} dropped{_reasons(labels.dropped_rows)}"
+    ]
+    notes = [
+        f"{getattr(labels, name):,} {name}" for name in ("repaired", "trimmed", "unaligned") if getattr(labels, name)
+    ]
+    if dropped := sum(labels.dropped_answers.values()):
+        notes.append(f"{dropped:,} dropped{_reasons(labels.dropped_answers)}")
+    if notes:
+        lines.append(f"{labels.answers:,} answers; {', '.join(notes)}")
+    score = "" if summary.f1 is None else f"; exact {summary.exact:.2f}, F1 {summary.f1:.2f} after step"
+    best = "" if summary.f1 is None else f" {summary.exported_step:,}"
+    lines.append(f"{summary.steps:,} steps in {duration(summary.seconds)}{score}{best}")
+    if summary.bad_steps:
+        lines.append(f"{summary.bad_steps:,} steps were skipped: loss or gradient were not finite")
+    if summary.restarts:
+        lines.append(f"workers were lost and started again: {summary.restarts:,} ×")
+    if len(summary.teams) > 1:
+        lines.append(
+            f"the workers changed, and with them how sums are rounded: {', then '.join(map(str, summary.teams))}"
+        )
+    return "\n".join([*lines, summary.output])
+
+
+def in_words(counts: dict[str, int]) -> str:
+    """Counts by reason, in one line."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
+def write_card_and_curve(
+    folder: Path, config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSummary, metrics: Sequence[Metrics]
+) -> None:
+    """Write ``README.md`` and ``learning_curve.png`` beside the model."""
+    publish(folder / CURVE, draw_learning_curve(metrics, summary.exported_step))
+    publish(folder / CARD, model_card(config, plan, summary, metrics).encode())
+
+
+def model_card(config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSummary, metrics: Sequence[Metrics]) -> str:
+    """The model card: data, settings and scores, with the front matter that the hub reads."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    # The card is Markdown, which may hold HTML: names of files and models are escaped.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
+    )
+    base, is_folder = Path(config.model).expanduser(), Path(config.model).expanduser().is_dir()
+    named = {"model", "train", "eval", "output", "overwrite", "ray_address"}
+    return environment.get_template("model_card.md.jinja").render(
+        base=base.resolve().name if is_folder else config.model,
+        base_on_hub=None if is_folder or "/" not in config.model else config.model.partition("@")[0],
+        train=[_source_name(source) for source in config.train],
+        eval=_source_name(config.eval) if config.eval else None,
+        settings=config.model_dump(mode="json", exclude=named),
+        plan=plan,
+        summary=summary,
+        labels={each.name: getattr(summary.labels, each.name) for each in fields(summary.labels)},
+        evaluations=[line for line in metrics if "eval_f1" in line],
+        last_loss=next((line["loss"] for line in reversed(metrics) if "loss" in line), None),
+        versions={name: version(name) for name in PACKAGES},
+    )
+
+
+def _source_name(source: str) -> str:
+    """A file's or folder's name without where it lies, which is nobody else's business; a data set's whole name."""
+    return Path(source).name if source.startswith(("/", "~", ".")) or Path(source).exists() else source
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    return f" ({in_words(counts)})" if counts else ""

@@ -1,0 +1,76 @@
+"""Judging a model in training: the same decoding as annotate, the same figures as evaluate, spread over the workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ray_qa.finetuning.process_group import Team
+from ray_qa.finetuning.step import Trainee
+from ray_qa.metrics.squad import SquadScores, convention_for, score_predictions
+from ray_qa.reader.encoded import EncodedRows
+from ray_qa.reader.pair_tokenizer import Encoder
+from ray_qa.reader.reader import Reader
+from ray_qa.reader.span_model import span_model
+from ray_qa.records import Row
+from ray_qa.settings import FinetuneConfig, ReadingSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """The evaluation rows: this worker's share of them encoded, the gold answers of all."""
+
+    team: Team
+    encoder: Encoder
+    settings: ReadingSettings
+    golds: dict[str, tuple[str, ...]]
+    """By row number, in order."""
+    contexts: list[str | None]
+    encoded: EncodedRows
+
+    @classmethod
+    def open(cls, rows: Path, encoder: Encoder, config: FinetuneConfig, team: Team) -> Judge:
+        """Read the rows and encode this worker's share; rows of answers only are judged by always answering."""
+        examples = pq.read_table(rows)
+        examples = examples.filter(pc.is_valid(examples["answers"]))  # what has no answers at all cannot be judged
+        golds = {str(number): tuple(each["text"]) for number, each in enumerate(examples["answers"].to_pylist())}
+        own = examples.to_pylist()[team.rank :: team.workers]
+        return cls(
+            team=team,
+            encoder=encoder,
+            settings=ReadingSettings(
+                max_tokens=config.max_tokens,
+                stride=config.stride,
+                max_question_tokens=config.max_question_tokens,
+                max_answer_tokens=config.max_answer_tokens,
+                always_answer=convention_for(golds) == "v1.1",
+            ),
+            golds=golds,
+            contexts=[row["context"] for row in own],
+            encoded=encoder.encode(
+                [Row(question=row["question"], context=row["context"]) for row in own], config.max_question_tokens
+            ),
+        )
+
+    def score(self, trainee: Trainee, batch_tokens: int) -> SquadScores:
+        """Answer all rows with the model as it is now; the scores are the same on every worker."""
+        reader = Reader(
+            encoder=self.encoder,
+            model=span_model(trainee.module, trainee.device, trainee.dtype),
+            settings=self.settings,
+            batch_tokens=batch_tokens,
+        )
+        trainee.module.eval()
+        try:
+            with trainee.autocast():
+                answers = reader.score(self.encoded, self.contexts)
+        finally:
+            trainee.module.train()
+        texts = self.team.collect([answer.answer or "" for answer in answers])
+        predictions = {
+            str(rank + nth * self.team.workers): text for rank, own in enumerate(texts) for nth, text in enumerate(own)
+        }
+        return score_predictions(self.golds, predictions)

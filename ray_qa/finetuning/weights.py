@@ -1,0 +1,90 @@
+"""Weights and optimizer moments, to and from safetensors: checkpoints, and the exported model."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, load_model, save_file, save_model
+
+from ray_qa.errors import OutputError, first_line
+from ray_qa.finetuning.checkpoints import (
+    MOMENTS,
+    WEIGHTS,
+    TrainingState,
+    checkpoint_path,
+    publish_checkpoint,
+    remove_old_checkpoints,
+)
+from ray_qa.finetuning.output import EXPORT, publish_export
+from ray_qa.finetuning.step import Trainee
+from ray_qa.reader.model_files import ModelFiles, tokenizer_files
+from ray_qa.reader.transformers_logging import quiet_transformers
+
+
+def save_checkpoint(folder: Path, state: TrainingState, trainee: Trainee, *, keep: int) -> None:
+    """Publish a checkpoint and remove the oldest.
+
+    Raises:
+        OutputError: if the folder cannot be written to.
+    """
+
+    def save_tensors(draft: Path) -> None:
+        save_model(trainee.module, str(draft / WEIGHTS))
+        save_file(_moments(trainee), draft / MOMENTS)
+
+    try:
+        publish_checkpoint(folder, state, save_tensors)
+        remove_old_checkpoints(folder, state, keep)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
+
+
+def load_checkpoint(folder: Path, state: TrainingState, trainee: Trainee) -> None:
+    """Put a model, its optimizer and its loss scaler back to where a checkpoint left them.
+
+    Raises:
+        OutputError: if the checkpoint cannot be read.
+    """
+    path = checkpoint_path(folder, state.step)
+    try:
+        load_model(trainee.module, str(path / WEIGHTS))
+        saved = load_file(path / MOMENTS)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise OutputError(
+            f"{path} must be a whole checkpoint, but gives: {first_line(error)}; remove it to go on from an earlier one"
+        ) from error
+    for name, parameter in trainee.module.named_parameters():
+        moments = {key.rpartition("/")[2]: value for key, value in saved.items() if key.rpartition("/")[0] == name}
+        if moments:
+            trainee.optimizer.state[parameter] = {
+                kind: value if kind == "step" else value.to(trainee.device) for kind, value in moments.items()
+            }
+    if state.scaler:
+        trainee.scaler.load_state_dict(state.scaler)
+
+
+def export_model(folder: Path, step: int, module: torch.nn.Module, base: ModelFiles) -> None:
+    """Lay the model of a checkpoint out in the output folder as transformers would, with the base's tokenizer."""
+    load_model(module, str(checkpoint_path(folder, step) / WEIGHTS))
+    export = folder / EXPORT
+    shutil.rmtree(export, ignore_errors=True)
+    pretrained: Any = module
+    with quiet_transformers():
+        pretrained.save_pretrained(export)
+    (export / WEIGHTS).chmod(0o644)  # safetensors leaves it to its owner alone
+    for path in tokenizer_files(base.folder):
+        shutil.copyfile(path, export / path.name)
+    publish_export(folder)
+
+
+def _moments(trainee: Trainee) -> dict[str, torch.Tensor]:
+    state = trainee.optimizer.state
+    return {
+        f"{name}/{kind}": value.cpu()
+        for name, parameter in trainee.module.named_parameters()
+        for kind, value in state.get(parameter, {}).items()
+    }

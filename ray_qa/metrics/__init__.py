@@ -1,0 +1,4 @@
+"""How good answers are, by official definitions.
+
+``squad``
+"""

@@ -1,0 +1,97 @@
+"""Finding a model's files and telling one model from another, without loading it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ray_qa.errors import ModelError
+
+EMBEDDED = Path(__file__).parents[1] / "assets" / "embedded" / "model"
+TOKENIZER = (
+    "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "*vocab*.json", "*vocab*.txt", "merges.txt",
+    "*.model", "bpe.codes",
+)  # fmt: skip
+WANTED = ("*.safetensors", "*.safetensors.index.json", "config.json", *TOKENIZER)
+"""Weights, configuration and tokenizer files; never pickles, never code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFiles:
+    """A model on this machine. ``ref`` leads to the same model from every node (a hub id carries its commit)."""
+
+    ref: str
+    folder: Path
+    weights_sha256: str
+    tokenizer_sha256: str
+
+
+def find_model(ref: str) -> ModelFiles:
+    """Resolve a model reference: ``embedded``, a folder, or a hub id ``owner/name[@revision]``.
+
+    Raises:
+        ModelError: if there is no such model, it has no configuration, or its weights are not safetensors.
+    """
+    folder, ref = _locate(ref)
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"`model` must be a folder with a config.json, but {folder} has none")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
+        found = f"only the pickle {pickles[0]}" if pickles else "no weights"
+        raise ModelError(
+            f"`model` must have its weights in safetensors, but {folder} has {found}; "
+            "convert it with save_pretrained of a trusted copy, or name another checkpoint"
+        )
+    return ModelFiles(
+        ref=ref,
+        folder=folder,
+        weights_sha256=_digest([folder / "config.json", *weights]),
+        tokenizer_sha256=_digest(tokenizer_files(folder)),
+    )
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """What makes up the tokenizer, whichever of its forms are there."""
+    return sorted({path for pattern in TOKENIZER for path in folder.glob(pattern)})
+
+
+def _locate(ref: str) -> tuple[Path, str]:
+    if ref == "embedded":
+        return EMBEDDED, ref
+    folder = Path(ref).expanduser()
+    if folder.is_dir():
+        return folder.resolve(), str(folder.resolve())
+    name, _, revision = ref.partition("@")
+    if folder.exists() or len(name.split("/")) != 2 or not all(name.split("/")) or name.startswith((".", "~")):
+        raise ModelError(
+            f"`model` must be a folder, a hub id owner/name[@revision] or 'embedded', but {ref!r} is none of them"
+        )
+    return _download(name, revision or None)
+
+
+def _download(name: str, revision: str | None) -> tuple[Path, str]:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(WANTED)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"`model` must be a folder or a hub id that can be fetched, but {name!r} is no folder here, "
+            f"and the hub gave: {reason}"
+        ) from error
+    return folder, f"{name}@{folder.name}"
+
+
+def _digest(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as stream:
+            digest.update(json.dumps([path.name, hashlib.file_digest(stream, "sha256").hexdigest()]).encode())
+    return digest.hexdigest()

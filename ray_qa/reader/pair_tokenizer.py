@@ -1,0 +1,223 @@
+"""Texts to token ids and character ranges, the same way for every family of fast tokenizers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ray_qa.errors import ModelError, first_line
+from ray_qa.reader.collate import Template
+from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
+from ray_qa.reader.transformers_logging import quiet_transformers
+from ray_qa.records import Reason, Row
+
+MAX_CONTEXT_CHARACTERS = 4_000_000
+"""A longer context is a row failed ``context_too_long``: it would take a worker's memory, not just its time."""
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoder:
+    """A fast tokenizer stripped to what is needed: text in, ids and offsets out, and the template to join them."""
+
+    tokenizer: Any
+    """The ``tokenizers.Tokenizer``, without truncation and padding of its own."""
+    template: Template
+    special_ids: frozenset[int]
+    """Ids that have a meaning of their own, such as CLS and SEP; those of a text become ``unknown_id``."""
+    unknown_id: int
+
+    def encode(self, rows: Sequence[Row], max_question_tokens: int) -> EncodedRows:
+        """Encode rows; texts that repeat are tokenised once. Never raises for what a text holds."""
+        reasons = [_reason_to_skip(row) for row in rows]
+        questions = _Texts()
+        contexts = _Texts()
+        question_R = [
+            questions.add("" if reason else (row.question or "").lstrip())
+            for row, reason in zip(rows, reasons, strict=True)
+        ]
+        context_R = [
+            contexts.add("" if reason else row.context or "") for row, reason in zip(rows, reasons, strict=True)
+        ]
+
+        question_encodings = self.tokenizer.encode_batch(questions.all, add_special_tokens=False)
+        context_encodings = self.tokenizer.encode_batch(contexts.all, add_special_tokens=False)
+        question_ids = [self._without_specials(encoding.ids[:max_question_tokens]) for encoding in question_encodings]
+        cut = np.array([len(encoding.ids) > max_question_tokens for encoding in question_encodings])
+        ranges = [
+            trimmed_ranges(text, encoding.offsets)
+            for text, encoding in zip(contexts.all, context_encodings, strict=True)
+        ]
+        codes = [
+            _code(reason or _reason_without_tokens(question_ids[question], ranges[context]))
+            for reason, question, context in zip(reasons, question_R, context_R, strict=True)
+        ]
+        return EncodedRows(
+            question_R=np.array(question_R, dtype=np.int64),
+            question_offsets=_offsets([len(ids) for ids in question_ids]),
+            question_ids=_flat(question_ids),
+            question_cut_R=cut[np.array(question_R, dtype=np.int64)].astype(np.int8) if rows else np.zeros(0, np.int8),
+            context_R=np.array(context_R, dtype=np.int64),
+            context_offsets=_offsets([len(encoding.ids) for encoding in context_encodings]),
+            context_ids=_flat([self._without_specials(encoding.ids) for encoding in context_encodings]),
+            context_start=_flat([of_text[:, 0] for of_text in ranges]),
+            context_end=_flat([of_text[:, 1] for of_text in ranges]),
+            reason_R=np.array(codes, dtype=np.int8),
+        )
+
+    def _without_specials(self, ids: list[int]) -> list[int]:
+        """A Unigram vocabulary has "</s>" as a piece like any other, so a text that says so would give the special."""
+        if self.special_ids.isdisjoint(ids):
+            return ids
+        return [self.unknown_id if token in self.special_ids else token for token in ids]
+
+
+@functools.lru_cache(maxsize=4)
+def load_encoder(folder: Path) -> Encoder:
+    """Load the tokenizer of a model folder.
+
+    Raises:
+        ModelError: if it cannot be loaded, is not a fast one, or puts no CLS/BOS token into a window.
+    """
+    tokenizer = _load_tokenizer(folder)
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    # Otherwise "[SEP]" or "</s>" in a text would become the real special token.
+    backend.encode_special_tokens = True
+    template = _probe_template(tokenizer, folder)
+    unknown = tokenizer.unk_token_id
+    return Encoder(
+        tokenizer=backend,
+        template=template,
+        special_ids=frozenset(tokenizer.all_special_ids) - {unknown},
+        unknown_id=template.pad_id if unknown is None else unknown,
+    )
+
+
+def trimmed_ranges(text: str, offsets: list[tuple[int, int]]) -> Ints:
+    """Token ranges without the white space at their ends, as (T, 2); a token of white space only gets an empty range.
+
+    Some tokenizers count the space before a word as part of it, others do not: after this they are alike.
+    """
+    ranges = np.array(offsets, dtype=np.int64).reshape(-1, 2)
+    blank = np.array([character.isspace() for character in text] + [False])
+    if not blank.any():
+        return ranges
+    here = np.arange(len(text) + 1)
+    next_text = np.minimum.accumulate(np.where(blank, len(text), here)[::-1])[::-1]
+    text_until = np.concatenate([[0], np.maximum.accumulate(np.where(blank, 0, here + 1))])
+    starts = np.minimum(next_text[ranges[:, 0]], ranges[:, 1])
+    return np.stack([starts, np.maximum(text_until[ranges[:, 1]], starts)], axis=1)
+
+
+class _Texts:
+    """Distinct texts in order of first appearance."""
+
+    def __init__(self) -> None:
+        self._index: dict[str, int] = {}
+
+    def add(self, text: str) -> int:
+        return self._index.setdefault(text, len(self._index))
+
+    @property
+    def all(self) -> list[str]:
+        return list(self._index)
+
+
+def _reason_to_skip(row: Row) -> Reason | None:
+    if row.question is None:
+        return "question_missing"
+    if not _is_unicode(row.question):
+        return "question_not_unicode"
+    if not row.question.strip():
+        return "question_empty"
+    if row.context is None:
+        return "context_missing"
+    if not _is_unicode(row.context):
+        return "context_not_unicode"
+    if not row.context.strip():
+        return "context_empty"
+    return "context_too_long" if len(row.context) > MAX_CONTEXT_CHARACTERS else None
+
+
+def _reason_without_tokens(question_ids: list[int], ranges: Ints) -> Reason | None:
+    if not question_ids:
+        return "question_no_text"
+    return None if np.any(ranges[:, 1] > ranges[:, 0]) else "context_no_text"
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be UTF-8: lone surrogates, which stand for undecodable bytes, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _code(reason: Reason | None) -> int:
+    return NO_REASON if reason is None else REASONS.index(reason)
+
+
+def _offsets(lengths: list[int]) -> Ints:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _flat(lists: list[Any]) -> npt.NDArray[np.int32]:
+    return np.concatenate([np.asarray(values, dtype=np.int32) for values in lists] or [np.zeros(0, np.int32)])
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    with quiet_transformers() as transformers:
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        except Exception as error:  # transformers raises whatever the file at hand provoked
+            raise ModelError(
+                f"`model` must have a tokenizer, but that of {folder} cannot be loaded: {first_line(error)}"
+            ) from error
+    if not tokenizer.is_fast:
+        raise ModelError(
+            f"`model` must have a fast tokenizer (tokenizer.json), but that of {folder} is the slow "
+            f"{type(tokenizer).__name__}; save a fast version beside the model"
+        )
+    return tokenizer
+
+
+def _probe_template(tokenizer: Any, folder: Path) -> Template:
+    """Read off one encoded pair how this tokenizer joins two texts."""
+    pair = tokenizer.backend_tokenizer.encode("a", "b")
+    sides = list(pair.sequence_ids)
+    if 0 not in sides or 1 not in sides:
+        raise ModelError(
+            f"`model` must have a tokenizer that knows the letters a and b, but that of {folder} does not; "
+            "are all its files there (tokenizer.json)?"
+        )
+    question, context = sides.index(0), sides.index(1)
+    question_end = len(sides) - sides[::-1].index(0)
+    context_end = len(sides) - sides[::-1].index(1)
+    before = tuple(pair.ids[:question])
+    anchors = [token for token in (tokenizer.cls_token_id, tokenizer.bos_token_id) if token in before]
+    if not anchors or context < question:
+        raise ModelError(
+            f"`model` must put a CLS or BOS token before the question (it scores 'no answer'), but the tokenizer of "
+            f"{folder} begins a pair with {pair.tokens[: question + 1]}; use an encoder such as RoBERTa or BERT"
+        )
+    takes_types = "token_type_ids" in tokenizer.model_input_names
+    return Template(
+        before=before,
+        between=tuple(pair.ids[question_end:context]),
+        after=tuple(pair.ids[context_end:]),
+        null_position=before.index(anchors[0]),
+        pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0,
+        context_type=pair.type_ids[context] if takes_types else None,
+    )

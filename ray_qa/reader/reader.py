@@ -1,0 +1,205 @@
+"""The single-process reader: questions and contexts in, answers out, without Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ray_qa.errors import ConfigError, ModelError
+from ray_qa.reader.answers import ScoredWindow, choose_answer, failed
+from ray_qa.reader.encoded import EncodedRows
+from ray_qa.reader.model_files import ModelFiles, find_model
+from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
+from ray_qa.reader.scoring import score_windows
+from ray_qa.reader.span_model import SpanLogits, SpanModel, load_span_model
+from ray_qa.records import Answer, Row
+from ray_qa.settings import ReadingSettings, WindowSettings
+
+AUTO_BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384, "mps": 8_192}
+"""By kind of device; on a CPU for each of torch's threads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """An extractive question answerer: a tokenizer, a span model, and the settings they are used with."""
+
+    encoder: Encoder
+    model: SpanModel
+    settings: ReadingSettings
+    batch_tokens: int
+
+    @classmethod
+    def load(
+        cls,
+        ref: str | ModelFiles = "embedded",
+        *,
+        settings: ReadingSettings | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_tokens: int | str = "auto",
+    ) -> Reader:
+        """Load a reader.
+
+        Args:
+            ref: ``embedded``, a model folder, or a hub id ``owner/name[@revision]``.
+            settings: how windows are cut and answers chosen.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+            dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+            batch_tokens: most tokens, padding included, in one forward pass; or ``auto``.
+
+        Raises:
+            ModelError: if the model does not exist or cannot answer questions.
+            ConfigError: if the settings do not fit the model.
+        """
+        settings = settings or ReadingSettings()
+        files = find_model(ref) if isinstance(ref, str) else ref
+        encoder = load_encoder(files.folder)
+        model = load_span_model(files, device=device, dtype=dtype)
+        check_settings_fit(settings, encoder, model)
+        check_vocabulary(encoder, model, files)
+        budget = auto_batch_tokens(model.device) if isinstance(batch_tokens, str) else batch_tokens
+        return cls(encoder=encoder, model=model, settings=settings, batch_tokens=budget)
+
+    def answer(self, *, question: str, context: str) -> Answer:
+        """Answer one question from one context."""
+        return self.read([Row(question=question, context=context)])[0]
+
+    def read(self, rows: Iterable[Row | Mapping[str, str | None]]) -> list[Answer]:
+        """Answer many rows; one answer a row, in order. A bad row is a failed answer, never an exception.
+
+        Args:
+            rows: ``Row`` records, or mappings with the keys ``question`` and ``context``.
+        """
+        records = [
+            row if isinstance(row, Row) else Row(question=row["question"], context=row["context"]) for row in rows
+        ]
+        encoded = self.encoder.encode(records, self.settings.max_question_tokens)
+        return self.score(encoded, [record.context for record in records])
+
+    def score(self, encoded: EncodedRows, contexts: Sequence[str | None]) -> list[Answer]:
+        """Answer rows that are already encoded, given their contexts."""
+        windows = encoded.windows(self.settings, self.encoder.template.special_tokens)
+        scored = score_windows(self.model, self.encoder.template, encoded, windows, self.settings, self.batch_tokens)
+        first_window_R = np.searchsorted(windows.row, np.arange(len(encoded) + 1))
+        return [
+            self._choose(encoded, row, contexts[row], scored[first_window_R[row] : first_window_R[row + 1]])
+            for row in range(len(encoded))
+        ]
+
+    def _choose(self, encoded: EncodedRows, row: int, context: str | None, windows: list[ScoredWindow]) -> Answer:
+        cut = bool(encoded.question_cut_R[row])
+        reason = encoded.reason(row)
+        if reason is not None or context is None:
+            return failed(reason or "context_missing", question_cut=cut)
+        return choose_answer(context, windows, self.settings, question_cut=cut)
+
+    def logits(
+        self,
+        *,
+        question: str,
+        context: str,
+        start_positions: Sequence[int] | None = None,
+        end_positions: Sequence[int] | None = None,
+    ) -> SpanLogits:
+        """The model's raw output for one pair, as transformers gives it: ``loss``, start and end logits.
+
+        The window is [CLS] question [SEP] context [SEP] in the tokenizer's own special tokens, uncut; T is its length.
+
+        Args:
+            question: the question.
+            context: the context to answer it from.
+            start_positions: the token position of the answer's first token, one value; gives a ``loss``.
+            end_positions: the token position of the answer's last token, one value.
+
+        Returns:
+            ``start_logits_WT`` and ``end_logits_WT`` of shape (1, T): the scores, before any softmax, of each token as
+            the answer's first and last; ``loss``, a scalar: the mean of the two cross-entropies against the given
+            positions, or ``None`` without them.
+
+        Raises:
+            ModelError: if the pair is longer than the model has positions.
+
+        A base checkpoint such as roberta-base is no question answerer: its span head would be random numbers until
+        fine-tuned, so :meth:`load` refuses it.
+        """
+        ids = [
+            encoding.ids
+            for encoding in self.encoder.tokenizer.encode_batch([question, context], add_special_tokens=False)
+        ]
+        template = self.encoder.template
+        window = [*template.before, *ids[0], *template.between, *ids[1], *template.after]
+        limit = self.model.max_positions
+        if limit is not None and len(window) > limit:
+            raise ModelError(
+                f"question and context must fit the model's {limit} positions, but take {len(window)}; use read"
+            )
+        input_ids_WT = np.array([window])
+        context_at = len(template.before) + len(ids[0]) + len(template.between)
+        types_WT = (
+            None
+            if template.context_type is None
+            else (np.arange(len(window)) >= context_at)[None, :] * template.context_type
+        )
+        return self.model.forward(
+            input_ids_WT,
+            np.ones_like(input_ids_WT),
+            types_WT,
+            start_positions_W=None if start_positions is None else np.array(start_positions),
+            end_positions_W=None if end_positions is None else np.array(end_positions),
+        )
+
+
+def check_vocabulary(encoder: Encoder, model: SpanModel, files: ModelFiles) -> None:
+    """Check that every id the tokenizer gives has an embedding.
+
+    Raises:
+        ModelError: if tokenizer and weights are not of one model.
+    """
+    words = encoder.tokenizer.get_vocab_size(with_added_tokens=False)
+    if model.vocabulary is not None and words > model.vocabulary:
+        raise ModelError(
+            f"`model` must have an embedding for every token, but {files.ref} has {model.vocabulary} of them for "
+            f"{words} tokens; tokenizer and weights are of different models"
+        )
+
+
+def auto_batch_tokens(device: torch.device) -> int:
+    """Tokens a forward pass that keep a device busy with little padding."""
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    return AUTO_BATCH_TOKENS[device.type] * threads
+
+
+def check_settings_fit(settings: WindowSettings, encoder: Encoder, model: SpanModel) -> None:
+    """Check what only the model can tell: its positions, and the room its special tokens leave.
+
+    Raises:
+        ConfigError: if a window would be too long for the model, or windows would not advance.
+    """
+    problems = []
+    if model.max_positions is not None and settings.max_tokens > model.max_positions:
+        problems.append(
+            f"`max_tokens` must be at most the model's positions ({model.max_positions}), but is {settings.max_tokens}"
+        )
+    room = settings.max_tokens - settings.max_question_tokens - encoder.template.special_tokens
+    if room <= 0:
+        problems.append(
+            f"`max_tokens` must be above `max_question_tokens` + special tokens "
+            f"({settings.max_question_tokens} + {encoder.template.special_tokens}), but is {settings.max_tokens}"
+        )
+    elif settings.stride >= room:
+        problems.append(f"`stride` must be less than the window's room for context ({room}), but is {settings.stride}")
+    if problems:
+        raise ConfigError(*problems)
+
+
+def check_model(files: ModelFiles, settings: ReadingSettings) -> None:
+    """Load a model once on the CPU, to see that it is complete and that the settings fit it, and let go of it.
+
+    Raises:
+        ModelError: if it cannot answer questions.
+        ConfigError: if the settings do not fit it.
+    """
+    Reader.load(files, settings=settings, device="cpu", dtype="float32")

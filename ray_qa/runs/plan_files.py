@@ -1,0 +1,76 @@
+"""Plans of runs as files: reading one back, and saying how two differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from ray_qa.errors import OutputError, first_line
+from ray_qa.storage.local import publish_new
+
+Plan = TypeVar("Plan")
+SHOWN_DIGITS = 12
+
+
+def read_plan_file(path: Path, form: TypeAdapter[Plan], program: str) -> Plan | None:
+    """The plan of an earlier run, if there is one.
+
+    Raises:
+        OutputError: if it cannot be understood.
+    """
+    try:
+        return form.validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValidationError as error:
+        raise OutputError(
+            f"{path} must be a plan of this version of {program}, but is not ({first_line(error)}); "
+            "name another output, or start again with --overwrite"
+        ) from error
+
+
+def join_plan_file(
+    path: Path,
+    form: TypeAdapter[Plan],
+    plan: Plan,
+    program: str,
+    rows: str,
+    differences: Callable[[Plan, Plan], Iterable[str]],
+) -> Plan:
+    """Make ``plan`` the output's, or join the equal one that is there; ``rows`` is what its program calls them.
+
+    Raises:
+        OutputError: if the output cannot be written to, or is being made by another plan; all differences are named.
+    """
+    folder = path.parent.parent
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if publish_new(path, form.dump_json(plan)):
+            return plan
+    except OSError as error:
+        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
+    earlier = read_plan_file(path, form, program)
+    if earlier is None:  # it has just been taken away
+        return join_plan_file(path, form, plan, program, rows, differences)
+    if found := list(differences(earlier, plan)):
+        raise OutputError(
+            f"`output` must have been made with the same model, {rows} and settings, but {folder} differs in "
+            f"{'; '.join(found)}; name another output, or start again with --overwrite"
+        )
+    return earlier
+
+
+def different_digests(what: str, there: str, now: str) -> Iterator[str]:
+    """A phrase that names the two where they differ."""
+    if there != now:
+        yield f"{what} ({there[:SHOWN_DIGITS]} there, {now[:SHOWN_DIGITS]} now)"
+
+
+def different_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """A phrase for every setting that differs, in the order of their names."""
+    for name in sorted(there.keys() | now.keys()):
+        if there.get(name) != now.get(name):
+            yield f"`{name}` ({there.get(name)} there, {now.get(name)} now)"

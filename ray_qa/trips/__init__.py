@@ -1,1 +1,0 @@
-"""The trips: one module a verb. They never import one another."""

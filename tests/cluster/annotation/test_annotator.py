@@ -1,0 +1,145 @@
+"""The worker's side, run in this process: encoding tasks and a replica on a folder, without Ray."""
+
+from __future__ import annotations
+
+import _thread
+import signal
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ray_qa import AnnotateConfig
+from ray_qa.annotation.output import ATTEMPTS, begin_unit, part_path
+from ray_qa.annotation.stages import (
+    ENCODED_SCHEMA,
+    MOST_ATTEMPTS,
+    AnnotateJob,
+    Annotator,
+    encode_units,
+    summary_from_row,
+)
+from ray_qa.data.units import Piece, Unit
+from ray_qa.errors import ModelError
+from ray_qa.reader.model_files import find_model
+from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
+from ray_qa.records import UnitSummary
+from tests.cluster import corpora
+from tests.cluster.conftest import SMALL_WINDOWS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A replica, and the encoded units that would be handed to it."""
+
+    job: AnnotateJob
+    replica: Annotator
+    encoded: list[pa.Table]
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.job.config.output)
+
+    def score(self, unit: int) -> UnitSummary:
+        (row,) = self.replica(self.encoded[unit]).to_pylist()
+        return summary_from_row(row)
+
+
+@pytest.fixture
+def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    path = corpora.write(tmp_path / "in.parquet", corpora.plain(12), row_group_size=6)
+    (tmp_path / "out" / "_ray_qa").mkdir(parents=True)
+    config = AnnotateConfig(input=(str(path),), output=str(tmp_path / "out"), **SMALL_WINDOWS)
+    job = AnnotateJob(
+        config=config,
+        model=find_model(str(tiny_reader_folder)),
+        files=(str(path),),
+        columns=("id", "question", "context"),
+        units=(
+            Unit(number=4, pieces=(Piece(file=0, row_group=0, first_row=1, rows=3),)),
+            Unit(
+                number=5,
+                pieces=(
+                    Piece(file=0, row_group=0, first_row=4, rows=2),
+                    Piece(file=0, row_group=1, first_row=0, rows=6),
+                ),
+            ),
+        ),
+        threads=1,
+    )
+    encoded = list(encode_units(pa.table({"position": [0, 1]}), job))
+    return Worker(job=job, replica=Annotator(job), encoded=encoded)
+
+
+def test_each_unit_is_encoded_as_a_table_of_its_own(worker: Worker) -> None:
+    assert [table.schema for table in worker.encoded] == [ENCODED_SCHEMA] * 2
+    assert [table["unit"].to_pylist() for table in worker.encoded] == [[4], [5]]
+
+
+def test_an_interruption_waits_until_the_tokenizer_is_loaded_and_then_ends_the_task(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Path] = []
+
+    def load_with_an_interruption(folder: Path) -> Encoder:
+        _thread.interrupt_main()
+        loaded.append(folder)
+        return load_encoder(folder)
+
+    monkeypatch.setattr("ray_qa.reader.pair_tokenizer.load_encoder", load_with_an_interruption)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        list(encode_units(pa.table({"position": [0]}), worker.job))
+
+    assert len(loaded) == 1
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_replica_publishes_the_part_of_a_unit_and_sums_it_up(worker: Worker) -> None:
+    summary = worker.score(1)
+
+    assert pq.read_table(part_path(worker.folder, 5))["id"].to_pylist() == [4, 5, 6, 7, 8, 9, 10, 11]
+    assert summary.unit == 5
+    assert summary.counts.rows == summary.counts.answered + summary.counts.no_answer == 8
+    assert summary.encoding_started < summary.published
+    assert not part_path(worker.folder, 4).exists()
+    assert list((worker.folder / ATTEMPTS).iterdir()) == []
+
+
+def test_a_unit_that_is_scored_again_after_its_part_was_published_is_not_written_again(worker: Worker) -> None:
+    first = worker.score(0)
+    before = part_path(worker.folder, 4).stat()
+    again = worker.score(0)
+
+    assert again.counts == first.counts
+    assert part_path(worker.folder, 4).stat().st_ino == before.st_ino
+
+
+def test_a_unit_that_has_killed_its_worker_too_often_is_written_as_failed(worker: Worker) -> None:
+    for attempt in range(MOST_ATTEMPTS):
+        assert begin_unit(worker.folder, 4) == attempt + 1  # and then the worker dies
+    summary = worker.score(0)
+    part = pq.read_table(part_path(worker.folder, 4))
+
+    assert (summary.counts.rows, summary.counts.failed) == (3, 3)
+    assert part["reason"].to_pylist() == ["worker_died"] * 3
+    assert part["id"].to_pylist() == [1, 2, 3]
+    assert list((worker.folder / ATTEMPTS).iterdir()) == []
+
+
+def test_a_unit_whose_worker_died_less_often_is_scored(worker: Worker) -> None:
+    for _ in range(MOST_ATTEMPTS - 1):
+        begin_unit(worker.folder, 4)
+
+    assert worker.score(0).counts.failed == 0
+
+
+def test_a_worker_whose_model_differs_from_the_planned_one_refuses(worker: Worker) -> None:
+    model = replace(worker.job.model, weights_sha256="other")
+    replica = Annotator(replace(worker.job, model=model))
+
+    with pytest.raises(ModelError, match=r"must be the same on every node, but .* differs"):
+        replica(worker.encoded[0])

@@ -1,0 +1,73 @@
+"""What goes wrong only on workers, while the run is on: it ends in one line, or goes on without a trace."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from ray_qa import annotate
+from ray_qa.cli.main import main
+from tests.cluster.conftest import Annotated
+from tests.cluster.processes import lines_but_progress, one_killed, replicas_below
+
+
+def test_a_page_that_cannot_be_read_ends_the_run_and_keeps_the_parts_until_the_file_is_mended(
+    uninterrupted: Annotated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, output = tmp_path / "in.parquet", tmp_path / "out"
+    sound = Path(uninterrupted.config.input[0]).read_bytes()
+    page = pq.read_metadata(uninterrupted.config.input[0]).row_group(2).column(2).data_page_offset
+    path.write_bytes(sound[:page] + b"\xff" * 64 + sound[page + 64 :])
+
+    assert main(["annotate", *uninterrupted.flags, "--input", str(path), "--output", str(output)]) == 2
+    kept = {part.name: part.stat().st_ino for part in output.glob("part-*.parquet")}
+    (line,) = lines_but_progress(capsys.readouterr().err)
+    assert str(path) in line
+    assert 0 < len(kept) < len(uninterrupted.parts)
+    assert not (output / "_SUCCESS").exists()
+
+    path.write_bytes(sound)
+    mended = uninterrupted.config.model_copy(update={"input": (str(path),), "output": str(output)})
+    assert annotate(mended).units == len(uninterrupted.parts)
+    assert {name: (output / name).stat().st_ino for name in kept} == kept
+    _assert_same_parts(uninterrupted, output)
+
+
+def test_a_replica_that_is_killed_in_the_middle_leaves_no_trace_in_the_output(
+    uninterrupted: Annotated, tmp_path: Path
+) -> None:
+    others = replicas_below(os.getpid())
+    third = len(uninterrupted.parts) // 3
+    with one_killed(
+        lambda: replicas_below(os.getpid()) - others,
+        lambda: len(list(tmp_path.glob("part-*.parquet"))) >= third,
+        "a third",
+    ) as killed:
+        summary = annotate(uninterrupted.config.model_copy(update={"output": str(tmp_path)}))
+
+    assert len(killed) == 1
+    assert summary.scored_rows == uninterrupted.rows.num_rows
+    assert summary.counts == uninterrupted.summary.counts
+    assert sorted(path.name for path in (tmp_path / "_ray_qa").iterdir()) == ["plan.json", "run.json"]
+    _assert_same_parts(uninterrupted, tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there, so a replica can load its model")
+def test_a_replica_that_cannot_load_its_model_ends_the_run_in_one_line(
+    uninterrupted: Annotated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["annotate", *uninterrupted.flags, "--output", str(tmp_path), "--device", "cuda"]) == 2
+
+    (line,) = lines_but_progress(capsys.readouterr().err)
+    assert "`device` must be one this machine has, but is cuda" in line
+
+
+def _assert_same_parts(uninterrupted: Annotated, folder: Path) -> None:
+    parts = sorted(folder.glob("part-*.parquet"))
+    assert [part.name for part in parts] == [part.name for part in uninterrupted.parts]
+    for ours, other in zip(parts, uninterrupted.parts, strict=True):
+        assert ours.read_bytes() == other.read_bytes(), ours.name

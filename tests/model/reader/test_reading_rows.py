@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS
+from ray_qa.reader.reader import Reader
+from ray_qa.records import Answer, Row, count_answers
+from tests.model.conftest import OpenReader
+from tests.tiny import TEXT
+
+GOOD = [Row(question="Who was Jim Henson?", context=text) for text in TEXT]
+GOOD += [Row(question="When?", context=f"{first} {second}") for first, second in pairwise(TEXT)]
+BAD = {
+    "question_missing": Row(question=None, context="c"),
+    "question_empty": Row(question=" \n", context="c"),
+    "question_not_unicode": Row(question="\udc80", context="c"),
+    "context_missing": Row(question="q", context=None),
+    "context_empty": Row(question="q", context="\u00a0"),
+    "context_not_unicode": Row(question="q", context="c\ud800"),
+    "context_too_long": Row(question="q", context="c" * (MAX_CONTEXT_CHARACTERS + 1)),
+}
+
+
+def assert_alike(got: Answer, expected: Answer) -> None:
+    """Equal, but for the rounding of sums that batches of another shape add up in another order."""
+    assert (got.status, got.reason, got.windows) == (expected.status, expected.reason, expected.windows)
+    assert (got.start, got.end, got.span, got.answer) == (expected.start, expected.end, expected.span, expected.answer)
+    for name in ("start_score", "end_score", "null_score", "log_partition", "confidence"):
+        assert getattr(got, name) == pytest.approx(getattr(expected, name), abs=1e-3), name
+
+
+def test_an_answer_says_all_there_is_to_say(tiny: Reader) -> None:
+    context = TEXT[2]
+    answer = tiny.answer(question="When was the bridge carried away?", context=context)
+    assert answer.status in ("answered", "no_answer")
+    assert answer.start is not None
+    assert answer.end is not None
+    assert answer.span == context[answer.start : answer.end]
+    assert answer.answer == (answer.span if answer.status == "answered" else None)
+    assert answer.reason is None
+    assert answer.windows >= 1
+    assert answer.log_partition is not None
+    assert answer.confidence is not None
+    assert 0 < answer.confidence < 1
+    assert [(span.text, span.start, span.end) for span in answer.n_best] == [(answer.span, answer.start, answer.end)]
+
+
+def test_confidence_is_the_share_of_the_outcome(open_tiny: OpenReader) -> None:
+    for always in (True, False):
+        for answer in open_tiny(always_answer=always).read(GOOD):
+            assert answer.start_score is not None
+            assert answer.end_score is not None
+            assert answer.log_partition is not None
+            score = answer.null_score if answer.status == "no_answer" else answer.start_score + answer.end_score
+            assert score is not None
+            assert answer.confidence == pytest.approx(math.exp(score - answer.log_partition), rel=1e-6)
+
+
+def test_rows_come_out_once_and_in_order_with_bad_ones_failed(tiny: Reader) -> None:
+    rows: list[Row] = []
+    for good, bad in zip(GOOD, [*BAD.values(), *BAD.values()], strict=False):
+        rows += [good, bad]
+    answers = tiny.read(rows)
+    assert len(answers) == len(rows)
+    reasons = [*BAD, *BAD]
+    for at, answer in enumerate(answers):
+        if at % 2:
+            assert (answer.status, answer.reason, answer.windows) == ("failed", reasons[at // 2], 0)
+            assert answer == Answer(status="failed", reason=answer.reason)
+        else:
+            assert_alike(answer, tiny.answer(question=str(rows[at].question), context=str(rows[at].context)))
+    counts = count_answers(answers)
+    assert counts.reconcile
+    assert counts.failed == len(rows) // 2
+
+
+def test_only_bad_rows_and_no_rows_need_no_model(tiny: Reader) -> None:
+    assert [answer.reason for answer in tiny.read(BAD.values())] == list(BAD)
+    assert tiny.read([]) == []
+
+
+def test_rows_can_be_mappings_and_come_from_an_iterator(tiny: Reader) -> None:
+    mappings = ({"question": row.question, "context": row.context, "id": "x"} for row in GOOD)
+    assert tiny.read(mappings) == tiny.read(GOOD)
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 40, 100, 333, 4_096, 1_000_000])
+def test_answers_do_not_depend_on_the_size_of_batches(batch_tokens: int, tiny: Reader) -> None:
+    other = Reader(encoder=tiny.encoder, model=tiny.model, settings=tiny.settings, batch_tokens=batch_tokens)
+    for got, expected in zip(other.read(GOOD), tiny.read(GOOD), strict=True):
+        assert_alike(got, expected)
+
+
+def test_answers_do_not_depend_on_the_rows_they_are_read_with(tiny: Reader) -> None:
+    together = tiny.read(GOOD)
+    backwards = tiny.read(GOOD[::-1])[::-1]
+    for row, got, other in zip(GOOD, together, backwards, strict=True):
+        alone = tiny.answer(question=str(row.question), context=str(row.context))
+        assert_alike(got, alone)
+        assert_alike(other, alone)
+
+
+def test_the_same_rows_give_the_same_answers_to_the_last_bit(tiny: Reader) -> None:
+    assert tiny.read(GOOD) == tiny.read(GOOD)
+
+
+@given(
+    contexts=st.lists(
+        st.text(
+            st.one_of(
+                st.characters(exclude_categories=["Cs"]),
+                st.sampled_from("ab e\u0301\u200d👩🏽\u00a0\r\n\t\x00\u200b\u2581東<>/[]s"),
+            ),
+            max_size=120,
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(deadline=None, max_examples=80)
+def test_an_answer_is_the_slice_of_its_context_whatever_the_context(tiny: Reader, contexts: list[str]) -> None:
+    answers = tiny.read([Row(question="Who was Jim?", context=context) for context in contexts])
+    for context, answer in zip(contexts, answers, strict=True):
+        if not context.strip():
+            assert answer.reason == "context_empty"
+        else:
+            # A byte-level tokenizer has tokens for whatever there is to see.
+            assert answer.status in ("answered", "no_answer")
+            assert answer.start is not None
+            assert answer.end is not None
+            assert 0 <= answer.start < answer.end <= len(context)
+            assert context[answer.start : answer.end] == answer.span
+            assert answer.span.strip() == answer.span
+
+
+@given(context=st.text(max_size=80).filter(str.strip), question=st.text(min_size=1, max_size=20).filter(str.strip))
+@settings(deadline=None, max_examples=60)
+def test_no_question_and_no_context_make_reading_raise(embedded: Reader, question: str, context: str) -> None:
+    answer = embedded.answer(question=question, context=context)
+    assert answer.status == "failed" or context[answer.start : answer.end] == answer.span

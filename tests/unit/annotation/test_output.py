@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ray_qa.annotation import output
+from ray_qa.annotation.output import (
+    Plan,
+    begin_unit,
+    check_output,
+    clear_output,
+    end_unit,
+    finish,
+    finished_units,
+    forget_attempts,
+    join_plan,
+    part_path,
+    publish_part,
+    read_counts,
+    read_plan,
+)
+from ray_qa.data.parquet_files import InputFile
+from ray_qa.data.schemas import SUMMARY_KEY
+from ray_qa.data.units import Piece, Unit
+from ray_qa.errors import OutputError
+from ray_qa.records import Counts
+from ray_qa.runs import plan_files
+from ray_qa.storage.local import publish_new
+
+COUNTS = Counts(rows=3, answered=2, failed=1, windows=4)
+
+
+def input_file(path: str, **changes: Any) -> InputFile:
+    file = InputFile(path=path, size=9, mtime_ns=5, footer_sha256="f" * 64, rows=(3,), text_bytes=(7,))
+    return replace(file, **changes)
+
+
+def unit(number: int, rows: int = 3) -> Unit:
+    return Unit(number=number, pieces=(Piece(file=0, row_group=0, first_row=0, rows=rows),))
+
+
+def part(counts: Counts) -> Any:
+    table = pa.table({"n": list(range(counts.rows))})
+    return table.replace_schema_metadata({SUMMARY_KEY: json.dumps(asdict(counts))})
+
+
+PLAN = Plan(
+    settings={"stride": 128, "keep": ["id"], "null_threshold": 0.5},
+    weights_sha256="a" * 64,
+    tokenizer_sha256="b" * 64,
+    input=(input_file("/in/a"), input_file("/in/b")),
+    units=(unit(0), unit(1)),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An output folder with a plan and the first of its two parts."""
+    join_plan(tmp_path / "out", PLAN)
+    publish_part(tmp_path / "out", 0, part(COUNTS))
+    return tmp_path / "out"
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "part-1.parquet", "part-0000000.parquet.bak", "_metadata", "data.draft"])
+@pytest.mark.parametrize("planned", [True, False])
+def test_a_folder_that_holds_something_else_is_refused_by_name_and_left_alone(
+    tmp_path: Path, name: str, planned: bool
+) -> None:
+    if planned:
+        join_plan(tmp_path, PLAN)
+    (tmp_path / name).write_text("precious")
+    before = snapshot(tmp_path)
+    with pytest.raises(OutputError, match=rf"^`output` must be a new folder, .* but {tmp_path} holds '{name}'; name"):
+        check_output(tmp_path)
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["part-0000000.parquet", "_SUCCESS"])
+def test_parts_without_a_plan_are_not_ours(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(OutputError, match=f"holds '{name}'"):
+        check_output(tmp_path)
+
+
+def test_a_new_an_empty_and_an_own_folder_will_do(tmp_path: Path, folder: Path) -> None:
+    check_output(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/.DS_Store").touch()
+    check_output(tmp_path / "empty")
+    check_output(folder)
+    finish(folder, b"{}")
+    check_output(folder)
+
+
+def test_a_clearing_that_was_killed_before_its_end_can_be_repeated(folder: Path) -> None:
+    (folder / "_ray_qa/plan.json").unlink()
+    part_path(folder, 0).unlink()
+    check_output(folder)
+
+
+def test_a_file_is_no_output_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("precious")
+    with pytest.raises(OutputError, match=rf"^`output` must be a folder, but {tmp_path}/out is a file$"):
+        check_output(tmp_path / "out")
+
+
+def test_clearing_removes_what_annotate_wrote_and_nothing_else(folder: Path) -> None:
+    begin_unit(folder, 1)
+    finish(folder, b"{}")
+    draft = f".part-0000001.parquet.{'0' * 32}.draft"
+    (folder / draft).touch()
+    foreign = ["notes.txt", ".notes.draft", "my.draft", "part-1.parquet", ".part-0000001.parquet"]
+    for name in foreign:
+        (folder / name).touch()
+    clear_output(folder)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(foreign)
+
+
+def test_clearing_what_is_not_there_does_nothing(tmp_path: Path) -> None:
+    clear_output(tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_plan_is_kept_and_an_equal_one_joins_it(tmp_path: Path) -> None:
+    assert read_plan(tmp_path) is None
+    assert join_plan(tmp_path / "deep/out", PLAN) == PLAN
+    assert read_plan(tmp_path / "deep/out") == PLAN
+    touched = replace(PLAN, input=(input_file("/in/a", mtime_ns=6), PLAN.input[1]))
+    assert join_plan(tmp_path / "deep/out", touched) == PLAN
+
+
+def test_a_plan_that_vanishes_between_two_looks_is_made_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def losing_the_race_once(*_: object) -> bool:
+        shutil.rmtree(folder)
+        folder.joinpath("_ray_qa").mkdir(parents=True)
+        monkeypatch.setattr(plan_files, "publish_new", publish_new)
+        return False
+
+    monkeypatch.setattr(plan_files, "publish_new", losing_the_race_once)
+    assert join_plan(folder, PLAN) == PLAN
+    assert read_plan(folder) == PLAN
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"weights_sha256": "c" * 64}, r"the model's weights \(a{12} there, c{12} now\)"),
+        ({"tokenizer_sha256": "c" * 64}, r"the tokenizer \(b{12} there, c{12} now\)"),
+        ({"settings": PLAN.settings | {"stride": 64}}, r"`stride` \(128 there, 64 now\)"),
+        ({"settings": PLAN.settings | {"new": 1}}, r"`new` \(None there, 1 now\)"),
+        ({"input": PLAN.input[:1]}, r"the input \(/in/b was there, and is not now\)"),
+        ({"input": (*PLAN.input, input_file("/in/c"))}, r"the input \(/in/c is new\)"),
+        ({"input": (PLAN.input[0], input_file("/in/b", size=8))}, r"the input \(/in/b has changed\)"),
+        ({"input": (PLAN.input[0], input_file("/in/b", footer_sha256="0"))}, r"the input \(/in/b has changed\)"),
+        ({"input": PLAN.input[::-1]}, r"the input \(the same files in another order\)"),
+    ],
+)
+def test_a_plan_that_differs_is_refused_and_the_difference_named(
+    folder: Path, change: dict[str, Any], difference: str
+) -> None:
+    before = snapshot(folder)
+    with pytest.raises(OutputError, match=rf"^`output` must have been made with the same .* differs in {difference}; "):
+        join_plan(folder, replace(PLAN, **change))
+    assert snapshot(folder) == before
+
+
+def test_all_differences_are_named_in_one_line(folder: Path) -> None:
+    other = replace(
+        PLAN,
+        weights_sha256="c" * 64,
+        settings={"stride": 1, "keep": [], "null_threshold": 0.5},
+        input=(input_file("/in/a", size=1), input_file("/in/z")),
+    )
+    with pytest.raises(OutputError) as caught:
+        join_plan(folder, other)
+    (line,) = caught.value.problems
+    wanted = ["weights", "`keep` (['id'] there, [] now)", "`stride`", "/in/a has", "/in/b was there", "/in/z is new"]
+    assert [text for text in wanted if text not in line] == []
+    assert "tokenizer" not in line
+    assert "null_threshold" not in line
+    assert line.endswith("name another output, or start again with --overwrite")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"settings": {}}', b"\xff"])
+def test_a_plan_that_cannot_be_understood_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "_ray_qa/plan.json").write_bytes(content)
+    with pytest.raises(OutputError, match=r"plan\.json must be a plan of this version of ray-qa, but is not"):
+        read_plan(folder)
+
+
+def test_names_of_parts_sort_in_input_order(tmp_path: Path) -> None:
+    numbers = [0, 9, 10, 99_999, 1_000_000, 9_999_999]
+    names = [part_path(tmp_path, number).name for number in numbers]
+    assert names == sorted(names)
+    assert names[1] == "part-0000009.parquet"
+
+
+def test_finished_units_are_those_whose_parts_are_there(folder: Path) -> None:
+    publish_part(folder, 12_345_678, part(COUNTS))
+    (folder / ".part-0000001.parquet.0.draft").touch()
+    assert finished_units(folder) == {0, 12_345_678}
+
+
+def test_a_part_is_published_whole_and_again_in_its_place(folder: Path) -> None:
+    publish_part(folder, 0, part(replace(COUNTS, answered=3, failed=0)))
+    assert pq.read_table(part_path(folder, 0)).column("n").to_pylist() == [0, 1, 2]
+    assert read_counts(folder, [unit(0)]).answered == 3
+    assert sorted(path.name for path in folder.iterdir()) == ["_ray_qa", "part-0000000.parquet"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=rf"^`output` must be writable, but {tmp_path}/gone gives: .*No such file"):
+        publish_part(tmp_path / "gone", 0, part(COUNTS))
+
+
+def test_attempts_at_a_unit_are_counted_until_its_part_is_there(folder: Path) -> None:
+    assert [begin_unit(folder, 1) for _ in range(3)] == [1, 2, 3]
+    assert begin_unit(folder, 11) == 1
+    end_unit(folder, 1)
+    assert begin_unit(folder, 1) == 1
+    assert begin_unit(folder, 11) == 2
+    forget_attempts(folder)
+    assert begin_unit(folder, 11) == 1
+    forget_attempts(folder)
+    forget_attempts(folder)
+
+
+def test_counts_are_summed_over_the_parts(folder: Path) -> None:
+    publish_part(folder, 1, part(Counts(rows=3, no_answer=3, questions_cut=1, windows=3)))
+    assert read_counts(folder, [unit(0), unit(1)]) == Counts(
+        rows=6, answered=2, no_answer=3, failed=1, questions_cut=1, windows=7
+    )
+    assert read_counts(folder, []) == Counts()
+
+
+def without_metadata(path: Path) -> None:
+    pq.write_table(pa.table({"n": [1]}), path)
+
+
+def with_other_metadata(path: Path) -> None:
+    pq.write_table(part(COUNTS).replace_schema_metadata({SUMMARY_KEY: '{"lines": 3}'}), path)
+
+
+def with_broken_metadata(path: Path) -> None:
+    pq.write_table(part(COUNTS).replace_schema_metadata({SUMMARY_KEY: "{"}), path)
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+@pytest.mark.parametrize("spoil", [without_metadata, with_other_metadata, with_broken_metadata, truncated, Path.unlink])
+def test_what_is_no_part_of_ours_is_named(folder: Path, spoil: Callable[[Path], None]) -> None:
+    spoil(part_path(folder, 0))
+    with pytest.raises(OutputError, match=r"part-0000000\.parquet must be a part that annotate wrote, but is not"):
+        read_counts(folder, [unit(0)])
+
+
+@pytest.mark.parametrize("counts", [Counts(rows=2, answered=2), replace(COUNTS, answered=1)])
+def test_a_part_whose_rows_do_not_reconcile_with_the_plan_is_named(folder: Path, counts: Counts) -> None:
+    publish_part(folder, 0, part(counts))
+    with pytest.raises(OutputError, match=rf"part-0000000\.parquet must have 3 rows, but has {counts.rows}; remove it"):
+        read_counts(folder, [unit(0)])
+
+
+def test_the_mark_of_success_is_written_last(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_unit(folder, 0)
+    published: list[str] = []
+    monkeypatch.setattr(output, "publish", lambda path, _: published.append(path.name))
+    finish(folder, b"{}")
+    assert published == ["run.json", "_SUCCESS"]
+    assert not (folder / "_ray_qa/attempts").exists()

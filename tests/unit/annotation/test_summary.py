@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ray_qa.annotation.output import Plan, finish
+from ray_qa.annotation.summary import PACKAGES, describe, exit_code, identity_settings, read_summary, run_json
+from ray_qa.data.parquet_files import InputFile
+from ray_qa.errors import OutputError
+from ray_qa.records import Counts, RunSummary
+from ray_qa.settings import AnnotateConfig, ModelSettings, ReadingSettings
+
+CONFIG = AnnotateConfig(input=("in",), output="out", keep=("größe",))
+COUNTS = Counts(rows=1_000, answered=600, no_answer=390, failed=10, questions_cut=0, windows=1_500)
+SUMMARY = RunSummary(output="/out", counts=COUNTS, units=4, scored_rows=500, start_seconds=7.25, run_seconds=100.0)
+FILE = InputFile(path="/in/a", size=9, mtime_ns=5, footer_sha256="f", rows=(1_000,), text_bytes=(7,))
+PLAN = Plan(settings={"stride": 128}, weights_sha256="w", tokenizer_sha256="t", input=(FILE,), units=())
+
+
+def record() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(run_json(CONFIG, PLAN, SUMMARY))
+    return content
+
+
+def test_run_json_holds_counts_times_settings_versions_and_fingerprints() -> None:
+    content = record()
+    counts = {"rows": 1_000, "answered": 600, "no_answer": 390, "failed": 10, "questions_cut": 0, "windows": 1_500}
+    times = {"units": 4, "scored_rows": 500, "start_seconds": 7.25, "run_seconds": 100.0, "rows_per_second": 5.0}
+    assert {name: content[name] for name in counts} == counts
+    assert {name: content[name] for name in times} == times
+    assert content["settings"] == CONFIG.model_dump(mode="json")
+    assert content["settings"]["keep"] == ["größe"]
+    assert content["versions"].keys() == {"python", *PACKAGES}
+    assert content["fingerprints"] == {
+        "weights_sha256": "w",
+        "tokenizer_sha256": "t",
+        "settings": {"stride": 128},
+        "input": [json.loads(json.dumps(vars_of(FILE)))],
+    }
+    assert datetime.fromisoformat(content["finished"]).tzinfo is not None
+
+
+def vars_of(file: InputFile) -> dict[str, Any]:
+    return {name: getattr(file, name) for name in InputFile.__slots__}
+
+
+def test_a_finished_runs_summary_is_read_back(tmp_path: Path) -> None:
+    (tmp_path / "_ray_qa").mkdir()
+    finish(tmp_path, run_json(CONFIG, PLAN, SUMMARY))
+    assert read_summary(tmp_path, 1.0) == replace(SUMMARY, output=str(tmp_path))
+    assert read_summary(tmp_path, 0.001).exit_code == 3
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b"\xff", b'{"rows": 3}'])
+def test_a_run_json_that_is_not_ours_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    (tmp_path / "_ray_qa").mkdir()
+    if content is not None:
+        (tmp_path / "_ray_qa/run.json").write_bytes(content)
+    with pytest.raises(OutputError, match=r"run\.json must be a run\.json of ray-qa, but is not; start again with"):
+        read_summary(tmp_path, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("failed", "max_failed", "code"),
+    [(10, 1.0, 0), (10, 0.01, 0), (11, 0.01, 3), (1, 0.0, 3), (0, 0.0, 0), (1_000, 1.0, 0)],
+)
+def test_more_failures_than_allowed_is_exit_code_3(failed: int, max_failed: float, code: int) -> None:
+    assert exit_code(Counts(rows=1_000, answered=1_000 - failed, failed=failed), max_failed) == code
+
+
+def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> None:
+    names = identity_settings(CONFIG).keys()
+    assert ReadingSettings.model_fields.keys() <= names
+    assert {"question_column", "context_column", "keep", "prefix", "dtype"} <= names
+    indifferent = {"input", "output", "model", "device", "batch_tokens", "replicas", "cpus_per_replica"}
+    indifferent |= {"gpus_per_replica", "max_failed", "overwrite", "ray_address", "unit_rows"}
+    assert names | indifferent == AnnotateConfig.model_fields.keys() | ModelSettings.model_fields.keys()
+    assert not names & indifferent
+    assert json.loads(json.dumps(identity_settings(CONFIG))) == identity_settings(CONFIG)
+
+
+def test_the_summary_reconciles_and_says_where_the_output_lies() -> None:
+    assert describe(SUMMARY).splitlines() == [
+        "1,000 rows = 600 answered + 390 no answer + 10 failed",
+        "5.0 rows/s: 500 rows in 1:40 after 7 s of start-up; 4 units",
+        "/out",
+    ]
+
+
+def test_the_summary_tells_of_cut_questions_and_too_many_failures() -> None:
+    lines = describe(replace(SUMMARY, counts=replace(COUNTS, questions_cut=1_200), exit_code=3)).splitlines()
+    assert lines[1] == "1,200 questions were longer than max_question_tokens and were cut"
+    assert lines[-1] == "more rows failed than --max-failed allows: exit code 3"

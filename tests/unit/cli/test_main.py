@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import errno
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ray_qa.cli import main as cli
+from ray_qa.errors import ConfigError
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_without_a_trip_the_usage_is_shown(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert shown == cli.USAGE
+    for trip in cli._TRIPS:
+        assert re.search(rf"^  {trip} ", shown, re.MULTILINE)
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert re.fullmatch(r"ray-qa \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_an_unknown_trip_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["anotate"]) == 2
+    assert capsys.readouterr().err == (
+        "ray-qa: the trip must be one of demo, annotate, finetune, evaluate, but is 'anotate'\n"
+    )
+
+
+def test_arguments_come_from_the_command_line_unless_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ray-qa", "nonsense"])
+    assert cli.main() == 2
+    assert "'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("trip", ["annotate", "evaluate"])
+def test_every_problem_is_one_line_and_exit_code_2(trip: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([trip]) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert captured.out == ""
+    assert len(lines) == 2
+    assert all(re.fullmatch(rf"ray-qa {trip}: `\w+` must be given, but is missing", line) for line in lines)
+
+
+def test_a_trip_prints_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    qas = [{"id": "1", "question": "?", "answers": [{"text": "x", "answer_start": 0}]}]
+    gold, predictions = tmp_path / "gold.json", tmp_path / "predictions.json"
+    gold.write_text(json.dumps({"data": [{"paragraphs": [{"context": "x", "qas": qas}]}]}))
+    predictions.write_text(json.dumps({"1": "x"}))
+    assert cli.main(["evaluate", "--gold", str(gold), "--predictions", str(predictions)]) == 0
+    assert "100.00" in capsys.readouterr().out
+
+
+def test_the_exit_code_of_a_trip_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Sequence[str]] = []
+
+    def trip(arguments: Sequence[str]) -> int:
+        given.append(arguments)
+        return 3
+
+    monkeypatch.setitem(cli._TRIPS, "demo", trip)
+    assert cli.main(["demo", "--output", "x"]) == 3
+    assert given == [["--output", "x"]]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (ConfigError("one", "two"), 2, "ray-qa demo: one\nray-qa demo: two\n"),
+        (
+            OSError(errno.ENOSPC, "No room", "/out/file"),
+            2,
+            f"ray-qa demo: `output` must be writable, but gives: [Errno {errno.ENOSPC}] No room: '/out/file'; "
+            "make room and run the same command again\n",
+        ),
+        (KeyboardInterrupt(), 130, "ray-qa demo: stopped; what is done is kept, and the same command goes on from"),
+    ],
+)
+def test_errors_of_ours_and_interruptions_become_exit_codes(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    message: str,
+) -> None:
+    def trip(_: Sequence[str]) -> int:
+        raise error
+
+    monkeypatch.setitem(cli._TRIPS, "demo", trip)
+    assert cli.main(["demo"]) == code
+    assert capsys.readouterr().err.startswith(message)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), PermissionError(errno.EPERM, "no", "/out/file")])
+def test_a_crash_is_not_dressed_up_as_a_mistake_of_the_user(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def trip(_: Sequence[str]) -> int:
+        raise error
+
+    monkeypatch.setitem(cli._TRIPS, "demo", trip)
+    with pytest.raises(type(error)):
+        cli.main(["demo"])

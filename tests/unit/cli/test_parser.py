@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from ray_qa.cli.parser import parse
+from ray_qa.errors import ConfigError
+from ray_qa.settings import AnnotateConfig, DemoConfig, EvaluateConfig, FinetuneConfig
+
+NEEDED = ("--input", "in", "--output", "out")
+
+
+def annotate(*arguments: str) -> AnnotateConfig:
+    return parse(AnnotateConfig, "ray-qa annotate", [*NEEDED, *arguments])
+
+
+@pytest.fixture
+def yaml(tmp_path: Path) -> Path:
+    return tmp_path / "job.yaml"
+
+
+def from_yaml(path: Path, content: str, *flags: str) -> AnnotateConfig:
+    path.write_text(content, encoding="utf-8")
+    return parse(AnnotateConfig, "ray-qa annotate", ["--config", str(path), *flags])
+
+
+def refusals(path: Path, content: str, *flags: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        from_yaml(path, content, *flags)
+    return caught.value.problems
+
+
+def test_flags_become_settings() -> None:
+    config = annotate("--n-best", "3", "--null-threshold", "-1.5", "--keep", "id", "title", "--replicas", "1:4")
+    assert config == AnnotateConfig(
+        input=("in",), output="out", n_best=3, null_threshold=-1.5, keep=("id", "title"), replicas="1:4"
+    )
+    assert annotate("--input", "a", "b").input == ("a", "b")
+    assert annotate("--prefix=--").prefix == "--"
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--always-answer", True), ("--no-always-answer", False)])
+def test_switches_are_turned_on_and_off(flag: str, value: bool) -> None:
+    assert annotate(flag).always_answer is value
+    assert annotate().always_answer is False
+
+
+def test_a_file_supplies_what_flags_do_not_say(yaml: Path) -> None:
+    content = "input: [a, b]\noutput: out\nstride: 64\nnull_threshold: 0.25\nmodel: größe/模型\n"
+    config = from_yaml(yaml, content, "--stride", "32")
+    assert (config.input, config.stride, config.null_threshold) == (("a", "b"), 32, 0.25)
+    assert config.model == "größe/模型"
+
+
+def test_flags_override_the_file_even_back_to_the_default(yaml: Path) -> None:
+    content = "input: [a]\noutput: out\nstride: 64\nkeep: [id]\nbatch_tokens: 5\n"
+    config = from_yaml(yaml, content, "--stride", "128", "--keep", "title", "--batch-tokens", "auto", "--input", "z")
+    assert (config.stride, config.keep, config.batch_tokens, config.input) == (128, ("title",), "auto", ("z",))
+
+
+@pytest.mark.parametrize(
+    ("flags", "value"),
+    [((), True), (("--no-always-answer",), False), (("--always-answer",), True)],
+)
+def test_a_switch_that_the_file_turns_on_stays_on_until_a_flag_turns_it_off(
+    yaml: Path, flags: tuple[str, ...], value: bool
+) -> None:
+    assert from_yaml(yaml, "input: [a]\noutput: out\nalways_answer: true\n", *flags).always_answer is value
+
+
+def test_a_switch_that_is_no_switch_in_the_file_is_refused_and_not_passed_over(yaml: Path) -> None:
+    lines = refusals(yaml, "input: [a]\noutput: out\nalways_answer: perhaps\noverwrite: 3\n")
+    assert lines == (
+        "`always_answer` must be true or false, but is 'perhaps'",
+        "`overwrite` must be true or false, but is 3",
+    )
+
+
+def test_an_unknown_key_gets_a_suggestion(yaml: Path) -> None:
+    (line,) = refusals(yaml, "input: [a]\noutput: out\nmax_token: 3\n")
+    assert line == "`max_token` must be a setting, but is unknown; did you mean `max_tokens`?"
+
+
+def test_errors_of_file_and_flags_are_reported_together(yaml: Path) -> None:
+    lines = refusals(yaml, "input: a\nstride: 1.5\nn_bst: 2\n", "--max-failed", "7", "--dtype", "int8")
+    assert [line.split("`")[1] for line in lines] == ["dtype", "stride", "input", "output", "max_failed", "n_bst"]
+
+
+def test_wrong_flags_are_told_in_our_words() -> None:
+    with pytest.raises(ConfigError) as caught:
+        annotate("--n-best", "many", "--unit-rows", "0")
+    assert caught.value.problems == (
+        "`n_best` must be a whole number, but is 'many'",
+        "`unit_rows` must be 'auto' or greater than 0, but is '0'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[a, b]", "must be a YAML mapping of settings, but {path} holds something else"),
+        ("", "must be a YAML mapping of settings, but {path} holds something else"),
+        ("1: 2", "must be a YAML mapping of settings, but {path} holds something else"),
+        ("{", "must be a YAML file that can be read, but {path} gives: "),
+        ("a: !!python/object/apply:os.getcwd []", "must be a YAML file that can be read, but {path} gives: "),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_refused(yaml: Path, content: str, message: str) -> None:
+    (line,) = refusals(yaml, content)
+    assert line.startswith("`config` " + message.format(path=yaml))
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_a_file_that_cannot_be_read_is_refused(yaml: Path, binary: bool) -> None:
+    if binary:
+        yaml.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=f"^`config` must be a YAML file that can be read, but {yaml} gives: "):
+        parse(DemoConfig, "ray-qa demo", ["--config", str(yaml)])
+
+
+def test_unknown_flags_end_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        annotate("--strid", "3")
+    assert caught.value.code == 2
+    assert "--strid" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig])
+def test_help_tells_every_setting_with_its_description_and_default(
+    kind: type[BaseModel], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")  # so that no line is broken within a number
+    with pytest.raises(SystemExit) as caught:
+        parse(kind, "ray-qa trip", ["--help"])
+    assert caught.value.code == 0
+    shown = words(capsys.readouterr().out)
+    assert words(kind.__doc__ or "?") in shown
+    for name, field in kind.model_fields.items():
+        assert re.search(rf"--{name.replace('_', '-')}[ ,]", shown)
+        assert words(f"{field.description} ({told_default(field)})") in shown
+    assert "--config FILE" in shown
+
+
+def test_help_tells_what_kind_of_value_a_flag_takes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    with pytest.raises(SystemExit):
+        annotate("--help")
+    shown = words(capsys.readouterr().out)
+    for flag in ("--input NAME [NAME …]", "--model TEXT", "--replicas TEXT", "--max-tokens N", "--batch-tokens N"):
+        assert f"{flag} " in shown
+    for flag in ("--null-threshold NUMBER", "--cpus-per-replica NUMBER", "--always-answer, --no-always-answer Never"):
+        assert f"{flag} " in shown
+
+
+def told_default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    if isinstance(field.default, bool):
+        return "default: off"
+    return f"default: { {None: 'none', '': 'none', (): 'none given'}.get(field.default, field.default) }"
+
+
+def words(text: str) -> str:
+    """The text without the frame and the line breaks of a help screen."""
+    return " ".join(re.sub(r"[│╭╮╰╯─]", " ", text).split())
+
+
+@pytest.mark.parametrize(("written", "replicas"), [("2", "2"), ("1:4", "1:4"), ("'3'", "3"), ("auto", "auto")])
+def test_replicas_may_stand_in_yaml_without_quotes(tmp_path: Path, written: str, replicas: str) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(f"input: [a.parquet]\noutput: out\nreplicas: {written}\nstride: 100\n")
+    config = parse(AnnotateConfig, "ray-qa annotate", ["--config", str(file)])
+    assert (config.replicas, config.stride) == (replicas, 100)
+
+
+def test_a_device_of_no_known_kind_is_refused_in_words() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(AnnotateConfig, "ray-qa annotate", ["--input", "a", "--output", "b", "--device", "gpu"])
+    assert str(caught.value) == "`device` must be auto, cpu, cuda, cuda:N or mps, but is 'gpu'"
+
+
+FINETUNE = ("--model", "owner/base", "--train", "a.json", "b.parquet", "--output", "out")
+
+
+def finetune(*arguments: str) -> FinetuneConfig:
+    return parse(FinetuneConfig, "ray-qa finetune", arguments)
+
+
+def test_flags_become_settings_of_finetuning() -> None:
+    config = finetune(
+        *FINETUNE, "--workers", "4", "--learning-rate", "1e-5", "--report-to", "tensorboard", "mlflow", "--freeze",
+        "layers:3", "--max-steps", "10", "--gradient-checkpointing", "--gpus-per-worker", "1", "--warmup", "100",
+    )  # fmt: skip
+    assert config == FinetuneConfig(
+        model="owner/base", train=("a.json", "b.parquet"), output="out", workers=4, learning_rate=1e-5,
+        report_to=("tensorboard", "mlflow"), freeze="layers:3", max_steps=10, gradient_checkpointing=True,
+        gpus_per_worker=1.0, warmup=100,
+    )  # fmt: skip
+
+
+def test_a_file_and_flags_make_the_settings_of_finetuning_together(yaml: Path) -> None:
+    yaml.write_text(
+        "model: owner/base\ntrain: [a.json]\noutput: out\nworkers: 2\nlearning_rate: 1e-5\neval: dev.json\n"
+        "freeze: layers:2\nreport_to: [mlflow]\ngradient_checkpointing: true\n"
+    )
+    config = finetune("--config", str(yaml), "--workers", "auto", "--train", "b.json", "c.json")
+    assert (config.workers, config.train, config.learning_rate) == ("auto", ("b.json", "c.json"), 1e-5)
+    assert (config.eval, config.freeze, config.report_to) == ("dev.json", "layers:2", ("mlflow",))
+    assert config.gradient_checkpointing is True
+
+
+def test_what_finetuning_needs_is_named_and_what_is_wrong_with_it(yaml: Path) -> None:
+    yaml.write_text("train: a.json\nepoch: 3\n")
+    with pytest.raises(ConfigError) as caught:
+        finetune("--config", str(yaml), "--report-to", "wandb", "--epochs", "none")
+    assert caught.value.problems == (
+        "`model` must be given, but is missing",
+        "`train` must be a list, but is 'a.json'",
+        "`output` must be given, but is missing",
+        "`epochs` must be a whole number, but is 'none'",
+        "`report_to` must be of tensorboard, mlflow, but has 'wandb'",
+        "`epoch` must be a setting, but is unknown; did you mean `epochs`?",
+    )

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ray_qa.cluster.placement import READ_CPUS, Node, Placement, TeamPlacement, place, place_workers
+from ray_qa.errors import ClusterError
+
+LAPTOP = [Node(cpus=2, gpus=0)]
+GPU_BOX = [Node(cpus=16, gpus=4)]
+
+
+def placed(nodes: list[Node], replicas: str = "auto", **settings: Any) -> Placement:
+    asked: dict[str, Any] = {"cpus_per_replica": None, "gpus_per_replica": None, "can_grow": False}
+    return place(nodes, replicas=replicas, **asked | settings)
+
+
+def test_a_laptop_of_two_cores_gets_two_replicas_and_room_to_read() -> None:
+    placement = placed(LAPTOP)
+    assert (placement.fewest, placement.most, placement.threads, placement.gpus) == (2, 2, 1, 0)
+    assert placement.reserved_cpus == pytest.approx(0.75, abs=0.011)
+    assert 2 * placement.reserved_cpus + READ_CPUS <= 2
+
+
+@pytest.mark.parametrize(
+    ("replicas", "fewest", "most", "threads"),
+    [("1", 1, 1, 8), ("3", 3, 3, 2), ("8", 8, 8, 1), ("2:4", 2, 4, 2), ("1:8", 1, 8, 1)],
+)
+def test_a_number_of_replicas_shares_the_cores_out_for_the_most_there_can_be(
+    replicas: str, fewest: int, most: int, threads: int
+) -> None:
+    placement = placed([Node(cpus=8, gpus=0)], replicas)
+    assert (placement.fewest, placement.most, placement.threads) == (fewest, most, threads)
+
+
+def test_shares_are_such_that_whole_replicas_fit_the_nodes() -> None:
+    nodes = [Node(cpus=3, gpus=0), Node(cpus=3, gpus=0)]
+    assert placed(nodes, "3").threads == 1  # 2 CPUs each would leave the third no room
+    assert placed(nodes, "2").threads == 3
+
+
+def test_shares_need_not_be_even_numbers() -> None:
+    assert placed([Node(cpus=10, gpus=0)], "3").threads == 3
+
+
+def test_a_machine_of_one_core_reads_beside_its_replica() -> None:
+    placement = placed([Node(cpus=1, gpus=0)])
+    assert 0.4 < placement.reserved_cpus < READ_CPUS  # an equal request would be fused with reading
+
+
+def test_replicas_take_a_gpu_each_where_there_are_any() -> None:
+    assert placed(GPU_BOX) == Placement(fewest=4, most=4, threads=1, reserved_cpus=0.99, gpus=1)
+    assert placed([*LAPTOP, *GPU_BOX]).most == 4
+    assert placed(GPU_BOX, "2", cpus_per_replica=6).threads == 6
+
+
+def test_gpus_can_be_shared_or_left_alone() -> None:
+    assert placed(GPU_BOX, gpus_per_replica=0.5).most == 8
+    on_cpus = placed(GPU_BOX, gpus_per_replica=0)
+    assert (on_cpus.most, on_cpus.gpus) == (16, 0)
+
+
+def test_few_cpus_limit_the_replicas_of_a_node_with_many_gpus() -> None:
+    assert placed([Node(cpus=3, gpus=8)]).most == 3
+
+
+@pytest.mark.parametrize(
+    ("nodes", "replicas", "settings", "message"),
+    [
+        (LAPTOP, "3", {}, r"\(2 CPUs and 0 GPUs\), but 3 are asked for, each with 1 CPUs and 0 GPUs"),
+        (LAPTOP, "1:3", {}, "but 3 are asked for"),
+        (LAPTOP, "auto", {"cpus_per_replica": 2.5}, "but 1 are asked for, each with 2.5 CPUs"),
+        (LAPTOP, "auto", {"gpus_per_replica": 1.0}, "each with 1 CPUs and 1 GPUs"),
+        (GPU_BOX, "5", {}, r"\(16 CPUs and 4 GPUs\), but 5 are asked for, each with 1 CPUs and 1 GPUs"),
+        ([Node(cpus=0, gpus=4)], "auto", {}, r"\(0 CPUs and 4 GPUs\)"),
+    ],
+)
+def test_what_cannot_fit_is_refused(nodes: list[Node], replicas: str, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ClusterError, match=f"^`replicas` must fit the machine .*{message}"):
+        placed(nodes, replicas, **settings)
+
+
+def test_a_cluster_that_can_grow_may_be_asked_for_more_than_it_has() -> None:
+    assert placed(LAPTOP, "2:50", can_grow=True).most == 50
+    assert placed(LAPTOP, "4", can_grow=True, gpus_per_replica=1).fewest == 4
+    assert placed([], can_grow=True).fewest == 1
+
+
+clusters = st.lists(st.builds(Node, cpus=st.integers(1, 64), gpus=st.integers(0, 8)), min_size=1, max_size=5)
+cpu_shares = st.sampled_from([None, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 8.0])
+
+
+@given(clusters, st.sampled_from(["auto", "1", "2", "3", "7", "1:5"]), cpu_shares, st.sampled_from([None, 0, 0.5, 1]))
+def test_some_node_always_keeps_room_to_read_wherever_ray_puts_the_replicas(
+    nodes: list[Node], replicas: str, cpus: float | None, gpus: float | None
+) -> None:
+    try:
+        placement = placed(nodes, replicas, cpus_per_replica=cpus, gpus_per_replica=gpus)
+    except ClusterError:
+        assume(False)
+        raise
+    spare = sum(node.cpus for node in nodes) - placement.most * placement.reserved_cpus
+    # However the replicas lie, a node has at least the mean of what is left over.
+    assert spare / len(nodes) >= READ_CPUS or any(node.cpus - READ_CPUS >= 0 for node in _unused(nodes, placement))
+    assert placement.reserved_cpus != READ_CPUS, "Ray Data would fuse reading into the replicas"
+    assert placement.fewest <= placement.most
+
+
+def _unused(nodes: list[Node], placement: Placement) -> list[Node]:
+    """Nodes on which no replica can lie."""
+    return [node for node in nodes if node.gpus < placement.gpus or node.cpus < placement.reserved_cpus]
+
+
+# Teams of training workers
+
+
+def team(
+    nodes: list[Node], workers: Any = "auto", cpus: float | None = None, gpus: float | None = None
+) -> TeamPlacement:
+    return place_workers(nodes, workers=workers, cpus_per_worker=cpus, gpus_per_worker=gpus)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "expected"),
+    [
+        (LAPTOP, "auto", TeamPlacement(workers=1, threads=2, cpus=2, gpus=0, fits=True)),
+        (LAPTOP, 2, TeamPlacement(workers=2, threads=1, cpus=1, gpus=0, fits=True)),
+        (LAPTOP, 3, TeamPlacement(workers=3, threads=1, cpus=1, gpus=0, fits=False)),
+        (LAPTOP * 3, "auto", TeamPlacement(workers=3, threads=2, cpus=2, gpus=0, fits=True)),
+        (GPU_BOX, "auto", TeamPlacement(workers=4, threads=1, cpus=1, gpus=1, fits=True)),
+        (GPU_BOX, 2, TeamPlacement(workers=2, threads=1, cpus=1, gpus=1, fits=True)),
+        (GPU_BOX, 5, TeamPlacement(workers=5, threads=1, cpus=1, gpus=1, fits=False)),
+        ([*LAPTOP, *GPU_BOX], "auto", TeamPlacement(workers=4, threads=1, cpus=1, gpus=1, fits=True)),
+        ([], "auto", TeamPlacement(workers=1, threads=1, cpus=1, gpus=0, fits=False)),
+    ],
+    ids=str,
+)
+def test_a_team_has_a_worker_for_each_gpu_or_else_for_each_node(
+    nodes: list[Node], workers: Any, expected: TeamPlacement
+) -> None:
+    assert team(nodes, workers) == expected
+
+
+def test_workers_can_share_gpus_or_leave_them_alone() -> None:
+    assert team(GPU_BOX, gpus=0.5).workers == 8
+    on_cpus = team(GPU_BOX, gpus=0)
+    assert (on_cpus.workers, on_cpus.threads, on_cpus.gpus) == (1, 16, 0)
+
+
+def test_cpus_that_are_asked_for_are_what_each_worker_gets() -> None:
+    assert team(GPU_BOX, cpus=5) == TeamPlacement(workers=3, threads=5, cpus=5, gpus=1, fits=True)
+    assert team(GPU_BOX, 4, cpus=5).fits is False
+    assert team(LAPTOP, 4, cpus=0.5) == TeamPlacement(workers=4, threads=1, cpus=0.5, gpus=0, fits=True)
+
+
+workers_wanted = st.sampled_from(["auto", 1, 2, 3, 7])
+
+
+@given(clusters, workers_wanted, cpu_shares, st.sampled_from([None, 0, 0.5, 1]))
+def test_a_team_that_fits_is_one_that_the_nodes_can_hold_all_at_once(
+    nodes: list[Node], workers: Any, cpus: float | None, gpus: float | None
+) -> None:
+    placed_team = team(nodes, workers, cpus, gpus)
+    free = [[node.cpus, node.gpus] for node in nodes]
+    held = 0
+    for node in free:
+        while node[0] >= placed_team.cpus and node[1] >= placed_team.gpus:
+            node[0] -= placed_team.cpus
+            node[1] -= placed_team.gpus
+            held += 1
+    assert placed_team.fits == (held >= placed_team.workers)
+    assert placed_team.workers == workers or workers == "auto"
+    assert placed_team.threads <= max(1, placed_team.cpus)
+
+
+@given(clusters, cpu_shares)
+def test_what_is_chosen_automatically_fits(nodes: list[Node], cpus: float | None) -> None:
+    chosen = team(nodes, cpus=cpus)
+    smallest = min(node.cpus for node in nodes)
+    assert chosen.fits or (cpus or 1) > smallest

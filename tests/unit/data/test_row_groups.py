@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ray_qa.data import row_groups
+from ray_qa.data.row_groups import read_units
+from ray_qa.data.units import Piece, RowGroup, Unit, plan_units
+from ray_qa.errors import InputError
+
+
+def write(path: Path, first: int, rows: int, group: int) -> str:
+    numbers = list(range(first, first + rows))
+    table = pa.table({"n": numbers, "text": [f"row {number}" for number in numbers], "unread": numbers})
+    pq.write_table(table, path, row_group_size=group)
+    return str(path)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    """Rows 0 … 99 in three files, with row groups of 30, of 7, and of one."""
+    return [
+        write(tmp_path / "a.parquet", 0, 60, 30),
+        write(tmp_path / "b.parquet", 60, 37, 7),
+        write(tmp_path / "c.parquet", 97, 3, 1),
+    ]
+
+
+def planned(files: list[str], unit_rows: int) -> list[Unit]:
+    return plan_units(
+        [
+            RowGroup(file=number, row_group=group, rows=metadata.row_group(group).num_rows, text_bytes=0)
+            for number, metadata in enumerate(pq.read_metadata(path) for path in files)
+            for group in range(metadata.num_row_groups)
+        ],
+        unit_rows,
+    )
+
+
+def numbers(tables: list[Any]) -> list[int]:
+    return [number for table in tables for number in table["n"].to_pylist()]
+
+
+def unit(*pieces: tuple[int, int, int, int]) -> Unit:
+    names = ("file", "row_group", "first_row", "rows")
+    return Unit(number=0, pieces=tuple(Piece(**dict(zip(names, piece, strict=True))) for piece in pieces))
+
+
+@pytest.mark.parametrize("read_rows", [1, 4, 4_096])
+@pytest.mark.parametrize("wanted", [1, 8, 13, 50])
+def test_units_give_every_row_in_input_order(
+    files: list[str], monkeypatch: pytest.MonkeyPatch, wanted: int, read_rows: int
+) -> None:
+    monkeypatch.setattr(row_groups, "READ_ROWS", read_rows)
+    units = planned(files, wanted)
+    tables = list(read_units(files, units, ["n", "text"]))
+    assert [table.num_rows for table in tables] == [unit.rows for unit in units]
+    assert numbers(tables) == list(range(100))
+    assert [text for table in tables for text in table["text"].to_pylist()] == [f"row {n}" for n in range(100)]
+
+
+def test_only_the_columns_that_are_asked_for_are_read_in_that_order(files: list[str]) -> None:
+    (table,) = read_units(files, planned(files, 8)[:1], ["text", "n"])
+    assert table.schema.names == ["text", "n"]
+
+
+def test_units_may_be_skipped_as_a_resumed_run_does(files: list[str]) -> None:
+    units = planned(files, 8)
+    for pending in (units[1::2], units[-1:], units[3:9:4], units[::-1]):
+        wanted = [number for unit in pending for number in _rows_before(units, unit)]
+        assert numbers(list(read_units(files, pending, ["n"]))) == wanted
+
+
+def _rows_before(units: list[Unit], unit: Unit) -> range:
+    first = sum(earlier.rows for earlier in units[: unit.number])
+    return range(first, first + unit.rows)
+
+
+def test_neighbouring_units_of_a_row_group_are_one_pass_over_it(
+    files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    original = pq.ParquetFile
+
+    def recording(path: str, **options: Any) -> Any:
+        opened.append(Path(path).name)
+        return original(path, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", recording)
+    list(read_units(files, planned(files, 8)[:8], ["n"]))
+    assert opened == ["a.parquet", "a.parquet"]  # once for each of its two row groups
+
+
+def test_empty_row_groups_between_others_are_no_obstacle(tmp_path: Path) -> None:
+    schema = pa.schema([("n", pa.int64())])
+    with pq.ParquetWriter(tmp_path / "a.parquet", schema) as writer:
+        for values in ([1, 2], [], [3]):
+            writer.write_table(pa.table({"n": values}, schema=schema), row_group_size=10)
+    files = [str(tmp_path / "a.parquet")]
+    assert numbers(list(read_units(files, planned(files, 10), ["n"]))) == [1, 2, 3]
+
+
+def test_units_of_dictionary_encoded_text_from_several_row_groups_are_put_together(tmp_path: Path) -> None:
+    kind = pa.dictionary(pa.int32(), pa.string())
+    schema = pa.schema([("n", kind)])
+    with pq.ParquetWriter(tmp_path / "a.parquet", schema) as writer:
+        for values in (["a", "b"], ["c", "a"]):
+            writer.write_table(pa.table({"n": pa.array(values).cast(kind)}))
+    (table,) = read_units([str(tmp_path / "a.parquet")], [unit((0, 0, 1, 1), (0, 1, 0, 2))], ["n"])
+    assert table["n"].to_pylist() == ["b", "c", "a"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (unit((0, 0, 0, 31)), r"a\.parquet must have the rows that were planned, but has fewer: was it replaced\?"),
+        (unit((0, 0, 40, 1)), r"a\.parquet must have the rows that were planned, but has fewer"),
+        (unit((0, 7, 0, 1)), r"`input` must be readable Parquet files, but .*a\.parquet gives: .*7"),
+    ],
+)
+def test_a_file_that_was_replaced_by_a_shorter_one_is_named(files: list[str], wanted: Unit, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        list(read_units(files, [wanted], ["n"]))
+
+
+def test_a_file_that_has_gone_or_is_damaged_is_named(files: list[str]) -> None:
+    damaged = Path(files[1])
+    content = bytearray(damaged.read_bytes())
+    content[4:200] = b"\xff" * 196
+    damaged.write_bytes(content)
+    Path(files[0]).unlink()
+    for number, name in ((0, "a.parquet"), (1, "b.parquet")):
+        with pytest.raises(InputError, match=rf"`input` must be readable Parquet files, but .*{name} gives: "):
+            list(read_units(files, [unit((number, 0, 0, 5))], ["n"]))

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ray_qa.finetuning.progress import TrainingProgress
+from ray_qa.finetuning.tracking.metrics_log import METRICS, Metrics, append_metrics, go_back_to
+from ray_qa.finetuning.tracking.tail import followed
+from ray_qa.finetuning.tracking.trackers import LastSteps, Report, Reports
+
+
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """A receiver that keeps what it is sent."""
+
+    name: str = "kept"
+    steps: list[float] = field(default_factory=list)
+    complete: bool | None = None
+
+    def begin(self) -> LastSteps:
+        return {}
+
+    def send(self, lines: Sequence[Metrics]) -> None:
+        self.steps += [line["step"] for line in lines]
+
+    def end(self, *, complete: bool) -> None:
+        self.complete = complete
+
+
+def line(step: int) -> dict[str, float]:
+    return {
+        "step": step, "steps": 30, "loss": 1.0, "learning_rate": 0.1, "windows_per_second": 1.0,
+        "tokens_per_second": 1.0, "step_seconds": 1.0, "bad_steps": 0,
+    }  # fmt: skip
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray_qa.finetuning.tracking.tail.FOLLOW_SECONDS", 0.01)
+
+
+def test_lines_are_handed_on_as_they_come_and_those_of_the_last_moment_too(tmp_path: Path) -> None:
+    path, progress, kept = tmp_path / METRICS, TrainingProgress(), Kept()
+    with followed(path, progress, Reports(reports=[Report(receiver=kept)])):
+        append_metrics(path, line(10))
+        until(lambda: kept.steps == [10])
+        append_metrics(path, line(20))
+        until(lambda: kept.steps == [10, 20])
+        assert progress.line().startswith("step 20/30")
+        append_metrics(path, line(30))
+    assert kept.steps == [10, 20, 30]
+    assert kept.complete
+
+
+def test_a_log_that_is_set_back_and_as_long_as_before_is_read_again(tmp_path: Path) -> None:
+    path, progress = tmp_path / METRICS, TrainingProgress()
+    append_metrics(path, line(10))
+    append_metrics(path, line(20))
+    with followed(path, progress, Reports()):
+        until(lambda: progress.line().startswith("step 20/30"))
+        go_back_to(path, 10)
+        append_metrics(path, line(11))
+        until(lambda: progress.line().startswith("step 11/30"))
+
+
+def test_a_log_that_does_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, progress = tmp_path / METRICS, TrainingProgress()
+    with followed(path, progress, Reports()):
+        append_metrics(path, line(10))
+        until(lambda: progress.line().startswith("step 10/30"))
+        time.sleep(0.1)
+        monkeypatch.setattr("ray_qa.finetuning.tracking.tail.read_metrics", lambda _: pytest.fail("read again"))
+        time.sleep(0.1)
+
+
+def test_the_reports_are_closed_when_training_fails(tmp_path: Path) -> None:
+    append_metrics(tmp_path / METRICS, line(10))
+    kept = Kept()
+    with (
+        pytest.raises(ZeroDivisionError),
+        followed(tmp_path / METRICS, TrainingProgress(), Reports(reports=[Report(receiver=kept)])),
+    ):
+        raise ZeroDivisionError
+    assert kept.steps == [10]
+    assert kept.complete is False
