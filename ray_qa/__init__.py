@@ -10,31 +10,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ray_qa.annotation.annotate import annotate as annotate
+    from ray_qa.annotation.config import AnnotateConfig as AnnotateConfig
+    from ray_qa.annotation.summary import RunSummary as RunSummary
     from ray_qa.errors import RayQaError as RayQaError
+    from ray_qa.evaluation.config import EvaluateConfig as EvaluateConfig
     from ray_qa.evaluation.evaluate import evaluate as evaluate
+    from ray_qa.finetuning.config import FinetuneConfig as FinetuneConfig
     from ray_qa.finetuning.finetune import finetune as finetune
     from ray_qa.finetuning.summary import FinetuneSummary as FinetuneSummary
     from ray_qa.reader.reader import Reader as Reader
     from ray_qa.records import Answer as Answer
     from ray_qa.records import Row as Row
-    from ray_qa.records import RunSummary as RunSummary
     from ray_qa.records import Span as Span
-    from ray_qa.settings import AnnotateConfig as AnnotateConfig
-    from ray_qa.settings import EvaluateConfig as EvaluateConfig
-    from ray_qa.settings import FinetuneConfig as FinetuneConfig
     from ray_qa.settings import ReadingSettings as ReadingSettings
 
 _HOMES = {
-    "AnnotateConfig": "ray_qa.settings",
+    "AnnotateConfig": "ray_qa.annotation.config",
     "Answer": "ray_qa.records",
-    "EvaluateConfig": "ray_qa.settings",
-    "FinetuneConfig": "ray_qa.settings",
+    "EvaluateConfig": "ray_qa.evaluation.config",
+    "FinetuneConfig": "ray_qa.finetuning.config",
     "FinetuneSummary": "ray_qa.finetuning.summary",
     "RayQaError": "ray_qa.errors",
     "Reader": "ray_qa.reader.reader",
     "ReadingSettings": "ray_qa.settings",
     "Row": "ray_qa.records",
-    "RunSummary": "ray_qa.records",
+    "RunSummary": "ray_qa.annotation.summary",
     "Span": "ray_qa.records",
     "annotate": "ray_qa.annotation.annotate",
     "evaluate": "ray_qa.evaluation.evaluate",

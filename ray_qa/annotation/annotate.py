@@ -1,4 +1,4 @@
-"""The annotate trip: plan units, stream them through encoding tasks and replicas, account for every row."""
+"""Annotate, the whole way: plan units, stream them through encoding tasks and replicas, account for every row."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import ray
 from ray.data import ActorPoolStrategy, Dataset
 from ray.exceptions import GetTimeoutError
 
+from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import (
-    PLAN,
-    SUCCESS,
     Plan,
     check_output,
     clear_output,
+    fingerprints,
     finish,
     finished_units,
     forget_attempts,
@@ -27,8 +27,9 @@ from ray_qa.annotation.output import (
     read_counts,
     read_plan,
 )
+from ray_qa.annotation.progress import Progress
 from ray_qa.annotation.stages import AnnotateJob, Annotator, columns_to_read, encode_units, summary_from_row
-from ray_qa.annotation.summary import exit_code, identity_settings, read_summary, run_json
+from ray_qa.annotation.summary import RunSummary, UnitSummary, exit_code, read_summary, run_json
 from ray_qa.cluster.connection import connected, our_error, quiet_ray
 from ray_qa.cluster.placement import READ_CPUS, Placement, place
 from ray_qa.data.parquet_files import InputFile, Inputs, check_apart, read_inputs
@@ -37,9 +38,9 @@ from ray_qa.data.units import RowGroup, Unit, auto_unit_rows, plan_units, readin
 from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.reader import check_model
-from ray_qa.records import RunSummary, UnitSummary
-from ray_qa.runs.live_line import Progress, shown
-from ray_qa.settings import AnnotateConfig
+from ray_qa.runs.live_line import shown
+from ray_qa.runs.output_folder import PLAN, SUCCESS
+from ray_qa.settings import deciding_settings
 
 START_SECONDS = 900
 """How long the first replicas may take to be placed and loaded: a cluster may have to start machines for them."""
@@ -147,7 +148,7 @@ def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, 
         check_output(folder)
     with problems.gather():
         inputs = read_inputs(config.input, (config.question_column, config.context_column), _known_files(folder))
-        check_columns(inputs.schema, config)
+        check_columns(inputs.schema, config.columns)
         check_apart([file.path for file in inputs.files], config.input, folder, "input")
     with problems.gather():
         model = find_model(config.model)
@@ -175,7 +176,7 @@ def _plan(config: AnnotateConfig, inputs: Inputs, model: ModelFiles) -> Plan:
     text_bytes = sum(group.text_bytes for group in row_groups)
     unit_rows = auto_unit_rows(inputs.rows, text_bytes) if config.unit_rows == "auto" else config.unit_rows
     return Plan(
-        settings=identity_settings(config) | {"unit_rows": unit_rows},
+        settings=deciding_settings(config) | {"unit_rows": unit_rows},
         weights_sha256=model.weights_sha256,
         tokenizer_sha256=model.tokenizer_sha256,
         input=inputs.files,
@@ -230,5 +231,5 @@ def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock)
         run_seconds=clock.run_seconds,
         exit_code=exit_code(counts, config.max_failed),
     )
-    finish(folder, run_json(config, plan, summary))
+    finish(folder, run_json(config, fingerprints(plan), summary))
     return summary

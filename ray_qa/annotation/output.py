@@ -1,19 +1,18 @@
 """The output folder of annotate: its plan, its parts, and the marks that let a run resume or refuse.
 
 part-0000000.parquet …   one per unit, in input order
-_ray_qa/plan.json        what is to be done, and the fingerprints of what it is done with
-_ray_qa/attempts/        a mark for every unit being worked on, gone when its part is there
-_ray_qa/run.json         what was done
-_SUCCESS                 written last
+.ray_qa/attempts/        a mark for every unit being worked on, gone when its part is there
+and what every output has: see ray_qa.runs.output_folder
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
+from ray_qa.annotation.summary import Counts
 from ray_qa.data.parquet_files import InputFile
-from ray_qa.data.schemas import part_counts
 from ray_qa.data.units import Unit
 from ray_qa.errors import OutputError, first_line
-from ray_qa.records import Counts
+from ray_qa.runs.output_folder import (
+    OURS,
+    PLAN,
+    SUCCESS,
+    check_output_folder,
+    clear_output_folder,
+    finish_output_folder,
+)
 from ray_qa.runs.plan_files import different_digests, different_settings, join_plan_file, read_plan_file
 from ray_qa.storage.local import publish
 
 PART = re.compile(r"part-(\d{7,})\.parquet")
 DRAFT = re.compile(r"\.(part-\d{7,}\.parquet|_SUCCESS)\.[0-9a-f]{32}\.draft")
-PLAN, RUN, SUCCESS = "_ray_qa/plan.json", "_ray_qa/run.json", "_SUCCESS"
-ATTEMPTS = "_ray_qa/attempts"
+ATTEMPTS = f"{OURS}/attempts"
 PROGRAM = "ray-qa"
+SUMMARY_KEY = b"ray_qa"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,25 +62,13 @@ def check_output(folder: Path) -> None:
     Raises:
         OutputError: naming the first foreign thing.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"`output` must be a folder, but {folder} is a file")
-    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    foreign = [name for name in names if not _is_ours(name)]
-    if not foreign and not (folder / PLAN).exists():
-        foreign = [name for name in names if not name.startswith(".") and name != "_ray_qa"]
-    if foreign:
-        raise OutputError(
-            f"`output` must be a new folder, an empty one, or one that ray-qa annotate made, but {folder} holds "
-            f"{foreign[0]!r}; name another"
-        )
+    check_output_folder(folder, "ray-qa annotate", lambda name: name == SUCCESS or PART.fullmatch(name) is not None)
 
 
 def clear_output(folder: Path) -> None:
-    """Remove what annotate wrote, and nothing else; the plan goes last, so that a killed clearing can be repeated."""
-    for path in sorted(folder.glob("*")):
-        if path.name == SUCCESS or PART.fullmatch(path.name) or DRAFT.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-    shutil.rmtree(folder / "_ray_qa", ignore_errors=True)
+    """Remove what annotate wrote, and nothing else."""
+    names = [path for path in folder.glob("*") if PART.fullmatch(path.name) or DRAFT.fullmatch(path.name)]
+    clear_output_folder(folder, names)
 
 
 def read_plan(folder: Path) -> Plan | None:
@@ -118,6 +112,16 @@ def publish_part(folder: Path, unit: int, table: pa.Table) -> None:
         publish(part_path(folder, unit), sink.getvalue().to_pybytes())
     except OSError as error:
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
+
+
+def part_metadata(counts: Counts) -> dict[bytes, bytes]:
+    """What a part's Parquet metadata says of it."""
+    return {SUMMARY_KEY: json.dumps(asdict(counts)).encode()}
+
+
+def part_counts(schema: pa.Schema) -> Counts:
+    """The counts that a part carries."""
+    return Counts(**json.loads(schema.metadata[SUMMARY_KEY]))
 
 
 def begin_unit(folder: Path, unit: int) -> int:
@@ -173,12 +177,17 @@ def read_counts(folder: Path, units: Iterable[Unit]) -> Counts:
 def finish(folder: Path, run_json: bytes) -> None:
     """Write down what was done, and that all of it is."""
     forget_attempts(folder)
-    publish(folder / RUN, run_json)
-    publish(folder / SUCCESS, b"")
+    finish_output_folder(folder, run_json)
 
 
-def _is_ours(name: str) -> bool:
-    return name in ("_ray_qa", SUCCESS) or name.startswith(".") or PART.fullmatch(name) is not None
+def fingerprints(plan: Plan) -> dict[str, Any]:
+    """What the parts of a plan are made with, for ``run.json``."""
+    return {
+        "weights_sha256": plan.weights_sha256,
+        "tokenizer_sha256": plan.tokenizer_sha256,
+        "settings": plan.settings,
+        "input": [asdict(file) for file in plan.input],
+    }
 
 
 def _differences(earlier: Plan, now: Plan) -> Iterable[str]:

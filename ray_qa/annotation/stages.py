@@ -11,17 +11,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from ray_qa.annotation.output import begin_unit, end_unit, part_path, publish_part, read_counts
-from ray_qa.cluster.worker import model_here, uninterrupted
+from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.output import begin_unit, end_unit, part_metadata, part_path, publish_part, read_counts
+from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
+from ray_qa.cluster.worker import uninterrupted
 from ray_qa.data.row_groups import read_units
 from ray_qa.data.schemas import kept_columns, part_table, texts
 from ray_qa.data.units import Unit
 from ray_qa.errors import RayQaError
 from ray_qa.reader.answers import failed
 from ray_qa.reader.encoded import EncodedRows
-from ray_qa.reader.model_files import ModelFiles
-from ray_qa.records import Answer, Counts, Row, UnitSummary, count_answers
-from ray_qa.settings import AnnotateConfig
+from ray_qa.reader.model_files import ModelFiles, model_here
+from ray_qa.records import Answer, Row
 
 MOST_ATTEMPTS = 3
 """A unit that has killed its worker this often is written as failed, ``worker_died``, and the run goes on."""
@@ -133,7 +134,7 @@ class Annotator:
         else:
             answers = self._reader.score(EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column]))
         counts = count_answers(answers)
-        publish_part(folder, row["unit"], part_table(rows, answers, config, counts))
+        publish_part(folder, row["unit"], part_table(rows, answers, config.columns, part_metadata(counts)))
         end_unit(folder, row["unit"])
         return counts
 

@@ -1,43 +1,100 @@
-"""What is written down about a run: ``run.json`` for programs, a short summary for people."""
+"""What an annotate run did: its counts, ``run.json`` for programs, a short summary for people."""
 
 from __future__ import annotations
 
 import json
-import platform
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ray_qa.annotation.output import RUN, Plan
+from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.errors import OutputError
-from ray_qa.records import Counts, RunSummary
+from ray_qa.records import Answer
 from ray_qa.runs.live_line import duration
-from ray_qa.settings import AnnotateConfig, ReadingSettings
-
-PACKAGES = ("ray_qa", "ray", "torch", "transformers", "tokenizers", "pyarrow", "numpy")
-IDENTITY = ("question_column", "context_column", "keep", "prefix", "dtype", *ReadingSettings.model_fields)
-"""Settings that decide what the parts hold; a run with others must not be mixed in."""
+from ray_qa.runs.output_folder import RUN
+from ray_qa.runs.versions import versions
 
 
-def identity_settings(config: AnnotateConfig) -> dict[str, Any]:
-    """The settings a run must share with the one it resumes."""
-    return config.model_dump(mode="json", include=set(IDENTITY))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many rows came to which end. ``rows = answered + no_answer + failed``, always."""
+
+    rows: int = 0
+    answered: int = 0
+    no_answer: int = 0
+    failed: int = 0
+    questions_cut: int = 0
+    windows: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            rows=self.rows + other.rows,
+            answered=self.answered + other.answered,
+            no_answer=self.no_answer + other.no_answer,
+            failed=self.failed + other.failed,
+            questions_cut=self.questions_cut + other.questions_cut,
+            windows=self.windows + other.windows,
+        )
+
+    @property
+    def reconcile(self) -> bool:
+        """Whether every row came to exactly one end."""
+        return self.rows == self.answered + self.no_answer + self.failed
 
 
-def run_json(config: AnnotateConfig, plan: Plan, summary: RunSummary) -> bytes:
-    """The content of ``run.json``."""
+def count_answers(answers: Sequence[Answer]) -> Counts:
+    """Count the outcomes of a unit's rows."""
+    statuses = [answer.status for answer in answers]
+    return Counts(
+        rows=len(answers),
+        answered=statuses.count("answered"),
+        no_answer=statuses.count("no_answer"),
+        failed=statuses.count("failed"),
+        questions_cut=sum(answer.question_cut for answer in answers),
+        windows=sum(answer.windows for answer in answers),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitSummary:
+    """One published part: its unit, its counts, where and when it was made (seconds since the epoch)."""
+
+    unit: int
+    counts: Counts
+    replica: str
+    encoding_started: float
+    published: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """What a whole ``annotate`` run did; ``run.json`` holds the same and more."""
+
+    output: str
+    counts: Counts
+    units: int
+    scored_rows: int
+    """Rows scored by this very run; the rest had been finished by earlier ones."""
+    start_seconds: float
+    """From the call to the first unit's encoding: checks, Ray, model loading; not Python's own imports before it."""
+    run_seconds: float
+    """From the start of the first unit's encoding to the last part's publication."""
+    exit_code: int = 0
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows scored by this run per second of its run time; 0 where it had nothing to do."""
+        return self.scored_rows / self.run_seconds if self.run_seconds > 0 else 0.0
+
+
+def run_json(config: AnnotateConfig, fingerprints: Mapping[str, Any], summary: RunSummary) -> bytes:
+    """The content of ``run.json``; ``fingerprints`` tell what the parts were made with."""
     record = {
         "settings": config.model_dump(mode="json"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "fingerprints": {
-            "weights_sha256": plan.weights_sha256,
-            "tokenizer_sha256": plan.tokenizer_sha256,
-            "settings": plan.settings,
-            "input": [asdict(file) for file in plan.input],
-        },
+        "versions": versions(),
+        "fingerprints": fingerprints,
         **asdict(summary.counts),
         "units": summary.units,
         "scored_rows": summary.scored_rows,

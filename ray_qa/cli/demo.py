@@ -9,13 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.text import Text
 
-from ray_qa.annotation.annotate import annotate
-from ray_qa.annotation.summary import describe
 from ray_qa.errors import OutputError, first_line
-from ray_qa.settings import AnnotateConfig, DemoConfig
 
 CORPUS = Path(__file__).parents[1] / "assets" / "embedded" / "corpus.jsonl"
 SCHEMA = pa.schema(
@@ -31,8 +29,20 @@ SHOWN = 8
 SHOWN_CHARACTERS = 90
 
 
+class DemoConfig(BaseModel):
+    """Annotate the small corpus that comes with the package, and show what comes out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    output: str = Field("demo-output", min_length=1, description="Folder for the corpus and its annotations.")
+
+
 def demo(config: DemoConfig) -> int:
     """Write the corpus as Parquet, annotate it, print what came out; returns the exit code."""
+    from ray_qa.annotation.annotate import annotate
+    from ray_qa.annotation.config import AnnotateConfig
+    from ray_qa.annotation.summary import describe
+
     folder = Path(config.output)
     corpus, annotated = folder / "corpus.parquet", folder / "annotated"
     try:

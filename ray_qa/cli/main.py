@@ -57,8 +57,8 @@ def _refused(trip: str, error: RayQaError) -> int:
 
 
 def _annotate(arguments: Sequence[str]) -> int:
+    from ray_qa.annotation.config import AnnotateConfig
     from ray_qa.cli.parser import parse
-    from ray_qa.settings import AnnotateConfig
 
     config = parse(AnnotateConfig, "ray-qa annotate", arguments)
     from ray_qa.annotation.annotate import annotate
@@ -71,7 +71,7 @@ def _annotate(arguments: Sequence[str]) -> int:
 
 def _finetune(arguments: Sequence[str]) -> int:
     from ray_qa.cli.parser import parse
-    from ray_qa.settings import FinetuneConfig
+    from ray_qa.finetuning.config import FinetuneConfig
 
     config = parse(FinetuneConfig, "ray-qa finetune", arguments)
     from ray_qa.finetuning.finetune import finetune
@@ -84,16 +84,16 @@ def _finetune(arguments: Sequence[str]) -> int:
 
 def _evaluate(arguments: Sequence[str]) -> int:
     from ray_qa.cli.parser import parse
+    from ray_qa.evaluation.config import EvaluateConfig
     from ray_qa.evaluation.evaluate import describe, evaluate
-    from ray_qa.settings import EvaluateConfig
 
     print(describe(evaluate(parse(EvaluateConfig, "ray-qa evaluate", arguments))))
     return 0
 
 
 def _demo(arguments: Sequence[str]) -> int:
+    from ray_qa.cli.demo import DemoConfig
     from ray_qa.cli.parser import parse
-    from ray_qa.settings import DemoConfig
 
     config = parse(DemoConfig, "ray-qa demo", arguments)
     from ray_qa.cli.demo import demo
@@ -107,6 +107,3 @@ _TRIPS: dict[str, Callable[[Sequence[str]], int]] = {
     "finetune": _finetune,
     "evaluate": _evaluate,
 }
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from ray_qa.errors import ModelError
-from ray_qa.reader.model_files import ModelFiles, find_model
 
 
 @contextmanager
@@ -31,12 +26,3 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
     if interruptions:
         raise KeyboardInterrupt
-
-
-@functools.lru_cache(maxsize=1)
-def model_here(model: ModelFiles) -> ModelFiles:
-    """The model as this node has it, which must be the one the run was planned with."""
-    here = find_model(model.ref)
-    if (here.weights_sha256, here.tokenizer_sha256) != (model.weights_sha256, model.tokenizer_sha256):
-        raise ModelError(f"`model` must be the same on every node, but {model.ref} on {os.uname().nodename} differs")
-    return here

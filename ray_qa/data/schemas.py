@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import pyarrow as pa
 
 from ray_qa.errors import InputError
-from ray_qa.records import Answer, Counts
-from ray_qa.settings import AnnotateConfig
+from ray_qa.records import Answer
+from ray_qa.settings import ColumnSettings
 
 SPAN_TYPE = pa.struct(
     [
@@ -37,13 +36,12 @@ ADDED_FIELDS = (
 )
 """What annotate adds to a row; docs/columns.md says what each means."""
 N_BEST_FIELD = pa.field("n_best", pa.list_(SPAN_TYPE))
-SUMMARY_KEY = b"ray_qa"
 
 
-def added_fields(prefix: str, n_best: int) -> list[pa.Field]:
+def added_fields(columns: ColumnSettings) -> list[pa.Field]:
     """The fields that are added, under their prefixed names."""
-    fields = [*ADDED_FIELDS, N_BEST_FIELD] if n_best > 1 else [*ADDED_FIELDS]
-    return [field.with_name(prefix + field.name) for field in fields]
+    fields = [*ADDED_FIELDS, N_BEST_FIELD] if columns.n_best > 1 else [*ADDED_FIELDS]
+    return [field.with_name(columns.prefix + field.name) for field in fields]
 
 
 def kept_columns(schema: pa.Schema, keep: Sequence[str]) -> list[str]:
@@ -51,13 +49,13 @@ def kept_columns(schema: pa.Schema, keep: Sequence[str]) -> list[str]:
     return [name for name in schema.names if not keep or name in keep]
 
 
-def output_schema(schema: pa.Schema, config: AnnotateConfig) -> pa.Schema:
+def output_schema(schema: pa.Schema, columns: ColumnSettings) -> pa.Schema:
     """The schema of every part, whatever the rows hold."""
-    kept = [schema.field(name) for name in kept_columns(schema, config.keep)]
-    return pa.schema([*kept, *added_fields(config.prefix, config.n_best)])
+    kept = [schema.field(name) for name in kept_columns(schema, columns.keep)]
+    return pa.schema([*kept, *added_fields(columns)])
 
 
-def check_columns(schema: pa.Schema, config: AnnotateConfig) -> None:
+def check_columns(schema: pa.Schema, columns: ColumnSettings) -> None:
     """Check that the input has the columns that are asked for, with text in them, and none that bears an added name.
 
     Raises:
@@ -65,21 +63,21 @@ def check_columns(schema: pa.Schema, config: AnnotateConfig) -> None:
     """
     there = ", ".join(schema.names) or "no columns"
     problems = []
-    for setting, column in (("question_column", config.question_column), ("context_column", config.context_column)):
+    for setting, column in (("question_column", columns.question), ("context_column", columns.context)):
         if schema.names.count(column) != 1:
             problems.append(f"`{setting}` must name one column of the input, but is {column!r}; there are: {there}")
         elif not is_text(schema.field(column).type):
             problems.append(f"`{setting}` must name a text column, but {column!r} is {schema.field(column).type}")
     problems += [
         f"`keep` must name columns of the input, but has {name!r}; there are: {there}"
-        for name in config.keep
+        for name in columns.keep
         if name not in schema.names
     ]
-    kept = kept_columns(schema, config.keep)
+    kept = kept_columns(schema, columns.keep)
     problems += [
         f"the input must have no column {field.name!r}, which annotate adds; "
         "rename ours with --prefix, or leave the input's out with --keep"
-        for field in added_fields(config.prefix, config.n_best)
+        for field in added_fields(columns)
         if field.name in kept
     ]
     twice = {name for name in kept if kept.count(name) > 1}
@@ -107,20 +105,17 @@ def texts(column: pa.ChunkedArray) -> list[str | None]:
     return values
 
 
-def part_table(rows: pa.Table, answers: Sequence[Answer], config: AnnotateConfig, counts: Counts) -> pa.Table:
-    """The table of one part: the kept columns, then ours; its metadata carries the counts."""
-    kept = rows.select(kept_columns(rows.schema, config.keep)).columns
+def part_table(
+    rows: pa.Table, answers: Sequence[Answer], columns: ColumnSettings, metadata: Mapping[bytes, bytes]
+) -> pa.Table:
+    """The table of one part: the kept columns, then ours."""
+    kept = rows.select(kept_columns(rows.schema, columns.keep)).columns
     added = [
-        pa.array([_cell(answer, field.name.removeprefix(config.prefix)) for answer in answers], type=field.type)
-        for field in added_fields(config.prefix, config.n_best)
+        pa.array([_cell(answer, field.name.removeprefix(columns.prefix)) for answer in answers], type=field.type)
+        for field in added_fields(columns)
     ]
-    schema = output_schema(rows.schema, config).with_metadata({SUMMARY_KEY: json.dumps(asdict(counts)).encode()})
+    schema = output_schema(rows.schema, columns).with_metadata(dict(metadata))
     return pa.Table.from_arrays([*kept, *added], schema=schema)
-
-
-def part_counts(schema: pa.Schema) -> Counts:
-    """The counts that a part carries."""
-    return Counts(**json.loads(schema.metadata[SUMMARY_KEY]))
 
 
 def _cell(answer: Answer, name: str) -> object:

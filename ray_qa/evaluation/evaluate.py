@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ray_qa.data.gold import read_gold, read_predictions
 from ray_qa.errors import InputError, OutputError, first_line
+from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.metrics.squad import Convention, SquadScores, convention_for, score_predictions
-from ray_qa.settings import EvaluateConfig
 from ray_qa.storage.local import publish
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 
 from ray_qa.errors import ConfigError, ModelError, first_line
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.reader.model_files import ModelFiles
 from ray_qa.reader.pair_tokenizer import load_encoder
 from ray_qa.reader.reader import check_settings_fit, check_vocabulary
 from ray_qa.reader.span_model import load_weights, span_model
 from ray_qa.reader.transformers_logging import quiet_transformers
-from ray_qa.settings import FinetuneConfig
 
 
 def load_base(files: ModelFiles, config: FinetuneConfig) -> Any:

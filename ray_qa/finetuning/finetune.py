@@ -1,9 +1,10 @@
-"""The finetune trip: bring the rows into one form, encode them once, train on a team of workers, sum up."""
+"""Finetune, the whole way: bring the rows into one form, encode them once, train on a team of workers, sum up."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,36 +21,36 @@ from ray_qa.data.parquet_files import check_apart
 from ray_qa.errors import ClusterError, InputError, Problems
 from ray_qa.finetuning.base_model import check_base
 from ray_qa.finetuning.checkpoints import checkpoint_steps, read_state
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import LabelCounts, shard_counts
 from ray_qa.finetuning.job import TrainingJob, encode_shards
 from ray_qa.finetuning.loop import train
 from ray_qa.finetuning.output import (
     EVAL_ROWS,
-    PLAN,
+    MLFLOW_RUN_ID,
     RAY_TRAIN,
     SHARDS,
-    SUCCESS,
+    TENSORBOARD,
     TRAIN_ROWS,
     TrainingPlan,
     check_output,
     clear_output,
     finish,
-    held,
-    identity_settings,
     join_plan,
     remove_leftovers,
     shard_path,
     shard_paths,
-    take_over,
 )
 from ray_qa.finetuning.progress import TrainingProgress
 from ray_qa.finetuning.summary import FinetuneSummary, in_words, read_summary, run_json, write_card_and_curve
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
-from ray_qa.finetuning.tracking.tail import followed
-from ray_qa.finetuning.tracking.trackers import open_reports
+from ray_qa.finetuning.tracking.tail import tail_metrics
+from ray_qa.finetuning.tracking.trackers import open_trackers
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.runs.live_line import shown
-from ray_qa.settings import FinetuneConfig
+from ray_qa.runs.output_folder import PLAN, SUCCESS
+from ray_qa.runs.ownership import claim, output_lock
+from ray_qa.settings import deciding_settings
 
 ROOM_SECONDS = 60
 """How long to wait for the cluster to have room for all workers."""
@@ -74,11 +75,17 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
             remove_leftovers(folder)
             return read_summary(folder)
     check_base(base, config)
-    reports = open_reports(config, folder)
+    trackers = open_trackers(
+        config.report_to,
+        run_name=folder.name,
+        parameters=config.model_dump(mode="json"),
+        tensorboard=folder / TENSORBOARD,
+        mlflow_run_id=folder / MLFLOW_RUN_ID,
+    )
     progress = TrainingProgress()
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray():
         placement = _place(config, cluster)
-        with held(folder):
+        with output_lock(folder):
             if config.overwrite:
                 clear_output(folder)
             join_plan(folder, plan)
@@ -87,13 +94,13 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
                 base=base,
                 threads=None if placement.gpus else placement.threads,
                 device="cuda" if placement.gpus else "cpu",
-                owner=take_over(folder),
+                owner=claim(folder),
             )
             progress.enter("reading and encoding the rows")
             counts = _encode(job, plan)
             progress.update(read_metrics(folder / METRICS))  # of an earlier command
             progress.enter("starting workers")
-            with followed(folder / METRICS, progress, reports):
+            with closing(trackers), tail_metrics(folder / METRICS, progress.update, trackers.update):
                 restarts = _train_to_the_end(job, placement, progress)
             return _finish(config, plan, counts, restarts, called)
 
@@ -118,7 +125,7 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
     assert train is not None
     assert base is not None
     plan = TrainingPlan(
-        settings=identity_settings(config),
+        settings=deciding_settings(config),
         weights_sha256=base.weights_sha256,
         tokenizer_sha256=base.tokenizer_sha256,
         train=train,

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ray_qa.cluster.worker import model_here, uninterrupted
+from ray_qa.cluster.worker import uninterrupted
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import write_shard
 from ray_qa.finetuning.labelling import label_examples
 from ray_qa.finetuning.output import TRAIN_ROWS, check_output_is_here, shard_path
-from ray_qa.reader.model_files import ModelFiles
+from ray_qa.reader.model_files import ModelFiles, model_here
 from ray_qa.reader.pair_tokenizer import load_encoder
-from ray_qa.settings import FinetuneConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class TrainingJob:
     """Torch's own on a CPU; ``None`` leaves them as they are."""
     device: str = "auto"
     owner: str = ""
-    """Shown by workers before they write; see ``training_folder.take_over``."""
+    """Shown by workers before they write; see ``runs.ownership.claim``."""
     log_steps: int = 10
     """Steps between two lines of the log."""
 

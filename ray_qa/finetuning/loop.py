@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ray_qa.cluster.worker import model_here
 from ray_qa.data.examples import row_ids
 from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.finetuning.base_model import load_base, parameter_groups
@@ -19,7 +18,7 @@ from ray_qa.finetuning.checkpoints import Evaluation, TeamShape, TrainingState, 
 from ray_qa.finetuning.dataset import Ints, TrainingSet, open_training_set
 from ray_qa.finetuning.job import TrainingJob
 from ray_qa.finetuning.lr_schedule import learning_rate_factor, warmup_steps
-from ray_qa.finetuning.output import EVAL_ROWS, TRAIN_ROWS, check_output_is_here, check_owner, shard_paths
+from ray_qa.finetuning.output import EVAL_ROWS, TRAIN_ROWS, check_output_is_here, shard_paths
 from ray_qa.finetuning.process_group import Team
 from ray_qa.finetuning.sampler import NextStep, steps_from, steps_of_epochs
 from ray_qa.finetuning.step import FlatGradients, StepResult, Trainee, take_step
@@ -29,8 +28,10 @@ from ray_qa.finetuning.tracking.metrics_log import METRICS, Metrics, append_metr
 from ray_qa.finetuning.validation import Judge
 from ray_qa.finetuning.weights import export_model, load_checkpoint, save_checkpoint
 from ray_qa.reader.batching import pack
+from ray_qa.reader.model_files import model_here
 from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
 from ray_qa.reader.span_model import pick_device, pick_dtype
+from ray_qa.runs.ownership import check_claim
 
 SAVE_SECONDS = 600.0
 """A checkpoint is made after so long without one, however few steps that are."""
@@ -203,7 +204,7 @@ class _Run:
                 state = self._evaluate(state)
             long_ago = time.monotonic() - self.saved_at > SAVE_SECONDS
             if self.team.leads and (evaluates or at_end or long_ago or state.step % config.save_every == 0):
-                check_owner(self.folder, self.job.owner)
+                check_claim(self.folder, self.job.owner)
                 save_checkpoint(self.folder, state, self.trainee, keep=config.keep_checkpoints)
                 self.saved_at = time.monotonic()
         return state
@@ -236,13 +237,13 @@ class _Run:
 
     def _write(self, line: Metrics) -> None:
         if self.team.leads:
-            check_owner(self.folder, self.job.owner)
+            check_claim(self.folder, self.job.owner)
             append_metrics(self.folder / METRICS, line)
 
     def export(self, state: TrainingState) -> None:
         """Lay the best checkpoint, or without evaluation the last, out as an ordinary model folder."""
         if self.team.leads:
-            check_owner(self.folder, self.job.owner)
+            check_claim(self.folder, self.job.owner)
             step = state.best.step if state.best else state.step
             export_model(self.folder, step, self.trainee.module, self.job.base)
         self.team.wait()

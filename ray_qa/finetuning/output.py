@@ -3,23 +3,17 @@
 model.safetensors, config.json, tokenizer files, README.md, metrics.jsonl, learning_curve.png
 checkpoints/             see ray_qa.finetuning.checkpoints
 tensorboard/             event files, with --report-to tensorboard
-_ray_qa/plan.json        the fingerprints of what the model is made with
-_ray_qa/train.parquet    the training rows in one form; _ray_qa/train/ the same, encoded; gone when the run has ended
-_ray_qa/mlflow_run_id    the run on MLflow's server that a resumed run continues
-_ray_qa/run.json         what was done
-_ray_qa/owner            the token of the workers of the command that is at work
-.ray_qa.lock             held by that command
-_SUCCESS                 written when all of it is there
+.ray_qa/train.parquet    the training rows in one form; .ray_qa/train/ the same, encoded; gone when the run has ended
+.ray_qa/mlflow_run_id    the run on MLflow's server that a resumed run continues
+.ray_qa/owner, .ray_qa.lock   see ray_qa.runs.ownership
+and what every output has: see ray_qa.runs.output_folder
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,31 +21,27 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ray_qa.data.examples import ExamplesSummary
-from ray_qa.errors import OutputError, first_line
+from ray_qa.errors import OutputError
 from ray_qa.finetuning.checkpoints import FOLDER
 from ray_qa.finetuning.tracking.metrics_log import METRICS
+from ray_qa.runs.output_folder import (
+    OURS,
+    PLAN,
+    check_output_folder,
+    clear_output_folder,
+    finish_output_folder,
+    remove,
+)
+from ray_qa.runs.ownership import OWNER
 from ray_qa.runs.plan_files import different_digests, different_settings, join_plan_file, read_plan_file
-from ray_qa.settings import FinetuneConfig
 from ray_qa.storage.local import publish
 
 PROGRAM = "ray-qa finetune"
-OURS = "_ray_qa"
-PLAN, RUN, SUCCESS = f"{OURS}/plan.json", f"{OURS}/run.json", "_SUCCESS"
 TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet", f"{OURS}/train"
 RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"
-OWNER = f"{OURS}/owner"
-LOCK = ".ray_qa.lock"
-"""Beside our folder, not in it: clearing an output must not let go of it."""
 WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, OWNER)
+MLFLOW_RUN_ID = f"{OURS}/mlflow_run_id"
 CARD, CURVE, TENSORBOARD = "README.md", "learning_curve.png", "tensorboard"
-
-FREE = frozenset(
-    {
-        "batch_tokens", "cpus_per_worker", "eval", "gpus_per_worker", "gradient_checkpointing", "keep_checkpoints",
-        "max_bad_steps", "model", "output", "overwrite", "ray_address", "report_to", "save_every", "train", "workers",
-    }
-)  # fmt: skip
-"""Settings that decide nothing of what is learnt but its rounding, or that the fingerprints stand for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,45 +58,26 @@ class TrainingPlan:
 _PLAN_JSON: TypeAdapter[TrainingPlan] = TypeAdapter(TrainingPlan)
 
 
-def identity_settings(config: FinetuneConfig) -> dict[str, Any]:
-    """The settings a run must share with the one it resumes."""
-    return config.model_dump(mode="json", exclude=set(FREE))
-
-
 def check_output(folder: Path) -> None:
     """Refuse a folder that holds anything but a finetune run. Touches nothing.
 
     Raises:
         OutputError: naming the first foreign thing.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"`output` must be a folder, but {folder} is a file")
-    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    if (folder / PLAN).exists():
-        foreign = [name for name in names if name.startswith("part-")]  # annotate's, which has a plan of its own there
-    else:
-        foreign = [name for name in names if not name.startswith(".") and name != OURS]
-    if foreign:
-        raise OutputError(
-            f"`output` must be a new folder, an empty one, or one that ray-qa finetune made, but {folder} holds "
-            f"{foreign[0]!r}; name another"
-        )
+    # Parts are annotate's, which has a plan of its own there.
+    check_output_folder(folder, PROGRAM, lambda name: not name.startswith("part-"))
 
 
 def clear_output(folder: Path) -> None:
-    """Remove what finetune wrote, and nothing else; the plan goes last, so that a killed clearing can be repeated."""
-    for name in (SUCCESS, METRICS, CARD, CURVE, *_exported(folder)):
-        (folder / name).unlink(missing_ok=True)
-    for pattern in (f"{TENSORBOARD}/events.out.tfevents.*", f"{FOLDER}/checkpoint-*", f"{FOLDER}/.checkpoint-*.draft"):
-        for path in folder.glob(pattern):
-            _remove(path)
+    """Remove what finetune wrote, and nothing else."""
+    patterns = (f"{TENSORBOARD}/events.out.tfevents.*", f"{FOLDER}/checkpoint-*", f"{FOLDER}/.checkpoint-*.draft")
+    names = [METRICS, CARD, CURVE, *_exported(folder)]
+    clear_output_folder(
+        folder, [*(folder / name for name in names), *(path for pattern in patterns for path in folder.glob(pattern))]
+    )
     for name in (TENSORBOARD, FOLDER):
         with suppress(OSError):  # not there, or the user keeps something in it
             (folder / name).rmdir()
-    for path in (folder / OURS).glob("*"):
-        if path != folder / PLAN:
-            _remove(path)
-    shutil.rmtree(folder / OURS, ignore_errors=True)
 
 
 def read_plan(folder: Path) -> TrainingPlan | None:
@@ -140,55 +111,6 @@ def check_output_is_here(folder: Path) -> None:
         )
 
 
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Keep other commands out of an output while the block runs; the system lets go of it when the process dies.
-
-    Raises:
-        OutputError: if another command is at work there.
-    """
-    path = folder / LOCK
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = path.open("w")
-    except OSError as error:
-        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputError(
-                f"`output` must be one command's at a time, but another is training in {folder}; wait for it to end"
-            ) from error
-        except OSError:
-            pass  # a file system without locks
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def take_over(folder: Path) -> str:
-    """Make the command that calls this the output's owner; gives the token its workers show."""
-    owner = uuid.uuid4().hex
-    publish(folder / OWNER, owner.encode())
-    return owner
-
-
-def check_owner(folder: Path, owner: str) -> None:
-    """Check, on a worker, that no later command has taken the output over: workers outlive a killed driver by seconds.
-
-    Raises:
-        OutputError: if one has.
-    """
-    try:
-        there = (folder / OWNER).read_text() if owner else ""
-    except FileNotFoundError:
-        there = "nobody's"
-    if there != owner:
-        raise OutputError(f"`output` must be one command's at a time, but another has taken {folder} over")
-
-
 def shard_path(folder: Path, number: int) -> Path:
     """Where the encoded rows of a row group of the training rows lie."""
     return folder / SHARDS / f"{number:07d}.arrow"
@@ -201,15 +123,14 @@ def shard_paths(folder: Path) -> list[Path]:
 
 def finish(folder: Path, run_json: bytes) -> None:
     """Write down what was done, and that all of it is; what only training needed goes."""
-    publish(folder / RUN, run_json)
-    publish(folder / SUCCESS, b"")
+    finish_output_folder(folder, run_json)
     remove_leftovers(folder)
 
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what only training needed, and what killed commands left of it."""
     for path in [*(folder / name for name in WHILE_TRAINING), *(folder / OURS).glob(".*.draft")]:
-        _remove(path)
+        remove(path)
 
 
 def publish_export(folder: Path) -> None:
@@ -218,13 +139,6 @@ def publish_export(folder: Path) -> None:
     publish(folder / OURS / "exported.txt", "\n".join(names).encode())
     for name in names:
         (folder / EXPORT / name).replace(folder / name)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _exported(folder: Path) -> list[str]:

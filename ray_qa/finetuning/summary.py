@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from ray_qa.annotation.summary import PACKAGES
 from ray_qa.errors import OutputError
 from ray_qa.finetuning.checkpoints import TeamShape
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import LabelCounts
 from ray_qa.finetuning.learning_curve import draw_learning_curve
-from ray_qa.finetuning.output import CARD, CURVE, RUN, TrainingPlan
+from ray_qa.finetuning.output import CARD, CURVE, TrainingPlan
 from ray_qa.finetuning.tracking.metrics_log import Metrics
 from ray_qa.runs.live_line import duration
-from ray_qa.settings import FinetuneConfig
+from ray_qa.runs.output_folder import RUN
+from ray_qa.runs.versions import package_versions, versions
 from ray_qa.storage.local import publish
 
 TEMPLATES = Path(__file__).parents[1] / "assets" / "templates"
@@ -57,7 +56,7 @@ def run_json(config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSummar
     """The content of ``run.json``."""
     record = {
         "settings": config.model_dump(mode="json"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": versions(),
         "fingerprints": asdict(plan),
         "summary": asdict(summary),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -142,7 +141,7 @@ def model_card(config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSumm
         labels={each.name: getattr(summary.labels, each.name) for each in fields(summary.labels)},
         evaluations=[line for line in metrics if "eval_f1" in line],
         last_loss=next((line["loss"] for line in reversed(metrics) if "loss" in line), None),
-        versions={name: version(name) for name in PACKAGES},
+        versions=package_versions(),
     )
 
 

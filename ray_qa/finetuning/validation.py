@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.process_group import Team
 from ray_qa.finetuning.step import Trainee
 from ray_qa.metrics.squad import SquadScores, convention_for, score_predictions
@@ -16,7 +17,7 @@ from ray_qa.reader.pair_tokenizer import Encoder
 from ray_qa.reader.reader import Reader
 from ray_qa.reader.span_model import span_model
 from ray_qa.records import Row
-from ray_qa.settings import FinetuneConfig, ReadingSettings
+from ray_qa.settings import ReadingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +53,15 @@ def find_model(ref: str) -> ModelFiles:
         weights_sha256=_digest([folder / "config.json", *weights]),
         tokenizer_sha256=_digest(tokenizer_files(folder)),
     )
+
+
+@functools.lru_cache(maxsize=1)
+def model_here(model: ModelFiles) -> ModelFiles:
+    """The model as this node has it, which must be the one the run was planned with."""
+    here = find_model(model.ref)
+    if (here.weights_sha256, here.tokenizer_sha256) != (model.weights_sha256, model.tokenizer_sha256):
+        raise ModelError(f"`model` must be the same on every node, but {model.ref} on {os.uname().nodename} differs")
+    return here
 
 
 def tokenizer_files(folder: Path) -> list[Path]:

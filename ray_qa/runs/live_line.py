@@ -1,4 +1,4 @@
-"""Showing how a run goes: one live line on a terminal, a log line every ten seconds elsewhere."""
+"""Showing how a command goes: one live line on a terminal, a log line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -12,50 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ray_qa.records import Counts, UnitSummary
-
 LOG_SECONDS = 10.0
-
-
-class Progress:
-    """What is known of a run so far. Thread-safe enough: every update replaces whole values."""
-
-    def __init__(self, *, rows: int, units: int, done: Counts, done_units: int) -> None:
-        self._rows = rows
-        self._units = units
-        self._already = done.rows
-        self._counts = done
-        self._done_units = done_units
-        self._first_start = float("inf")
-        self._replicas: set[str] = set()
-
-    def add(self, summary: UnitSummary) -> None:
-        """Count one more published unit."""
-        self._counts += summary.counts
-        self._done_units += 1
-        self._first_start = min(self._first_start, summary.encoding_started)
-        self._replicas.add(summary.replica)
-
-    def line(self) -> str:
-        """The state of the run in one line."""
-        counts = self._counts
-        if not self._replicas:
-            done = f" · {counts.rows:,} of {self._rows:,} rows were done before" if counts.rows else ""
-            return f"starting Ray and loading the model{done}"
-        rate = (counts.rows - self._already) / max(1e-9, time.time() - self._first_start)
-        left = (self._rows - counts.rows) / rate if rate else 0.0
-        return " · ".join(
-            [
-                f"{counts.rows:,}/{self._rows:,} rows",
-                f"{rate:,.1f} rows/s",
-                f"{counts.answered:,} answered",
-                f"{counts.no_answer:,} no answer",
-                f"{counts.failed:,} failed",
-                f"unit {self._done_units:,}/{self._units:,}",
-                f"{len(self._replicas)} replica{'s'[: len(self._replicas) != 1]}",
-                f"{duration(left)} left",
-            ]
-        )
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def driver(trip: str, flags: list[str], errors: Path) -> Iterator[subprocess.Pop
     """Start a trip in a session of its own, with a private cluster; kill all of it if it runs in the end."""
     with errors.open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ray_qa.cli.main", trip, *flags],
+            [sys.executable, "-m", "ray_qa", trip, *flags],
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=stderr,

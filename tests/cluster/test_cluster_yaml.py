@@ -13,8 +13,8 @@ import yaml
 from jsonschema import ValidationError  # type: ignore[import-untyped]  # it ships no types
 from ray.autoscaler._private.util import prepare_config, validate_config
 
+from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.cli.parser import parse
-from ray_qa.settings import AnnotateConfig
 
 REPOSITORY = Path(__file__).parents[2]
 TEXT = (REPOSITORY / "cluster.yaml").read_text()

@@ -1,4 +1,4 @@
-"""The shape of the house, held by reading the source: tiers, trips apart, cheap imports, sizes, names."""
+"""The shape of the house, held by reading the source: order of packages, cheap imports, sizes, names."""
 
 from __future__ import annotations
 
@@ -16,98 +16,45 @@ import ray_qa
 PACKAGE = Path(ray_qa.__file__).parent
 TESTS = Path(__file__).parents[1]
 HEAVY = {"torch", "ray", "transformers"}
-
-TIERS = {
-    # 0: the standard library, pydantic, numpy
-    "ray_qa": 0,
-    "ray_qa.annotation": 0,
-    "ray_qa.cli": 0,
-    "ray_qa.cluster": 0,
-    "ray_qa.data": 0,
-    "ray_qa.evaluation": 0,
-    "ray_qa.finetuning": 0,
-    "ray_qa.finetuning.tracking": 0,
-    "ray_qa.metrics": 0,
-    "ray_qa.reader": 0,
-    "ray_qa.runs": 0,
-    "ray_qa.storage": 0,
-    "ray_qa.reader.answers": 0,
-    "ray_qa.settings": 0,
-    "ray_qa.errors": 0,
-    "ray_qa.cli.validation_messages": 0,
-    "ray_qa.finetuning.alignment": 0,
-    "ray_qa.metrics.squad": 0,
-    "ray_qa.finetuning.throughput": 0,
-    "ray_qa.reader.batching": 0,
-    "ray_qa.cluster.placement": 0,
-    "ray_qa.records": 0,
-    "ray_qa.finetuning.lr_schedule": 0,
-    "ray_qa.finetuning.step_plan": 0,
-    "ray_qa.storage.local": 0,
-    "ray_qa.data.units": 0,
-    "ray_qa.reader.windows": 0,
-    # 1: Arrow and other light libraries
-    "ray_qa.reader.collate": 1,
-    "ray_qa.finetuning.checkpoints": 1,
-    "ray_qa.cli.parser": 1,
-    "ray_qa.reader.encoded": 1,
-    "ray_qa.finetuning.sampler": 1,
-    "ray_qa.data.examples": 1,
-    "ray_qa.finetuning.tracking.tail": 1,
-    "ray_qa.data.gold": 1,
-    "ray_qa.data.parquet_files": 1,
-    "ray_qa.finetuning.learning_curve": 1,
-    "ray_qa.finetuning.tracking.metrics_log": 1,
-    "ray_qa.finetuning.tracking.mlflow": 1,
-    "ray_qa.reader.model_files": 1,
-    "ray_qa.annotation.output": 1,
-    "ray_qa.runs.plan_files": 1,
-    "ray_qa.runs.live_line": 1,
-    "ray_qa.finetuning.tracking.trackers": 1,
-    "ray_qa.annotation.summary": 1,
-    "ray_qa.data.schemas": 1,
-    "ray_qa.reader.spans": 1,
-    "ray_qa.data.squad_json": 1,
-    "ray_qa.finetuning.tracking.tensorboard": 1,
-    "ray_qa.finetuning.output": 1,
-    "ray_qa.finetuning.progress": 1,
-    "ray_qa.finetuning.summary": 1,
-    "ray_qa.finetuning.dataset": 1,
-    "ray_qa.data.row_groups": 1,
-    # 2: the model, without Ray
-    "ray_qa.annotation.stages": 2,
-    "ray_qa.finetuning.base_model": 2,
-    "ray_qa.reader.pair_tokenizer": 2,
-    "ray_qa.finetuning.validation": 2,
-    "ray_qa.finetuning.labelling": 2,
-    "ray_qa.reader.span_model": 2,
-    "ray_qa.cluster.worker": 2,
-    "ray_qa.reader.transformers_logging": 2,
-    "ray_qa.reader.reader": 2,
-    "ray_qa.reader.scoring": 2,
-    "ray_qa.finetuning.process_group": 2,
-    "ray_qa.finetuning.step": 2,
-    "ray_qa.finetuning.loop": 2,
-    "ray_qa.finetuning.job": 2,
-    "ray_qa.finetuning.weights": 2,
-    # 3: Ray, and the trips
-    "ray_qa.cluster.connection": 3,
-    "ray_qa.annotation.annotate": 3,
-    "ray_qa.evaluation.evaluate": 3,
-    "ray_qa.finetuning.finetune": 3,
-    # 4: what starts the trips
-    "ray_qa.cli.main": 4,
-    "ray_qa.cli.demo": 4,
-}
-LIBRARIES = {
-    **dict.fromkeys(["pydantic", "numpy"], 0),
-    **dict.fromkeys(["array_api_compat", "huggingface_hub", "pyarrow", "rich", "tyro", "yaml"], 1),
-    **dict.fromkeys(["datasets", "jinja2", "matplotlib", "mlflow", "tensorboardX"], 1),  # inside functions
-    **dict.fromkeys(["safetensors", "tokenizers", "torch", "transformers"], 2),
-    "ray": 3,
-}
-LIGHT = sorted(module for module, tier in TIERS.items() if tier <= 1)
 LONGEST = 400
+
+FLOORS: list[dict[str, set[str]]] = [
+    {"errors": set(), "records": set(), "settings": {"pydantic"}},
+    {"storage": {"pyarrow"}},
+    {"data": {"datasets", "numpy", "pyarrow"}},
+    {"metrics": {"numpy"}},
+    {
+        "reader": {
+            "array_api_compat", "huggingface_hub", "numpy", "pyarrow", "safetensors", "tokenizers", "torch",
+            "transformers",
+        }
+    },
+    {"runs": {"pyarrow", "pydantic", "rich"}},
+    {"cluster": {"ray"}},
+    {
+        "annotation": {"numpy", "pyarrow", "pydantic", "ray", "torch"},
+        "finetuning": {
+            "jinja2", "matplotlib", "mlflow", "numpy", "pyarrow", "pydantic", "ray", "safetensors", "tensorboardX",
+            "torch", "transformers",
+        },
+        "evaluation": {"pydantic"},
+    },
+    {"cli": {"pyarrow", "pydantic", "rich", "tyro", "yaml"}},
+    {"__main__": set()},
+]  # fmt: skip
+"""Lowest first: a package imports only from lower floors, from itself, and from the libraries named here, functions'
+own imports included. Packages that share a floor are the commands, which never import one another."""
+
+LOADS = {
+    "torch": {
+        "ray_qa.finetuning.base_model", "ray_qa.finetuning.loop", "ray_qa.finetuning.process_group",
+        "ray_qa.finetuning.step", "ray_qa.finetuning.validation", "ray_qa.finetuning.weights", "ray_qa.reader.reader",
+        "ray_qa.reader.scoring", "ray_qa.reader.span_model",
+    },
+    "ray": {"ray_qa.cluster.connection"},
+    "torch and ray": {"ray_qa.annotation.annotate", "ray_qa.finetuning.finetune"},
+}  # fmt: skip
+"""What importing a module loads, through all that it imports; modules that are not named here load neither."""
 
 
 class Import(NamedTuple):
@@ -122,16 +69,17 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def sources() -> dict[str, Path]:
-    return {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+SOURCES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imports(source: str) -> Iterator[Import]:
-    """All imports, those inside functions too, but for those that only a type checker sees."""
+def imports(source: str, *, of_functions: bool = True) -> Iterator[Import]:
+    """All imports but those that only a type checker sees."""
     waiting: list[ast.AST] = [ast.parse(source)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.FunctionDef) and not of_functions:
             continue
         if isinstance(node, ast.Import):
             yield from (Import(alias.name, node.lineno) for alias in node.names)
@@ -143,75 +91,97 @@ def imports(source: str) -> Iterator[Import]:
 
 def _imported(module: str, name: str) -> str:
     """``from ray_qa import x`` imports the module ``ray_qa.x`` where there is one, else ``ray_qa``."""
-    return f"{module}.{name}" if f"{module}.{name}" in TIERS else module
+    return f"{module}.{name}" if f"{module}.{name}" in SOURCES else module
 
 
-def tier_of(module: str) -> int | None:
-    """Of a module of ours or a library; ``None`` where no tier may import it."""
-    root = module.partition(".")[0]
-    if root == "ray_qa":
-        return TIERS.get(module)
-    return LIBRARIES.get(root, -1 if root in sys.stdlib_module_names or root == "__future__" else None)
+def floor_of(module: str) -> int | None:
+    """The floor of one of our modules; ``None`` for the root package."""
+    door = module.removeprefix("ray_qa").lstrip(".").partition(".")[0]
+    return next((number for number, floor in enumerate(FLOORS) if door in floor), None)
 
 
 def violations(module: str, source: str) -> list[str]:
+    """The imports of a module that the order of the house does not allow."""
+    door = module.split(".")[1]
+    floor = floor_of(module)
+    assert floor is not None, f"{module} is on no floor"
     found = []
     for imported in imports(source):
-        tier = tier_of(imported.module)
-        if tier is None or tier > TIERS[module]:
+        root, _, rest = imported.module.partition(".")
+        if root == "ray_qa":
+            their_floor = floor_of(imported.module)
+            same_package = rest.partition(".")[0] == door
+            fits = not rest or same_package or (their_floor is not None and their_floor < floor)
+            fits = fits or (floor == 0 and their_floor == 0)
+        else:
+            fits = root in FLOORS[floor][door] or root in sys.stdlib_module_names
+        if not fits:
             found.append(f"{module}:{imported.line} imports {imported.module}")
     return found
 
 
-def test_every_module_has_a_tier_and_every_tier_its_module() -> None:
-    assert sources().keys() == TIERS.keys()
-
-
-@pytest.mark.parametrize("module", sorted(sources().keys() & TIERS.keys()))
-def test_a_module_imports_only_from_its_own_and_lower_tiers(module: str) -> None:
-    assert violations(module, sources()[module].read_text(encoding="utf-8")) == []
+@pytest.mark.parametrize("module", sorted(SOURCES.keys() - {"ray_qa"}))
+def test_a_package_imports_only_from_lower_floors(module: str) -> None:
+    assert violations(module, SOURCES[module].read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
-    ("source", "found"),
+    ("module", "source", "found"),
     [
-        ("import torch", "torch"),
-        ("def f():\n    from torch.nn import Linear", "torch.nn"),
-        ("class A:\n    def f(self):\n        import ray.data", "ray.data"),
-        ("from ray_qa.reader import reader", "ray_qa.reader.reader"),
-        ("from ray_qa.annotation.annotate import annotate", "ray_qa.annotation.annotate"),
-        ("import pandas", "pandas"),
+        ("data.units", "import torch", "torch"),
+        ("data.units", "def f():\n    from torch.nn import Linear", "torch.nn"),
+        ("runs.live_line", "class A:\n    def f(self):\n        import ray.data", "ray.data"),
+        ("data.units", "from ray_qa import reader", "ray_qa.reader"),
+        ("reader.spans", "from ray_qa.annotation.annotate import annotate", "ray_qa.annotation.annotate"),
+        ("reader.spans", "import pandas", "pandas"),
+        ("annotation.stages", "from ray_qa.finetuning import loop", "ray_qa.finetuning.loop"),
+        ("evaluation.evaluate", "from ray_qa.annotation.output import Plan", "ray_qa.annotation.output"),
+        ("records", "from ray_qa.storage.local import publish", "ray_qa.storage.local"),
     ],
 )
-def test_the_tier_check_finds_imports_wherever_they_stand(source: str, found: str) -> None:
-    assert [violation.rpartition(" ")[2] for violation in violations("ray_qa.reader.spans", source)] == [found]
+def test_the_check_of_floors_finds_imports_wherever_they_stand(module: str, source: str, found: str) -> None:
+    assert [violation.rpartition(" ")[2] for violation in violations(f"ray_qa.{module}", source)] == [found]
 
 
 def test_imports_for_type_checkers_do_not_count() -> None:
-    assert violations("ray_qa.reader.spans", "if TYPE_CHECKING:\n    import torch") == []
-    assert len(violations("ray_qa.reader.spans", "if not TYPE_CHECKING:\n    import torch")) == 1
+    assert violations("ray_qa.data.units", "if TYPE_CHECKING:\n    import torch") == []
+    assert len(violations("ray_qa.data.units", "if not TYPE_CHECKING:\n    import torch")) == 1
+
+
+def test_trackers_know_nothing_of_the_command_that_they_follow() -> None:
+    for module, path in SOURCES.items():
+        if module.startswith("ray_qa.finetuning.tracking."):
+            ours = {each.module for each in imports(path.read_text("utf-8")) if each.module.startswith("ray_qa.fine")}
+            assert all(each.startswith("ray_qa.finetuning.tracking.") for each in ours), module
 
 
 def test_imports_never_go_in_circles() -> None:
     depends = {
-        module: {imported.module for imported in imports(path.read_text(encoding="utf-8"))} & TIERS.keys() - {"ray_qa"}
-        for module, path in sources().items()
+        module: {imported.module for imported in imports(path.read_text(encoding="utf-8"))}
+        & SOURCES.keys() - {"ray_qa"}
+        for module, path in SOURCES.items()
     }
     while free := {module for module, needs in depends.items() if not needs & depends.keys()}:
         depends = {module: needs for module, needs in depends.items() if module not in free}
     assert depends == {}
 
 
-def test_trips_never_import_one_another() -> None:
-    trips = {
-        module: path
-        for module, path in sources().items()
-        if module.rpartition(".")[2] in ("annotate", "finetune", "evaluate")
-    }
-    assert len(trips) >= 2
-    for module, path in trips.items():
-        others = trips.keys() - {module}
-        assert not {imported.module for imported in imports(path.read_text(encoding="utf-8"))} & others
+def loaded_with(module: str, seen: set[str]) -> set[str]:
+    """The heavy libraries that importing a module loads, by the source."""
+    seen.add(module)
+    loaded: set[str] = set()
+    for imported in imports(SOURCES[module].read_text(encoding="utf-8"), of_functions=False):
+        root = imported.module.partition(".")[0]
+        loaded |= {root} & HEAVY
+        if imported.module in SOURCES and imported.module not in seen:
+            loaded |= loaded_with(imported.module, seen)
+    return loaded
+
+
+@pytest.mark.parametrize("module", sorted(SOURCES))
+def test_importing_a_module_loads_torch_or_ray_only_where_it_may(module: str) -> None:
+    may = next((what for what, modules in LOADS.items() if module in modules), "")
+    assert " and ".join(sorted(loaded_with(module, set()), key=["torch", "ray"].index)) == may
 
 
 def loaded_by(code: str, *paths: Path) -> set[str]:
@@ -221,9 +191,10 @@ def loaded_by(code: str, *paths: Path) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_lower_tiers_loads_nothing_heavy() -> None:
-    assert len(LIGHT) > 20
-    assert loaded_by("\n".join(f"import {module}" for module in LIGHT)) == set()
+def test_a_process_that_imports_all_light_modules_has_loaded_nothing_heavy() -> None:
+    light = sorted(SOURCES.keys() - set().union(*LOADS.values()) - {"ray_qa.__main__"})
+    assert len(light) > 40
+    assert loaded_by("\n".join(f"import {module}" for module in light)) == set()
 
 
 def test_the_check_for_heavy_imports_can_fail(tmp_path: Path) -> None:
@@ -235,7 +206,8 @@ def test_the_check_for_heavy_imports_can_fail(tmp_path: Path) -> None:
 
 
 def test_public_names_are_there_when_they_are_asked_for_and_load_nothing_before() -> None:
-    light = [name for name in ray_qa.__all__ if TIERS[ray_qa._HOMES[name]] <= 1]
+    heavy = set().union(*LOADS.values())
+    light = [name for name in ray_qa.__all__ if ray_qa._HOMES[name] not in heavy]
     assert {"AnnotateConfig", "Answer", "RayQaError"} <= set(light)
     wanted = "; ".join(f"assert ray_qa.{name}.__name__ == {name!r}" for name in light)
     loads_nothing = "assert not [module for module in sys.modules if module.startswith('ray_qa.')]"
@@ -244,19 +216,35 @@ def test_public_names_are_there_when_they_are_asked_for_and_load_nothing_before(
 
 def test_public_names_are_defined_in_the_homes_they_are_listed_under() -> None:
     for name, home in ray_qa._HOMES.items():
-        tree = ast.parse(sources()[home].read_text(encoding="utf-8"))
+        tree = ast.parse(SOURCES[home].read_text(encoding="utf-8"))
         defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
         assert name in defined, home
 
 
 def test_type_checkers_see_the_same_public_names() -> None:
-    source = sources()["ray_qa"].read_text(encoding="utf-8")
+    source = SOURCES["ray_qa"].read_text(encoding="utf-8")
     (block,) = [node for node in ast.parse(source).body if isinstance(node, ast.If)]
     seen = {node.names[0].asname: node.module for node in block.body if isinstance(node, ast.ImportFrom)}
     assert seen == ray_qa._HOMES
     assert list(ray_qa.__all__) == sorted(ray_qa._HOMES)
     with pytest.raises(AttributeError, match="module 'ray_qa' has no attribute 'nonsense'"):
         ray_qa.nonsense  # noqa: B018  # looking is what raises
+
+
+@pytest.mark.parametrize("package", sorted(path.parent for path in PACKAGE.glob("*/**/__init__.py")), ids=str)
+def test_a_package_says_what_it_is_for_and_names_its_modules_in_reading_order(package: Path) -> None:
+    tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+    assert len(tree.body) == 1
+    listed = (ast.get_docstring(tree) or "").partition("\n\n")[2]
+    there = [path.stem for path in package.glob("*.py") if path.stem != "__init__"]
+    there += [path.parent.name for path in package.glob("*/__init__.py")]
+    assert sorted(word.strip("`") for word in listed.split() if word.startswith("``")) == sorted(there)
+
+
+def test_tests_mirror_the_packages() -> None:
+    for ring in ("unit", "model", "cluster"):
+        folders = {path.parent.relative_to(TESTS / ring) for path in (TESTS / ring).rglob("test_*.py")} - {Path()}
+        assert [folder for folder in folders if not (PACKAGE / folder / "__init__.py").exists()] == []
 
 
 def test_the_unit_ring_imports_nothing_heavy() -> None:
@@ -271,5 +259,5 @@ def test_files_fit_a_readers_patience_and_are_named_for_what_they_hold(path: Pat
 
 
 def test_the_median_module_is_under_150_lines() -> None:
-    lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in sources().values())
+    lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES.values())
     assert lengths[len(lengths) // 2] < 150

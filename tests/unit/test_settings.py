@@ -5,9 +5,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.cli.demo import DemoConfig
 from ray_qa.cli.validation_messages import validated
 from ray_qa.errors import ConfigError
-from ray_qa.settings import AnnotateConfig, DemoConfig, EvaluateConfig, FinetuneConfig, ModelSettings, ReadingSettings
+from ray_qa.evaluation.config import EvaluateConfig
+from ray_qa.finetuning.config import FinetuneConfig
+from ray_qa.settings import ModelSettings, ReadingSettings
 
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
 FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}

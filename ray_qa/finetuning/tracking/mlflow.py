@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ray_qa.errors import ConfigError, first_line, without_credentials
-from ray_qa.finetuning.output import OURS
 from ray_qa.finetuning.tracking.metrics_log import EVALUATED, TRAINED, Metrics, figures_of
-from ray_qa.settings import FinetuneConfig
 from ray_qa.storage.local import publish
 
-MLFLOW_RUN_ID = f"{OURS}/mlflow_run_id"
 LONGEST_PARAM = 500
 MLFLOW_ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "8",
@@ -38,8 +35,13 @@ class MLflow:
     run_id: str = ""
 
     @classmethod
-    def open(cls, config: FinetuneConfig, folder: Path) -> MLflow:
+    def open(cls, *, run_name: str, parameters: Mapping[str, Any], id_path: Path) -> MLflow:
         """Reach the server.
+
+        Args:
+            run_name: what to call the run.
+            parameters: what to log as its parameters.
+            id_path: file that holds the run's id, to go on with it when the command is run again.
 
         Raises:
             ConfigError: if it cannot be reached.
@@ -56,13 +58,12 @@ class MLflow:
                     f"`report_to` must name what can be reached, but mlflow at {_mlflow_uri()} gives: "
                     f"{without_credentials(first_line(error))}; start its server, or set MLFLOW_TRACKING_URI"
                 ) from None
-        settings = config.model_dump(mode="json")
         return cls(
             client=client,
             experiment=experiment,
-            run_name=folder.name,
-            params={name: str(value)[:LONGEST_PARAM] for name, value in settings.items()},
-            id_path=folder / MLFLOW_RUN_ID,
+            run_name=run_name,
+            params={name: str(value)[:LONGEST_PARAM] for name, value in parameters.items()},
+            id_path=id_path,
         )
 
     @property

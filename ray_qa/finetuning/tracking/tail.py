@@ -1,41 +1,36 @@
-"""Following a run's metrics log as it grows, for the live line and the reports."""
+"""Following a run's metrics log as it grows."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ray_qa.finetuning.progress import TrainingProgress
-from ray_qa.finetuning.tracking.metrics_log import read_metrics
-from ray_qa.finetuning.tracking.trackers import Reports
+from ray_qa.finetuning.tracking.metrics_log import Metrics, read_metrics
 from ray_qa.runs.live_line import meanwhile
 
-FOLLOW_SECONDS = 0.5
+TAIL_SECONDS = 0.5
 
 
 @contextmanager
-def followed(path: Path, progress: TrainingProgress, reports: Reports) -> Iterator[None]:
-    """Hand the log's lines on while the block runs, and in the end once more; then the reports are closed."""
+def tail_metrics(path: Path, *update: Callable[[Sequence[Metrics]], None]) -> Iterator[None]:
+    """Hand all lines of the log to each ``update``, from time to time while the block runs and in the end once more."""
 
     def follow(ended: threading.Event) -> None:
         seen = _stamp(path)  # before reading: what is added in between is then read again, not missed
         lines = read_metrics(path)
         while True:
-            over = ended.wait(FOLLOW_SECONDS)
+            over = ended.wait(TAIL_SECONDS)
             if (now := _stamp(path)) != seen:
                 lines, seen = read_metrics(path), now
-            progress.update(lines)
-            reports.update(lines)
+            for each in update:
+                each(lines)
             if over:
                 return
 
-    try:
-        with meanwhile(follow):
-            yield
-    finally:
-        reports.close()
+    with meanwhile(follow):
+        yield
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Metrics as TensorBoard's event files in the output."""
+"""Metrics as TensorBoard's event files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ray_qa.finetuning.output import TENSORBOARD
 from ray_qa.finetuning.tracking.metrics_log import EVALUATED, Metrics, figures_of, kind_of
 
 
 @dataclass(slots=True, kw_only=True)
 class TensorBoard:
-    """Event files in the output. They are written anew from the log each time the command is run."""
+    """Event files in a folder. They are written anew from the log each time the command is run."""
 
     make_writer: Callable[..., Any]
     folder: Path
@@ -29,7 +28,7 @@ class TensorBoard:
         """
         from tensorboardX import SummaryWriter
 
-        return cls(make_writer=SummaryWriter, folder=folder / TENSORBOARD)
+        return cls(make_writer=SummaryWriter, folder=folder)
 
     def begin(self) -> Mapping[str, float]:
         """Begin a file; what earlier ones hold is forgotten."""

@@ -12,13 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ray_qa.errors import ConfigError, first_line, without_credentials
 from ray_qa.finetuning.tracking.metrics_log import Metrics, kind_of
 from ray_qa.finetuning.tracking.mlflow import MLflow
 from ray_qa.finetuning.tracking.tensorboard import TensorBoard
-from ray_qa.settings import FinetuneConfig
 
 RETRY_SECONDS = 30.0
 LINES_AT_ONCE = 100
@@ -27,7 +26,7 @@ LastSteps = Mapping[str, float]
 """The last step that was sent, by kind of line."""
 
 
-class Receiver(Protocol):
+class Tracker(Protocol):
     """Where metrics go. Opening one touches nothing yet: the output may still be cleared, or have no room to run."""
 
     @property
@@ -45,34 +44,34 @@ class Receiver(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
-    """One receiver and how far it has come. What goes wrong is told once and tried again; it never ends the run."""
+class Feed:
+    """One tracker and how far it has come. What goes wrong is told once and tried again; it never ends the run."""
 
-    receiver: Receiver
+    tracker: Tracker
     last_steps: dict[str, float] | None = None
     """``None``: to begin, for the first time or again."""
     warned: bool = False
     retry_at: float = 0.0
 
     def catch_up(self, lines: Sequence[Metrics]) -> None:
-        """Send what the receiver does not have."""
+        """Send what the tracker does not have."""
         if not lines:
             return
         with self._never_failing():
             last = self.last_steps
             if last is None:
-                last = self.last_steps = dict(self.receiver.begin())
+                last = self.last_steps = dict(self.tracker.begin())
             new = [line for line in lines if line["step"] > last.get(kind_of(line), -1)]
             for start in range(0, len(new), LINES_AT_ONCE):
                 batch = new[start : start + LINES_AT_ONCE]
-                self.receiver.send(batch)
+                self.tracker.send(batch)
                 last.update({kind_of(line): line["step"] for line in batch})
 
     def end(self, *, complete: bool) -> None:
-        """Close the receiver, if it was ever opened."""
+        """Close the tracker, if it was ever opened."""
         with self._never_failing():
             if self.last_steps is not None:
-                self.receiver.end(complete=complete)
+                self.tracker.end(complete=complete)
 
     @contextmanager
     def _never_failing(self) -> Iterator[None]:
@@ -85,7 +84,7 @@ class Report:
                 self.warned = True
                 why = without_credentials(first_line(error))
                 print(
-                    f"metrics do not reach {self.receiver.name}, training goes on without it and it is tried again "
+                    f"metrics do not reach {self.tracker.name}, training goes on without it and it is tried again "
                     f"from time to time: {why}",
                     file=sys.stderr,
                     flush=True,
@@ -93,40 +92,58 @@ class Report:
 
 
 @dataclass(slots=True, kw_only=True)
-class Reports:
+class Trackers:
     """Where metrics go: every line of the log is sent once, in order."""
 
-    reports: list[Report] = field(default_factory=list)
+    feeds: list[Feed] = field(default_factory=list)
     lines: Sequence[Metrics] = ()
 
     def update(self, lines: Sequence[Metrics]) -> None:
         """Send the lines that are new; after a resume the log may be shorter than it was."""
         self.lines = lines
-        for report in self.reports:
-            if time.monotonic() >= report.retry_at:
-                report.catch_up(lines)
+        for feed in self.feeds:
+            if time.monotonic() >= feed.retry_at:
+                feed.catch_up(lines)
 
     def close(self) -> None:
         """Send what could not be sent before, if that is possible now, and say that no more will come."""
         complete = any(line["step"] == line.get("steps") for line in self.lines)
-        for report in self.reports:
-            report.catch_up(self.lines)
-            report.end(complete=complete)
+        for feed in self.feeds:
+            feed.catch_up(self.lines)
+            feed.end(complete=complete)
 
 
-def open_reports(config: FinetuneConfig, folder: Path) -> Reports:
-    """Open what ``report_to`` names.
+def open_trackers(
+    names: Sequence[str],
+    *,
+    run_name: str,
+    parameters: Mapping[str, Any],
+    tensorboard: Path,
+    mlflow_run_id: Path,
+) -> Trackers:
+    """Open trackers.
+
+    Args:
+        names: which: ``tensorboard``, ``mlflow``.
+        run_name: what to call the run.
+        parameters: the settings of the run.
+        tensorboard: folder for TensorBoard's event files.
+        mlflow_run_id: file for the id of the run on MLflow's server.
 
     Raises:
         ConfigError: if its package is not installed, or its server cannot be reached.
     """
-    reports = Reports()
-    for name in dict.fromkeys(config.report_to):
+    trackers = Trackers()
+    for name in dict.fromkeys(names):
         try:
-            receiver: Receiver = TensorBoard.open(folder) if name == "tensorboard" else MLflow.open(config, folder)
+            tracker: Tracker = (
+                TensorBoard.open(tensorboard)
+                if name == "tensorboard"
+                else MLflow.open(run_name=run_name, parameters=parameters, id_path=mlflow_run_id)
+            )
         except ImportError as error:
             raise ConfigError(
                 f"`report_to` must name what is installed, but {name} is not; pip install 'ray_qa[{name}]'"
             ) from error
-        reports.reports.append(Report(receiver=receiver))
-    return reports
+        trackers.feeds.append(Feed(tracker=tracker))
+    return trackers

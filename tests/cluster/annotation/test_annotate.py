@@ -30,7 +30,7 @@ def test_every_row_comes_out_once_and_in_order_with_all_its_columns_unchanged(an
 
 
 def test_every_part_has_the_same_schema_even_where_all_its_rows_failed(annotated: Annotated) -> None:
-    expected = output_schema(annotated.rows.schema, annotated.config)
+    expected = output_schema(annotated.rows.schema, annotated.config.columns)
     tables = [pq.read_table(part) for part in annotated.parts]
 
     assert all(table.schema.remove_metadata() == expected for table in tables)
@@ -71,7 +71,7 @@ def test_the_answers_equal_those_of_a_reader_without_ray(annotated: Annotated) -
 
 
 def test_run_json_tells_what_was_done_and_its_counts_reconcile(annotated: Annotated) -> None:
-    record = json.loads((annotated.folder / "_ray_qa" / "run.json").read_text())
+    record = json.loads((annotated.folder / ".ray_qa" / "run.json").read_text())
     counts = annotated.summary.counts
 
     assert {name: record[name] for name in asdict(counts)} == asdict(counts)
@@ -84,7 +84,7 @@ def test_run_json_tells_what_was_done_and_its_counts_reconcile(annotated: Annota
 
 
 def test_run_json_has_the_fingerprints_of_model_and_input(annotated: Annotated) -> None:
-    fingerprints = json.loads((annotated.folder / "_ray_qa" / "run.json").read_text())["fingerprints"]
+    fingerprints = json.loads((annotated.folder / ".ray_qa" / "run.json").read_text())["fingerprints"]
     model = find_model(annotated.config.model)
     files = read_inputs(annotated.config.input, ("question", "context")).files
 
@@ -97,8 +97,8 @@ def test_run_json_has_the_fingerprints_of_model_and_input(annotated: Annotated) 
 def test_a_finished_folder_holds_the_parts_the_mark_of_success_and_nothing_unfinished(annotated: Annotated) -> None:
     names = {path.name for path in annotated.folder.iterdir()}
 
-    assert names == {"_ray_qa", "_SUCCESS", *(part.name for part in annotated.parts)}
-    assert {path.name for path in (annotated.folder / "_ray_qa").iterdir()} == {"plan.json", "run.json"}
+    assert names == {".ray_qa", "_SUCCESS", *(part.name for part in annotated.parts)}
+    assert {path.name for path in (annotated.folder / ".ray_qa").iterdir()} == {"plan.json", "run.json"}
     assert [part.name for part in annotated.parts][:2] == ["part-0000000.parquet", "part-0000001.parquet"]
     assert pq.read_table(annotated.folder).num_rows == annotated.rows.num_rows
 

@@ -21,11 +21,11 @@ from ray_qa.annotation.stages import (
     encode_units,
     summary_from_row,
 )
+from ray_qa.annotation.summary import UnitSummary
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import ModelError
 from ray_qa.reader.model_files import find_model
 from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
-from ray_qa.records import UnitSummary
 from tests.cluster import corpora
 from tests.cluster.conftest import SMALL_WINDOWS
 
@@ -51,7 +51,7 @@ class Worker:
 def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
     path = corpora.write(tmp_path / "in.parquet", corpora.plain(12), row_group_size=6)
-    (tmp_path / "out" / "_ray_qa").mkdir(parents=True)
+    (tmp_path / "out" / ".ray_qa").mkdir(parents=True)
     config = AnnotateConfig(input=(str(path),), output=str(tmp_path / "out"), **SMALL_WINDOWS)
     job = AnnotateJob(
         config=config,

@@ -52,7 +52,7 @@ def test_a_replica_that_is_killed_in_the_middle_leaves_no_trace_in_the_output(
     assert len(killed) == 1
     assert summary.scored_rows == uninterrupted.rows.num_rows
     assert summary.counts == uninterrupted.summary.counts
-    assert sorted(path.name for path in (tmp_path / "_ray_qa").iterdir()) == ["plan.json", "run.json"]
+    assert sorted(path.name for path in (tmp_path / ".ray_qa").iterdir()) == ["plan.json", "run.json"]
     _assert_same_parts(uninterrupted, tmp_path)
 
 

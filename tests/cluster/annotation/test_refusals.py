@@ -181,16 +181,7 @@ def test_problems_that_do_not_depend_on_each_other_are_told_together(refused: Re
 
 
 def test_a_refused_command_prints_one_line_and_ends_with_code_2_as_a_process_too(corpus: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "ray_qa.cli.main",
-        "annotate",
-        "--input",
-        str(corpus),
-        "--output",
-        str(tmp_path / "o"),
-    ]
+    command = [sys.executable, "-m", "ray_qa", "annotate", "--input", str(corpus), "--output", str(tmp_path / "o")]
     done = subprocess.run(
         [*command, "--question-column", "frage"],
         capture_output=True,

@@ -73,7 +73,7 @@ def test_a_resumed_run_writes_only_the_parts_that_are_not_there(annotated: Annot
     config = annotated.copied_to(tmp_path / "out")
     lost = {annotated.parts[number].name for number in (0, 3, 4, len(annotated.parts) - 1)}
     rows = sum(pq.read_metadata(tmp_path / "out" / name).num_rows for name in lost)
-    for name in (*lost, "_SUCCESS", "_ray_qa/run.json"):
+    for name in (*lost, "_SUCCESS", ".ray_qa/run.json"):
         (tmp_path / "out" / name).unlink()
     before = _tree(tmp_path / "out")
     summary = annotate(config)
@@ -81,7 +81,7 @@ def test_a_resumed_run_writes_only_the_parts_that_are_not_there(annotated: Annot
 
     assert summary.scored_rows == rows
     assert summary.counts == annotated.summary.counts
-    assert set(after) - set(before) == lost | {"_SUCCESS", "_ray_qa/run.json"}
+    assert set(after) - set(before) == lost | {"_SUCCESS", ".ray_qa/run.json"}
     assert {name: after[name] for name in before} == before
     for part in annotated.parts:
         assert (tmp_path / "out" / part.name).read_bytes() == part.read_bytes()
@@ -182,6 +182,6 @@ def _with_own_input(annotated: Annotated, folder: Path) -> AnnotateConfig:
     """A finished run whose input is a copy in ``folder`` that may be changed."""
     config = annotated.copied_to(folder / "out")
     shutil.copytree(Path(annotated.config.input[0]), folder / "in")
-    plan = folder / "out" / "_ray_qa" / "plan.json"
+    plan = folder / "out" / ".ray_qa" / "plan.json"
     plan.write_text(plan.read_text().replace(annotated.config.input[0], str(folder / "in")))
     return config.model_copy(update={"input": (str(folder / "in"),)})

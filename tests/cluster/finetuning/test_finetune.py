@@ -80,9 +80,9 @@ def test_the_output_is_an_ordinary_model_folder_with_a_card_a_log_and_a_curve(un
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "README.md", "metrics.jsonl",
-        "learning_curve.png", "checkpoints", "_ray_qa", "_SUCCESS",
+        "learning_curve.png", "checkpoints", ".ray_qa", "_SUCCESS",
     }  # fmt: skip
-    assert {path.name for path in (folder / "_ray_qa").iterdir()} >= {"plan.json", "run.json"}
+    assert {path.name for path in (folder / ".ray_qa").iterdir()} >= {"plan.json", "run.json"}
     summary = undisturbed.summary
     assert (summary.steps, summary.restarts, summary.bad_steps) == (LAST_STEP, 0, 0)
     assert summary.teams == (TeamShape(workers=3, device="cpu", dtype="float32", threads=1),)
@@ -182,7 +182,7 @@ def test_a_node_that_goes_down_is_waited_for_and_leaves_no_trace_in_the_weights(
             with nodes.node(head, cpus=2):
                 assert process.wait(PATIENCE) == 0
 
-    assert json.loads((output / "_ray_qa/run.json").read_text())["summary"]["restarts"] == 1
+    assert json.loads((output / ".ray_qa/run.json").read_text())["summary"]["restarts"] == 1
     _assert_same(output, undisturbed)
 
 

@@ -16,7 +16,7 @@ from transformers import AutoModel
 from ray_qa.cli.main import main
 from ray_qa.cluster.connection import Cluster
 from ray_qa.cluster.placement import Node
-from ray_qa.finetuning.output import held
+from ray_qa.runs.ownership import output_lock
 from tests.model.finetuning.training_rows import questions
 from tests.tiny import save_model, save_tokenizer
 
@@ -139,15 +139,15 @@ def test_a_second_command_at_work_in_the_same_output(
 ) -> None:
     output = tmp_path / "out"
     (output / "checkpoints" / "checkpoint-0000005").mkdir(parents=True)
-    (output / "_ray_qa").mkdir()
-    (output / "_ray_qa" / "plan.json").touch()
+    (output / ".ray_qa").mkdir()
+    (output / ".ray_qa" / "plan.json").touch()
     machine = Cluster(private=True, nodes=(Node(cpus=2, gpus=0),))
     monkeypatch.setattr("ray_qa.finetuning.finetune.connected", lambda _: nullcontext(machine))
     flags = ["--train", str(rows), "--output", str(output), "--model", str(tiny_base), *SMALL, "--workers", "1"]
-    with held(output):
+    with output_lock(output):
         assert main(["finetune", *flags, "--overwrite"]) == 2
     assert (output / "checkpoints" / "checkpoint-0000005").exists()
-    assert (output / "_ray_qa" / "plan.json").exists()
+    assert (output / ".ray_qa" / "plan.json").exists()
     assert capsys.readouterr().err.splitlines() == [
         f"ray-qa finetune: `output` must be one command's at a time, but another is training in {output}; "
         "wait for it to end"

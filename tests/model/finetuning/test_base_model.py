@@ -14,8 +14,8 @@ from transformers import AutoModel, AutoModelForQuestionAnswering
 
 from ray_qa.errors import ConfigError, ModelError
 from ray_qa.finetuning.base_model import check_base, load_base, parameter_groups
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.reader.model_files import find_model
-from ray_qa.settings import FinetuneConfig
 from tests.tiny import TOKENIZER_OF, save_model, save_tokenizer, tiny_config, tiny_model
 
 

@@ -15,8 +15,9 @@ from ray_qa.errors import OutputError
 from ray_qa.finetuning.checkpoints import checkpoint_path, checkpoint_steps
 from ray_qa.finetuning.job import TrainingJob
 from ray_qa.finetuning.loop import train
-from ray_qa.finetuning.output import TRAIN_ROWS, take_over
+from ray_qa.finetuning.output import TRAIN_ROWS
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
+from ray_qa.runs.ownership import claim
 from tests.model.finetuning.training_rows import prepared, questions, team, train_as_team, weights
 
 ROWS = questions(120, unanswerable=0.3)
@@ -91,7 +92,7 @@ def test_a_finished_run_has_nothing_left_to_do(tiny_base: Path, tmp_path: Path) 
 def test_workers_of_a_command_that_was_replaced_write_no_more(tiny_base: Path, tmp_path: Path) -> None:
     job = prepared(tmp_path / "run", tiny_base, questions(40), max_steps=5)
     output = Path(job.config.output)
-    first, second = (replace(job, owner=take_over(output)) for _ in range(2))
+    first, second = (replace(job, owner=claim(output)) for _ in range(2))
     with pytest.raises(OutputError, match="`output` must be one command's at a time, but another has taken"):
         train(first)
     assert read_metrics(output / METRICS) == []

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 from safetensors.numpy import load_file
 
 from ray_qa.data.examples import SCHEMA, survey_examples, write_examples
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.job import TrainingJob, encode_shards
 from ray_qa.finetuning.output import EVAL_ROWS, SHARDS, TRAIN_ROWS
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from ray_qa.reader.model_files import find_model
-from ray_qa.settings import FinetuneConfig
 
 WORDS = [
     "bridge",

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ray_qa.annotation.summary import count_answers
 from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS
 from ray_qa.reader.reader import Reader
-from ray_qa.records import Answer, Row, count_answers
+from ray_qa.records import Answer, Row
 from tests.model.conftest import OpenReader
 from tests.tiny import TEXT
 

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ray_qa.annotation import output
 from ray_qa.annotation.output import (
+    SUMMARY_KEY,
     Plan,
     begin_unit,
     check_output,
@@ -22,17 +21,17 @@ from ray_qa.annotation.output import (
     finished_units,
     forget_attempts,
     join_plan,
+    part_metadata,
     part_path,
     publish_part,
     read_counts,
     read_plan,
 )
+from ray_qa.annotation.summary import Counts
 from ray_qa.data.parquet_files import InputFile
-from ray_qa.data.schemas import SUMMARY_KEY
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import OutputError
-from ray_qa.records import Counts
-from ray_qa.runs import plan_files
+from ray_qa.runs import output_folder, plan_files
 from ray_qa.storage.local import publish_new
 
 COUNTS = Counts(rows=3, answered=2, failed=1, windows=4)
@@ -49,7 +48,7 @@ def unit(number: int, rows: int = 3) -> Unit:
 
 def part(counts: Counts) -> Any:
     table = pa.table({"n": list(range(counts.rows))})
-    return table.replace_schema_metadata({SUMMARY_KEY: json.dumps(asdict(counts))})
+    return table.replace_schema_metadata(part_metadata(counts))
 
 
 PLAN = Plan(
@@ -106,7 +105,7 @@ def test_a_new_an_empty_and_an_own_folder_will_do(tmp_path: Path, folder: Path) 
 
 
 def test_a_clearing_that_was_killed_before_its_end_can_be_repeated(folder: Path) -> None:
-    (folder / "_ray_qa/plan.json").unlink()
+    (folder / ".ray_qa/plan.json").unlink()
     part_path(folder, 0).unlink()
     check_output(folder)
 
@@ -145,7 +144,7 @@ def test_the_first_plan_is_kept_and_an_equal_one_joins_it(tmp_path: Path) -> Non
 def test_a_plan_that_vanishes_between_two_looks_is_made_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def losing_the_race_once(*_: object) -> bool:
         shutil.rmtree(folder)
-        folder.joinpath("_ray_qa").mkdir(parents=True)
+        folder.joinpath(".ray_qa").mkdir(parents=True)
         monkeypatch.setattr(plan_files, "publish_new", publish_new)
         return False
 
@@ -196,7 +195,7 @@ def test_all_differences_are_named_in_one_line(folder: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"settings": {}}', b"\xff"])
 def test_a_plan_that_cannot_be_understood_is_refused(folder: Path, content: bytes) -> None:
-    (folder / "_ray_qa/plan.json").write_bytes(content)
+    (folder / ".ray_qa/plan.json").write_bytes(content)
     with pytest.raises(OutputError, match=r"plan\.json must be a plan of this version of ray-qa, but is not"):
         read_plan(folder)
 
@@ -218,7 +217,7 @@ def test_a_part_is_published_whole_and_again_in_its_place(folder: Path) -> None:
     publish_part(folder, 0, part(replace(COUNTS, answered=3, failed=0)))
     assert pq.read_table(part_path(folder, 0)).column("n").to_pylist() == [0, 1, 2]
     assert read_counts(folder, [unit(0)]).answered == 3
-    assert sorted(path.name for path in folder.iterdir()) == ["_ray_qa", "part-0000000.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == [".ray_qa", "part-0000000.parquet"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
@@ -279,7 +278,7 @@ def test_a_part_whose_rows_do_not_reconcile_with_the_plan_is_named(folder: Path,
 def test_the_mark_of_success_is_written_last(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begin_unit(folder, 0)
     published: list[str] = []
-    monkeypatch.setattr(output, "publish", lambda path, _: published.append(path.name))
+    monkeypatch.setattr(output_folder, "publish", lambda path, _: published.append(path.name))
     finish(folder, b"{}")
     assert published == ["run.json", "_SUCCESS"]
-    assert not (folder / "_ray_qa/attempts").exists()
+    assert not (folder / ".ray_qa/attempts").exists()

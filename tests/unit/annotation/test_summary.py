@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ray_qa.annotation.output import Plan, finish
-from ray_qa.annotation.summary import PACKAGES, describe, exit_code, identity_settings, read_summary, run_json
+from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.output import Plan, fingerprints, finish
+from ray_qa.annotation.summary import Counts, RunSummary, count_answers, describe, exit_code, read_summary, run_json
 from ray_qa.data.parquet_files import InputFile
 from ray_qa.errors import OutputError
-from ray_qa.records import Counts, RunSummary
-from ray_qa.settings import AnnotateConfig, ModelSettings, ReadingSettings
+from ray_qa.reader.answers import failed
+from ray_qa.records import Answer, Status
+from ray_qa.runs.versions import PACKAGES
+from ray_qa.settings import ModelSettings, ReadingSettings, deciding_settings
 
 CONFIG = AnnotateConfig(input=("in",), output="out", keep=("größe",))
 COUNTS = Counts(rows=1_000, answered=600, no_answer=390, failed=10, questions_cut=0, windows=1_500)
@@ -23,7 +28,7 @@ PLAN = Plan(settings={"stride": 128}, weights_sha256="w", tokenizer_sha256="t", 
 
 
 def record() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(run_json(CONFIG, PLAN, SUMMARY))
+    content: dict[str, Any] = json.loads(run_json(CONFIG, fingerprints(PLAN), SUMMARY))
     return content
 
 
@@ -50,17 +55,17 @@ def vars_of(file: InputFile) -> dict[str, Any]:
 
 
 def test_a_finished_runs_summary_is_read_back(tmp_path: Path) -> None:
-    (tmp_path / "_ray_qa").mkdir()
-    finish(tmp_path, run_json(CONFIG, PLAN, SUMMARY))
+    (tmp_path / ".ray_qa").mkdir()
+    finish(tmp_path, run_json(CONFIG, fingerprints(PLAN), SUMMARY))
     assert read_summary(tmp_path, 1.0) == replace(SUMMARY, output=str(tmp_path))
     assert read_summary(tmp_path, 0.001).exit_code == 3
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b"\xff", b'{"rows": 3}'])
 def test_a_run_json_that_is_not_ours_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    (tmp_path / "_ray_qa").mkdir()
+    (tmp_path / ".ray_qa").mkdir()
     if content is not None:
-        (tmp_path / "_ray_qa/run.json").write_bytes(content)
+        (tmp_path / ".ray_qa/run.json").write_bytes(content)
     with pytest.raises(OutputError, match=r"run\.json must be a run\.json of ray-qa, but is not; start again with"):
         read_summary(tmp_path, 1.0)
 
@@ -74,14 +79,14 @@ def test_more_failures_than_allowed_is_exit_code_3(failed: int, max_failed: floa
 
 
 def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> None:
-    names = identity_settings(CONFIG).keys()
+    names = deciding_settings(CONFIG).keys()
     assert ReadingSettings.model_fields.keys() <= names
     assert {"question_column", "context_column", "keep", "prefix", "dtype"} <= names
     indifferent = {"input", "output", "model", "device", "batch_tokens", "replicas", "cpus_per_replica"}
     indifferent |= {"gpus_per_replica", "max_failed", "overwrite", "ray_address", "unit_rows"}
     assert names | indifferent == AnnotateConfig.model_fields.keys() | ModelSettings.model_fields.keys()
     assert not names & indifferent
-    assert json.loads(json.dumps(identity_settings(CONFIG))) == identity_settings(CONFIG)
+    assert json.loads(json.dumps(deciding_settings(CONFIG))) == deciding_settings(CONFIG)
 
 
 def test_the_summary_reconciles_and_says_where_the_output_lies() -> None:
@@ -96,3 +101,58 @@ def test_the_summary_tells_of_cut_questions_and_too_many_failures() -> None:
     lines = describe(replace(SUMMARY, counts=replace(COUNTS, questions_cut=1_200), exit_code=3)).splitlines()
     assert lines[1] == "1,200 questions were longer than max_question_tokens and were cut"
     assert lines[-1] == "more rows failed than --max-failed allows: exit code 3"
+
+
+# Counts
+
+
+answers = st.lists(
+    st.builds(
+        Answer,
+        status=st.sampled_from(get_args(Status)),
+        windows=st.integers(0, 9),
+        question_cut=st.booleans(),
+    )
+)
+
+
+@given(answers, answers)
+def test_counts_of_two_units_add_up_to_the_counts_of_both(first: list[Answer], second: list[Answer]) -> None:
+    both = count_answers(first + second)
+    assert count_answers(first) + count_answers(second) == both
+    assert both.rows == len(first) + len(second)
+    assert both.reconcile
+
+
+def test_answers_are_counted_by_what_became_of_them() -> None:
+    rows = [Answer(status="answered", windows=3), Answer(status="no_answer", windows=2, question_cut=True)]
+    assert count_answers([*rows, failed("not_finite", windows=1), failed("context_empty")]) == Counts(
+        rows=4, answered=1, no_answer=1, failed=2, questions_cut=1, windows=6
+    )
+
+
+@pytest.mark.parametrize("name", ["rows", "answered", "no_answer", "failed"])
+def test_counts_that_lose_or_invent_a_row_do_not_reconcile(name: str) -> None:
+    counts = Counts(rows=6, answered=1, no_answer=2, failed=3)
+    assert counts.reconcile
+    assert not replace(counts, **{name: getattr(counts, name) + 1}).reconcile
+
+
+def test_no_answers_count_as_nothing() -> None:
+    assert count_answers([]) == Counts() == Counts(**dict.fromkeys(Counts.__slots__, 0))
+
+
+def test_every_count_is_added() -> None:
+    names = [field.name for field in fields(Counts)]
+    ones = Counts(**dict.fromkeys(names, 1))
+    assert ones + ones == Counts(**dict.fromkeys(names, 2))
+    assert sum([ones] * 3, start=Counts()) == Counts(**dict.fromkeys(names, 3))
+
+
+def test_rows_per_second_are_of_this_run_alone() -> None:
+    summary = RunSummary(
+        output="out", counts=Counts(rows=900), units=9, scored_rows=100, start_seconds=5.0, run_seconds=4.0
+    )
+    assert summary.rows_per_second == 25.0
+    assert replace(summary, run_seconds=0.5).rows_per_second == 200.0
+    assert replace(summary, scored_rows=0, run_seconds=0.0).rows_per_second == 0.0

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.cli.demo import DemoConfig
 from ray_qa.cli.parser import parse
 from ray_qa.errors import ConfigError
-from ray_qa.settings import AnnotateConfig, DemoConfig, EvaluateConfig, FinetuneConfig
+from ray_qa.evaluation.config import EvaluateConfig
+from ray_qa.finetuning.config import FinetuneConfig
 
 NEEDED = ("--input", "in", "--output", "out")
 

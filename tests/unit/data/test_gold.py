@@ -27,7 +27,7 @@ def write_gold(path: Path, answers: dict[Any, list[str]], ids: pa.DataType | Non
 
 def write_parts(folder: Path, *parts: dict[str, list[Any]], finished: bool = True) -> str:
     folder.mkdir()
-    (folder / "_ray_qa").mkdir()
+    (folder / ".ray_qa").mkdir()
     for number, columns in enumerate(parts):
         pq.write_table(pa.table(columns), folder / f"part-{number:07}.parquet")
     if finished:

@@ -72,7 +72,7 @@ def test_files_folders_and_globs_come_in_the_order_given_and_by_name_within(tmp_
 
 
 def test_hidden_and_underscored_names_in_folders_are_passed_over(tmp_path: Path) -> None:
-    for name in ("_ray_qa/x.parquet", ".hidden.parquet", "_draft.parquet", "in/_no/x.parquet", "in/yes.parquet"):
+    for name in (".ray_qa/x.parquet", ".hidden.parquet", "_draft.parquet", "in/_no/x.parquet", "in/yes.parquet"):
         write(tmp_path / "corpus" / name)
     assert find_files([str(tmp_path / "corpus")], "input") == [str(tmp_path / "corpus/in/yes.parquet")]
 

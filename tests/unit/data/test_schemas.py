@@ -14,14 +14,13 @@ from ray_qa.data.schemas import (
     is_text,
     kept_columns,
     output_schema,
-    part_counts,
     part_table,
     texts,
 )
 from ray_qa.errors import InputError
 from ray_qa.reader.answers import failed
-from ray_qa.records import Answer, Counts, Span, count_answers
-from ray_qa.settings import AnnotateConfig
+from ray_qa.records import Answer, Span
+from ray_qa.settings import ColumnSettings
 
 ROWS = pa.table({"id": [7, 8], "question": ["who?", None], "context": ["Ada did.", ""], "note": ["x", "y"]})
 FOUND = Answer(
@@ -47,17 +46,13 @@ TEXT_TYPES = [
 ]
 
 
-def config(**settings: Any) -> AnnotateConfig:
-    return AnnotateConfig(input=("in",), output="out", **settings)
-
-
 def part(answers: list[Answer], **settings: Any) -> Any:
-    return part_table(ROWS, answers, config(**settings), count_answers(answers))
+    return part_table(ROWS, answers, ColumnSettings(**settings), {b"ours": b"7"})
 
 
 def refusals(schema: Any, **settings: Any) -> tuple[str, ...]:
     with pytest.raises(InputError) as caught:
-        check_columns(schema, config(**settings))
+        check_columns(schema, ColumnSettings(**settings))
     return caught.value.problems
 
 
@@ -74,7 +69,7 @@ def test_every_kind_of_string_is_text(kind: Any) -> None:
     column = pa.chunked_array([as_type(values, kind), as_type(values[:1], kind)])
     assert is_text(kind)
     assert texts(column) == [*values, "who?"]
-    check_columns(pa.schema([("question", kind), ("context", kind)]), config())
+    check_columns(pa.schema([("question", kind), ("context", kind)]), ColumnSettings())
 
 
 @pytest.mark.parametrize(
@@ -111,7 +106,7 @@ def test_bytes_that_are_not_utf8_are_written_back_as_they_were() -> None:
     rows = pa.table({"question": pa.array(["a", "b", "c"]), "context": broken_utf8()})
     answers = [failed("context_not_unicode")] * 3
     sink = io.BytesIO()
-    pq.write_table(part_table(rows, answers, config(), count_answers(answers)), sink)
+    pq.write_table(part_table(rows, answers, ColumnSettings(), {}), sink)
     back = pq.read_table(sink)
     assert back["context"].cast(pa.binary()).to_pylist() == [b"ok", b"\xffa\xfe", b"hi"]
     assert texts(back["context"]) == ["ok", "\udcffa\udcfe", "hi"]
@@ -124,7 +119,7 @@ def test_missing_columns_are_named_beside_those_that_are_there() -> None:
         "`context_column` must name one column of the input, but is 'context'; there are: id, text",
         "`keep` must name columns of the input, but has 'title'; there are: id, text",
     )
-    assert refusals(pa.schema([]), question_column="q")[0].endswith("but is 'q'; there are: no columns")
+    assert refusals(pa.schema([]), question="q")[0].endswith("but is 'q'; there are: no columns")
 
 
 def test_columns_that_bear_an_added_name_are_refused_unless_left_out_or_ours_renamed() -> None:
@@ -132,8 +127,8 @@ def test_columns_that_bear_an_added_name_are_refused_unless_left_out_or_ours_ren
     (line,) = refusals(schema)
     assert line.startswith("the input must have no column 'answer', which annotate adds; rename ours with --prefix")
     assert [line.split("'")[1] for line in refusals(schema, n_best=2)] == ["answer", "n_best"]
-    check_columns(schema, config(n_best=2, prefix="qa_"))
-    check_columns(schema, config(n_best=2, keep=("id",)))
+    check_columns(schema, ColumnSettings(n_best=2, prefix="qa_"))
+    check_columns(schema, ColumnSettings(n_best=2, keep=("id",)))
     prefixed = schema.append(pa.field("qa_start", pa.int64()))
     assert [line.split("'")[1] for line in refusals(prefixed, prefix="qa_")] == ["qa_start"]
 
@@ -141,7 +136,7 @@ def test_columns_that_bear_an_added_name_are_refused_unless_left_out_or_ours_ren
 def test_a_column_name_that_comes_twice_is_refused() -> None:
     schema = pa.schema([*ROWS.schema, ("id", pa.int64())])
     assert refusals(schema) == ("the input must name its columns apart, but has 'id' twice",)
-    check_columns(schema, config(keep=("note",)))
+    check_columns(schema, ColumnSettings(keep=("note",)))
     assert "`question_column` must name one column" in refusals(pa.schema([*ROWS.schema, ROWS.schema.field(1)]))[0]
 
 
@@ -154,10 +149,10 @@ def test_kept_columns_come_in_the_inputs_order() -> None:
 def test_a_part_has_the_same_schema_whatever_became_of_its_rows(settings: dict[str, Any]) -> None:
     nothing = [failed("question_missing"), failed("context_empty")]
     schemas = [part(answers, **settings).schema for answers in ([FOUND, nothing[0]], nothing)]
-    wanted = output_schema(ROWS.schema, config(**settings))
+    wanted = output_schema(ROWS.schema, ColumnSettings(**settings))
     assert schemas[0].equals(wanted)
     assert schemas[1].equals(wanted)
-    empty = part_table(ROWS.slice(0, 0), [], config(**settings), Counts())
+    empty = part_table(ROWS.slice(0, 0), [], ColumnSettings(**settings), {})
     assert (empty.schema.equals(wanted), empty.num_rows) == (True, 0)
 
 
@@ -186,17 +181,17 @@ def test_a_part_holds_the_kept_columns_unchanged_and_the_answers_fields() -> Non
 
 def test_a_prefix_goes_before_every_added_name_even_where_it_is_like_one() -> None:
     table = part([FOUND, FOUND], prefix="s", keep=("id",), n_best=2)
-    assert table.schema.names == ["id", *(field.name for field in added_fields("s", 2))]
+    assert table.schema.names == ["id", *(field.name for field in added_fields(ColumnSettings(prefix="s", n_best=2)))]
     assert table["sspan"].to_pylist() == ["Ada", "Ada"]
     assert table["sstart"].to_pylist() == [0, 0]
 
 
 def test_n_best_is_a_column_only_where_it_is_asked_for() -> None:
-    assert [field.name for field in added_fields("", 2)] == [*(field.name for field in added_fields("", 1)), "n_best"]
+    one, two = (added_fields(ColumnSettings(n_best=n_best)) for n_best in (1, 2))
+    assert [field.name for field in two] == [*(field.name for field in one), "n_best"]
 
 
-def test_a_part_carries_its_counts_through_parquet() -> None:
+def test_a_part_carries_its_metadata_through_parquet() -> None:
     sink = io.BytesIO()
-    pq.write_table(part([FOUND, failed("question_missing", question_cut=True)]), sink)
-    counts = part_counts(pq.read_schema(sink))
-    assert counts == Counts(rows=2, answered=1, failed=1, questions_cut=1, windows=1)
+    pq.write_table(part([FOUND, failed("question_missing")]), sink)
+    assert pq.read_schema(sink).metadata[b"ours"] == b"7"

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ray_qa.errors import InputError, OutputError
+from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.evaluation.evaluate import EvaluationReport, describe, evaluate
 from ray_qa.metrics.squad import SquadScores
-from ray_qa.settings import EvaluateConfig
 
 
 @pytest.fixture

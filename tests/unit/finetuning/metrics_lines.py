@@ -1,14 +1,16 @@
-"""A metrics log for the tests of reports, and what a receiver should show of it."""
+"""A metrics log for the tests of trackers, and what each should show of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.tracking.metrics_log import Metrics
-from ray_qa.settings import FinetuneConfig
+from ray_qa.finetuning.tracking.trackers import Trackers, open_trackers
 
 STEPS = 100
 
@@ -42,6 +44,17 @@ def log_until(step: int) -> list[Metrics]:
 def config(*report_to: str, **settings: Any) -> FinetuneConfig:
     given: dict[str, Any] = {"model": "owner/base", "train": ("rows.json",), "output": "out", "report_to": report_to}
     return FinetuneConfig(**given | settings)
+
+
+def trackers_of(config: FinetuneConfig, folder: Path) -> Trackers:
+    """The trackers of a run with this output, opened."""
+    return open_trackers(
+        config.report_to,
+        run_name=folder.name,
+        parameters=config.model_dump(mode="json"),
+        tensorboard=folder / "tensorboard",
+        mlflow_run_id=folder / ".ray_qa/mlflow_run_id",
+    )
 
 
 def single(value: float) -> float:

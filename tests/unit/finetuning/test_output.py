@@ -9,15 +9,13 @@ import pytest
 
 from ray_qa.data.examples import ExamplesSummary
 from ray_qa.errors import OutputError
-from ray_qa.finetuning import output
 from ray_qa.finetuning.checkpoints import TrainingState, publish_checkpoint
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.output import (
-    FREE,
     TrainingPlan,
     check_output,
     clear_output,
     finish,
-    identity_settings,
     join_plan,
     publish_export,
     read_plan,
@@ -25,12 +23,13 @@ from ray_qa.finetuning.output import (
     shard_paths,
 )
 from ray_qa.finetuning.tracking.metrics_log import append_metrics
-from ray_qa.settings import FinetuneConfig
+from ray_qa.runs import output_folder
+from ray_qa.settings import deciding_settings
 from ray_qa.storage.local import publish
 
 CONFIG = FinetuneConfig(model="owner/base", train=("rows.json",), output="out")
 PLAN = TrainingPlan(
-    settings=identity_settings(CONFIG),
+    settings=deciding_settings(CONFIG),
     weights_sha256="a" * 64,
     tokenizer_sha256="b" * 64,
     train=ExamplesSummary(rows=1_000, answerable=900, sha256="d" * 64),
@@ -49,12 +48,12 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "out"
     join_plan(folder, PLAN)
     for name in ("train.parquet", "eval.parquet", "mlflow_run_id"):
-        (folder / "_ray_qa" / name).touch()
+        (folder / ".ray_qa" / name).touch()
     for name in ("train", "ray_train/run", "export"):
-        (folder / "_ray_qa" / name).mkdir(parents=True)
+        (folder / ".ray_qa" / name).mkdir(parents=True)
     shard_path(folder, 0).touch()
     for name in MODEL:
-        (folder / "_ray_qa/export" / name).write_text(name)
+        (folder / ".ray_qa/export" / name).write_text(name)
     append_metrics(folder / "metrics.jsonl", {"step": 1})
     publish_checkpoint(folder, TrainingState(step=5), tensors)
     (folder / "tensorboard").mkdir()
@@ -98,7 +97,7 @@ def test_a_new_an_empty_and_an_own_folder_will_do(tmp_path: Path, folder: Path) 
 
 
 def test_an_output_of_annotate_is_foreign(tmp_path: Path) -> None:
-    (tmp_path / "_ray_qa").mkdir()
+    (tmp_path / ".ray_qa").mkdir()
     (tmp_path / "part-0000000.parquet").touch()
     with pytest.raises(OutputError, match=r"holds 'part-0000000\.parquet'"):
         check_output(tmp_path)
@@ -156,8 +155,8 @@ def test_a_clearing_that_is_killed_leaves_the_plan_for_the_next_one(
     monkeypatch.setattr(shutil, "rmtree", noting_rmtree)
     monkeypatch.setattr(Path, "unlink", noting_unlink)
     clear_output(finished(folder))
-    assert all("_ray_qa/plan.json" in names for names in left)
-    assert left[-1] == {"_ray_qa/plan.json"}
+    assert all(".ray_qa/plan.json" in names for names in left)
+    assert left[-1] == {".ray_qa/plan.json"}
 
 
 # The plan
@@ -193,7 +192,7 @@ def test_a_plan_that_differs_is_refused_and_the_difference_named(
 
 
 def test_all_differences_are_named_in_one_line(folder: Path) -> None:
-    settings = identity_settings(CONFIG.model_copy(update={"seed": 14, "learning_rate": 1e-4}))
+    settings = deciding_settings(CONFIG.model_copy(update={"seed": 14, "learning_rate": 1e-4}))
     with pytest.raises(OutputError) as caught:
         join_plan(folder, replace(PLAN, settings=settings, weights_sha256="c" * 64, eval=None))
     (line,) = caught.value.problems
@@ -205,23 +204,24 @@ def test_all_differences_are_named_in_one_line(folder: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"settings": {}}', b"\xff"])
 def test_a_plan_that_cannot_be_understood_is_refused(folder: Path, content: bytes) -> None:
-    (folder / "_ray_qa/plan.json").write_bytes(content)
+    (folder / ".ray_qa/plan.json").write_bytes(content)
     with pytest.raises(OutputError, match=r"plan\.json must be a plan of this version of ray-qa finetune, but is not"):
         join_plan(folder, PLAN)
 
 
-def test_every_setting_either_decides_what_is_learnt_or_is_free() -> None:
-    names = PLAN.settings.keys()
-    assert names | FREE == FinetuneConfig.model_fields.keys()
-    assert not names & FREE
-    assert {"epochs", "max_steps", "batch_size", "learning_rate", "seed", "freeze", "dropout"} <= names
+def test_what_decides_what_is_learnt_is_in_the_plan_and_nothing_else() -> None:
+    free = {
+        "batch_tokens", "cpus_per_worker", "eval", "gpus_per_worker", "gradient_checkpointing", "keep_checkpoints",
+        "max_bad_steps", "model", "output", "overwrite", "ray_address", "report_to", "save_every", "train", "workers",
+    }  # fmt: skip
+    assert PLAN.settings.keys() == FinetuneConfig.model_fields.keys() - free
 
 
 # Export and end
 
 
 def test_shards_come_in_order(tmp_path: Path) -> None:
-    (tmp_path / "_ray_qa/train").mkdir(parents=True)
+    (tmp_path / ".ray_qa/train").mkdir(parents=True)
     for number in (10, 9, 123_456):
         shard_path(tmp_path, number).touch()
     assert shard_paths(tmp_path) == [shard_path(tmp_path, number) for number in (9, 10, 123_456)]
@@ -254,10 +254,10 @@ def test_at_the_end_what_only_training_needed_is_gone_and_success_comes_last(
         published.append(path.name)
         publish(path, content)
 
-    monkeypatch.setattr(output, "publish", noting)
+    monkeypatch.setattr(output_folder, "publish", noting)
     finished(folder)
     assert published[-2:] == ["run.json", "_SUCCESS"]
-    assert sorted(path.name for path in (folder / "_ray_qa").iterdir()) == [
+    assert sorted(path.name for path in (folder / ".ray_qa").iterdir()) == [
         "exported.txt",
         "mlflow_run_id",
         "plan.json",

@@ -11,12 +11,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from ray_qa.annotation.summary import PACKAGES
 from ray_qa.data.examples import ExamplesSummary
 from ray_qa.errors import OutputError
 from ray_qa.finetuning.checkpoints import TeamShape
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import LabelCounts
-from ray_qa.finetuning.output import TrainingPlan, finish, identity_settings, join_plan
+from ray_qa.finetuning.output import TrainingPlan, finish, join_plan
 from ray_qa.finetuning.summary import (
     FinetuneSummary,
     describe,
@@ -26,7 +26,8 @@ from ray_qa.finetuning.summary import (
     write_card_and_curve,
 )
 from ray_qa.finetuning.tracking.metrics_log import Metrics
-from ray_qa.settings import FinetuneConfig
+from ray_qa.runs.versions import PACKAGES
+from ray_qa.settings import deciding_settings
 
 LABELS = LabelCounts(
     rows=1_100,
@@ -73,7 +74,7 @@ def plan(of: FinetuneConfig) -> TrainingPlan:
     rows = ExamplesSummary(rows=1_100, answerable=900, sha256="d" * 64)
     judged = ExamplesSummary(rows=120, answerable=90, sha256="e" * 64) if of.eval else None
     return TrainingPlan(
-        settings=identity_settings(of), weights_sha256="w", tokenizer_sha256="t", train=rows, eval=judged
+        settings=deciding_settings(of), weights_sha256="w", tokenizer_sha256="t", train=rows, eval=judged
     )
 
 
@@ -122,9 +123,9 @@ def test_a_finished_runs_summary_is_read_back(tmp_path: Path, summary: FinetuneS
     ],
 )
 def test_a_run_json_that_is_not_ours_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    (tmp_path / "_ray_qa").mkdir()
+    (tmp_path / ".ray_qa").mkdir()
     if content is not None:
-        (tmp_path / "_ray_qa/run.json").write_bytes(content)
+        (tmp_path / ".ray_qa/run.json").write_bytes(content)
     with pytest.raises(OutputError, match=r"run\.json must be a run\.json of ray-qa finetune, but is not; start again"):
         read_summary(tmp_path)
 

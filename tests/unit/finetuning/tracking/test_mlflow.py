@@ -14,18 +14,17 @@ import pytest
 from mlflow import MlflowClient
 
 from ray_qa.errors import ConfigError
+from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.tracking import trackers
 from ray_qa.finetuning.tracking.metrics_log import Metrics
 from ray_qa.finetuning.tracking.mlflow import MLFLOW_ENVIRONMENT
-from ray_qa.finetuning.tracking.trackers import open_reports
-from ray_qa.settings import FinetuneConfig
-from tests.unit.finetuning.metrics_lines import STEPS, config, expected_points, log_until, single, trained
+from tests.unit.finetuning.metrics_lines import STEPS, config, expected_points, log_until, single, trackers_of, trained
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An output folder as it is when metrics begin to come."""
-    (tmp_path / "out/_ray_qa").mkdir(parents=True)
+    (tmp_path / "out/.ray_qa").mkdir(parents=True)
     return tmp_path / "out"
 
 
@@ -98,7 +97,7 @@ def server(a_server: TrackingServer, monkeypatch: pytest.MonkeyPatch) -> Trackin
 
 
 def run_id(folder: Path) -> str:
-    return (folder / "_ray_qa/mlflow_run_id").read_text()
+    return (folder / ".ray_qa/mlflow_run_id").read_text()
 
 
 def tracked_points(server: TrackingServer, run: str) -> dict[str, list[tuple[int, float, float]]]:
@@ -123,7 +122,7 @@ def test_mlflow_gets_settings_and_every_figure_and_is_told_of_the_end(
 ) -> None:
     settings = config("mlflow", train=("a" * 2_000, "b"), learning_rate=1e-5)
     environment = dict(os.environ)
-    following = open_reports(settings, folder)
+    following = trackers_of(settings, folder)
     following.update(log_until(20))
     following.update(log_until(STEPS))
     assert server.client.get_run(run_id(folder)).info.status == "RUNNING"
@@ -141,12 +140,12 @@ def test_mlflow_gets_settings_and_every_figure_and_is_told_of_the_end(
 def test_a_run_that_is_resumed_goes_on_as_the_same_run_without_a_point_twice(
     folder: Path, server: TrackingServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = open_reports(config("mlflow", workers=1), folder)
+    first = trackers_of(config("mlflow", workers=1), folder)
     first.update(log_until(60))
     first.close()
     before = run_id(folder)
     assert server.client.get_run(before).info.status == "FAILED"
-    second = open_reports(config("mlflow", workers=2), folder)
+    second = trackers_of(config("mlflow", workers=2), folder)
     second.update(log_until(60))
     assert server.client.get_run(before).info.status == "RUNNING"
     for step in (30, 50, STEPS):
@@ -161,7 +160,7 @@ def test_a_run_that_is_resumed_goes_on_as_the_same_run_without_a_point_twice(
 
 def test_a_long_log_is_sent_in_requests_that_mlflow_takes(folder: Path, server: TrackingServer) -> None:
     lines = [trained(step) for step in range(1, 451)]
-    following = open_reports(config("mlflow"), folder)
+    following = trackers_of(config("mlflow"), folder)
     following.update(lines)
     following.close()
     assert tracked_points(server, run_id(folder)) == expected_tracked(lines)
@@ -170,13 +169,13 @@ def test_a_long_log_is_sent_in_requests_that_mlflow_takes(folder: Path, server: 
 @pytest.mark.parametrize("elsewhere", [True, False])
 def test_where_the_earlier_run_is_gone_a_new_one_begins(folder: Path, server: TrackingServer, elsewhere: bool) -> None:
     if elsewhere:
-        (folder / "_ray_qa/mlflow_run_id").write_text("0" * 32)
+        (folder / ".ray_qa/mlflow_run_id").write_text("0" * 32)
     else:
         deleted = server.client.create_run("0").info.run_id
         server.client.delete_run(deleted)
-        (folder / "_ray_qa/mlflow_run_id").write_text(deleted)
+        (folder / ".ray_qa/mlflow_run_id").write_text(deleted)
     before = run_id(folder)
-    following = open_reports(config("mlflow"), folder)
+    following = trackers_of(config("mlflow"), folder)
     following.update(log_until(STEPS))
     following.close()
     assert run_id(folder) != before
@@ -188,14 +187,14 @@ def test_the_experiment_is_the_one_that_mlflows_variables_name(
 ) -> None:
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "reading")
     for _ in range(2):
-        following = open_reports(config("mlflow"), folder)
+        following = trackers_of(config("mlflow"), folder)
         following.update(log_until(10))
         following.close()
     made = server.client.get_run(run_id(folder)).info.experiment_id
     assert server.client.get_experiment(made).name == "reading"
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "987654321")
     with pytest.raises(ConfigError, match=r"^`report_to` must name what can be reached, but mlflow .*987654321"):
-        open_reports(config("mlflow"), folder)
+        trackers_of(config("mlflow"), folder)
 
 
 def test_a_server_that_dies_in_mid_run_is_told_of_once_and_gets_all_when_it_is_back(
@@ -203,7 +202,7 @@ def test_a_server_that_dies_in_mid_run_is_told_of_once_and_gets_all_when_it_is_b
 ) -> None:
     monkeypatch.setattr(trackers, "RETRY_SECONDS", 0.0)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri.replace("//", "//me:secret@"))
-    following = open_reports(config("mlflow"), folder)
+    following = trackers_of(config("mlflow"), folder)
     following.update(log_until(30))
     server.stop()
     try:
@@ -234,7 +233,7 @@ def test_a_server_that_cannot_be_reached_at_the_start_is_refused_in_one_line_wit
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{port}")
         began = time.monotonic()
         with pytest.raises(ConfigError) as caught:
-            open_reports(config("mlflow"), folder)
+            trackers_of(config("mlflow"), folder)
         assert time.monotonic() - began < 20
     (line,) = caught.value.problems
     assert line.startswith(
@@ -257,7 +256,7 @@ def test_patience_that_the_user_asks_for_is_not_overruled(folder: Path, monkeypa
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
     with pytest.raises(ConfigError, match="API request to"):
-        open_reports(config("mlflow"), folder)
+        trackers_of(config("mlflow"), folder)
 
 
 def test_a_store_that_mlflow_does_not_know_is_refused_in_one_line(
@@ -265,7 +264,7 @@ def test_a_store_that_mlflow_does_not_know_is_refused_in_one_line(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "gopher://nowhere")
     with pytest.raises(ConfigError) as caught:
-        open_reports(config("mlflow"), folder)
+        trackers_of(config("mlflow"), folder)
     (line,) = caught.value.problems
     assert line.startswith("`report_to` must name what can be reached, but mlflow at gopher://nowhere gives: ")
     assert "\n" not in line

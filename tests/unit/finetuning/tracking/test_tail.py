@@ -1,34 +1,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ray_qa.finetuning.progress import TrainingProgress
-from ray_qa.finetuning.tracking.metrics_log import METRICS, Metrics, append_metrics, go_back_to
-from ray_qa.finetuning.tracking.tail import followed
-from ray_qa.finetuning.tracking.trackers import LastSteps, Report, Reports
-
-
-@dataclass(slots=True, kw_only=True)
-class Kept:
-    """A receiver that keeps what it is sent."""
-
-    name: str = "kept"
-    steps: list[float] = field(default_factory=list)
-    complete: bool | None = None
-
-    def begin(self) -> LastSteps:
-        return {}
-
-    def send(self, lines: Sequence[Metrics]) -> None:
-        self.steps += [line["step"] for line in lines]
-
-    def end(self, *, complete: bool) -> None:
-        self.complete = complete
+from ray_qa.finetuning.tracking.metrics_log import METRICS, append_metrics, go_back_to
+from ray_qa.finetuning.tracking.tail import tail_metrics
 
 
 def line(step: int) -> dict[str, float]:
@@ -47,27 +27,27 @@ def until(happened: Callable[[], bool]) -> None:
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ray_qa.finetuning.tracking.tail.FOLLOW_SECONDS", 0.01)
+    monkeypatch.setattr("ray_qa.finetuning.tracking.tail.TAIL_SECONDS", 0.01)
 
 
 def test_lines_are_handed_on_as_they_come_and_those_of_the_last_moment_too(tmp_path: Path) -> None:
-    path, progress, kept = tmp_path / METRICS, TrainingProgress(), Kept()
-    with followed(path, progress, Reports(reports=[Report(receiver=kept)])):
+    path, progress = tmp_path / METRICS, TrainingProgress()
+    kept: list[list[float]] = []
+    with tail_metrics(path, progress.update, lambda lines: kept.append([each["step"] for each in lines])):
         append_metrics(path, line(10))
-        until(lambda: kept.steps == [10])
+        until(lambda: kept[-1:] == [[10]])
         append_metrics(path, line(20))
-        until(lambda: kept.steps == [10, 20])
+        until(lambda: kept[-1:] == [[10, 20]])
         assert progress.line().startswith("step 20/30")
         append_metrics(path, line(30))
-    assert kept.steps == [10, 20, 30]
-    assert kept.complete
+    assert kept[-1] == [10, 20, 30]
 
 
 def test_a_log_that_is_set_back_and_as_long_as_before_is_read_again(tmp_path: Path) -> None:
     path, progress = tmp_path / METRICS, TrainingProgress()
     append_metrics(path, line(10))
     append_metrics(path, line(20))
-    with followed(path, progress, Reports()):
+    with tail_metrics(path, progress.update):
         until(lambda: progress.line().startswith("step 20/30"))
         go_back_to(path, 10)
         append_metrics(path, line(11))
@@ -76,7 +56,7 @@ def test_a_log_that_is_set_back_and_as_long_as_before_is_read_again(tmp_path: Pa
 
 def test_a_log_that_does_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, progress = tmp_path / METRICS, TrainingProgress()
-    with followed(path, progress, Reports()):
+    with tail_metrics(path, progress.update):
         append_metrics(path, line(10))
         until(lambda: progress.line().startswith("step 10/30"))
         time.sleep(0.1)
@@ -84,13 +64,12 @@ def test_a_log_that_does_not_change_is_not_read_again(tmp_path: Path, monkeypatc
         time.sleep(0.1)
 
 
-def test_the_reports_are_closed_when_training_fails(tmp_path: Path) -> None:
+def test_the_last_lines_are_handed_on_when_training_fails(tmp_path: Path) -> None:
     append_metrics(tmp_path / METRICS, line(10))
-    kept = Kept()
+    kept: list[float] = []
     with (
         pytest.raises(ZeroDivisionError),
-        followed(tmp_path / METRICS, TrainingProgress(), Reports(reports=[Report(receiver=kept)])),
+        tail_metrics(tmp_path / METRICS, lambda lines: kept.extend(each["step"] for each in lines)),
     ):
         raise ZeroDivisionError
-    assert kept.steps == [10]
-    assert kept.complete is False
+    assert kept == [10]

@@ -13,14 +13,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ray_qa.errors import ConfigError, without_credentials
 from ray_qa.finetuning.tracking.metrics_log import Metrics
-from ray_qa.finetuning.tracking.trackers import Report, Reports, open_reports
-from tests.unit.finetuning.metrics_lines import STEPS, config, expected_points, log_until, single
+from ray_qa.finetuning.tracking.trackers import Feed, Trackers
+from tests.unit.finetuning.metrics_lines import STEPS, config, expected_points, log_until, single, trackers_of
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An output folder as it is when metrics begin to come."""
-    (tmp_path / "out/_ray_qa").mkdir(parents=True)
+    (tmp_path / "out/.ray_qa").mkdir(parents=True)
     return tmp_path / "out"
 
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 @dataclass
 class Notebook:
-    """A receiver that writes down what it gets, and fails where it is told to."""
+    """A tracker that writes down what it gets, and fails where it is told to."""
 
     name: str = "the notebook"
     lines: list[Metrics] = field(default_factory=list)
@@ -54,27 +54,27 @@ class Notebook:
 
 
 @given(st.lists(st.tuples(st.integers(0, STEPS), st.booleans(), st.booleans()), max_size=12))
-def test_every_line_is_sent_once_and_in_order_whatever_the_log_and_the_receiver_do(
+def test_every_line_is_sent_once_and_in_order_whatever_the_log_and_the_tracker_do(
     looks: list[tuple[int, bool, bool]],
 ) -> None:
     notebook = Notebook()
-    following = Reports(reports=[Report(receiver=notebook)])
+    following = Trackers(feeds=[Feed(tracker=notebook)])
     for step, broken, another_driver in [*looks, (STEPS, False, False)]:
         if another_driver:
-            following = Reports(reports=[Report(receiver=notebook)])
+            following = Trackers(feeds=[Feed(tracker=notebook)])
         notebook.broken = broken
-        following.reports[0].retry_at = 0.0
+        following.feeds[0].retry_at = 0.0
         following.update(log_until(step))  # which may be shorter than the last time
     following.close()
     assert notebook.lines == log_until(STEPS)
     assert notebook.ended == [True]
 
 
-def test_a_receiver_that_fails_is_told_of_once_without_credentials_and_left_in_peace_for_a_while(
+def test_a_tracker_that_fails_is_told_of_once_without_credentials_and_left_in_peace_for_a_while(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     broken, sound = Notebook(broken=True), Notebook()
-    following = Reports(reports=[Report(receiver=broken), Report(receiver=sound)])
+    following = Trackers(feeds=[Feed(tracker=broken), Feed(tracker=sound)])
     for step in (10, 20, 30):
         following.update(log_until(step))
     assert capsys.readouterr().err == (
@@ -91,9 +91,9 @@ def test_a_receiver_that_fails_is_told_of_once_without_credentials_and_left_in_p
     assert capsys.readouterr().err == ""
 
 
-def test_a_receiver_that_never_comes_back_does_not_hinder_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tracker_that_never_comes_back_does_not_hinder_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     notebook = Notebook(broken=True)
-    following = Reports(reports=[Report(receiver=notebook)])
+    following = Trackers(feeds=[Feed(tracker=notebook)])
     following.update(log_until(20))
     following.close()
     assert notebook.ended == []
@@ -102,10 +102,10 @@ def test_a_receiver_that_never_comes_back_does_not_hinder_the_end(capsys: pytest
 
 def test_without_any_lines_nothing_is_opened_or_ended() -> None:
     notebook = Notebook(broken=True)
-    following = Reports(reports=[Report(receiver=notebook)])
+    following = Trackers(feeds=[Feed(tracker=notebook)])
     following.update([])
     following.close()
-    assert (notebook.ended, following.reports[0].warned) == ([], False)
+    assert (notebook.ended, following.feeds[0].warned) == ([], False)
 
 
 @pytest.mark.parametrize(
@@ -128,18 +128,18 @@ def test_a_package_that_is_missing_is_refused_by_the_name_of_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ConfigError) as caught:
-        open_reports(config(name), folder)
+        trackers_of(config(name), folder)
     assert caught.value.problems == (
         f"`report_to` must name what is installed, but {name} is not; pip install 'ray_qa[{name}]'",
     )
 
 
 def test_without_report_to_nothing_is_opened(folder: Path) -> None:
-    assert open_reports(config(), folder).reports == []
+    assert trackers_of(config(), folder).feeds == []
 
 
 def test_a_name_that_is_given_twice_is_opened_once(folder: Path) -> None:
-    assert len(open_reports(config("tensorboard", "tensorboard"), folder).reports) == 1
+    assert len(trackers_of(config("tensorboard", "tensorboard"), folder).feeds) == 1
 
 
 # TensorBoard
@@ -156,7 +156,7 @@ def event_points(folder: Path) -> dict[str, list[tuple[int, float, float]]]:
 
 
 def test_tensorboard_shows_every_figure_at_its_step_and_time(folder: Path) -> None:
-    following = open_reports(config("tensorboard"), folder)
+    following = trackers_of(config("tensorboard"), folder)
     following.update(log_until(20))
     deadline = time.monotonic() + 30
     while event_points(folder) != expected_points(log_until(20)):  # without waiting for the end
@@ -170,12 +170,12 @@ def test_tensorboard_shows_every_figure_at_its_step_and_time(folder: Path) -> No
 
 
 def test_a_run_that_is_resumed_goes_on_in_the_same_folder_without_a_point_twice(folder: Path) -> None:
-    killed = open_reports(config("tensorboard"), folder)
+    killed = trackers_of(config("tensorboard"), folder)
     killed.update(log_until(60))
-    second = open_reports(config("tensorboard"), folder)
+    second = trackers_of(config("tensorboard"), folder)
     for step in (60, 30, 50, 80):  # what the first has left, back to a checkpoint, and on
         second.update(log_until(step))
-    third = open_reports(config("tensorboard"), folder)
+    third = trackers_of(config("tensorboard"), folder)
     third.update(log_until(STEPS))
     third.close()
     assert event_points(folder) == expected_points(log_until(STEPS))
@@ -183,7 +183,7 @@ def test_a_run_that_is_resumed_goes_on_in_the_same_folder_without_a_point_twice(
 
 
 def test_opening_touches_nothing_so_that_the_output_can_still_be_refused_or_cleared(tmp_path: Path) -> None:
-    open_reports(config("tensorboard"), tmp_path / "out").close()
+    trackers_of(config("tensorboard"), tmp_path / "out").close()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -191,7 +191,7 @@ def test_event_files_that_cannot_be_written_do_not_end_the_run(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "tensorboard").touch()
-    following = open_reports(config("tensorboard"), folder)
+    following = trackers_of(config("tensorboard"), folder)
     following.update(log_until(10))
     assert capsys.readouterr().err.startswith("metrics do not reach TensorBoard's files, training goes on without it")
     (folder / "tensorboard").unlink()

@@ -1,0 +1,69 @@
+"""The settings of annotate."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from ray_qa.settings import FREE, AutoOrCount, ColumnSettings, ModelSettings, OutputFolder, ReadingSettings
+
+
+class AnnotateConfig(ReadingSettings, ModelSettings):
+    """Answer every row of a Parquet corpus and write the answers back to Parquet."""
+
+    input: Annotated[tuple[str, ...], FREE] = Field(
+        min_length=1, description="Parquet files, folders or globs, read in this order."
+    )
+    output: Annotated[OutputFolder, FREE] = Field(description="Folder for the annotated parts; run again to resume.")
+    question_column: str = Field("question", description="Column that holds the question.")
+    context_column: str = Field("context", description="Column that holds the context.")
+    keep: tuple[str, ...] = Field((), description="Input columns to carry to the output; all unless given.")
+    prefix: str = Field("", description="Put before the name of every column that is added.")
+    unit_rows: Annotated[AutoOrCount, FREE] = Field(
+        "auto", description="Rows that are read, scored and committed together."
+    )
+    replicas: Annotated[str, FREE] = Field("auto", description="Model actors: auto, N, or MIN:MAX to follow the load.")
+    cpus_per_replica: Annotated[float | None, FREE] = Field(
+        None,
+        gt=0,
+        description="CPUs, and so torch threads, of each; unless given: 1, or an even share for N replicas.",
+    )
+    gpus_per_replica: Annotated[float | None, FREE] = Field(
+        None, ge=0, description="GPUs of one replica; unless given: 1 where the cluster has any, else 0."
+    )
+    max_failed: Annotated[float, FREE] = Field(
+        1.0, ge=0, le=1, description="Exit with code 3 above this fraction of failed rows."
+    )
+    overwrite: Annotated[bool, FREE] = Field(
+        False, description="Start again: remove what an earlier run wrote to the output."
+    )
+    ray_address: Annotated[str | None, FREE] = Field(
+        None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
+    )
+
+    @field_validator("replicas", mode="before")
+    @classmethod
+    def _replicas_may_be_a_number(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("replicas")
+    @classmethod
+    def _replicas_read_as_a_range(cls, value: str) -> str:
+        if value != "auto":
+            match = re.fullmatch(r"(\d+)(?::(\d+))?", value)
+            if match is None or int(match[1]) < 1 or (match[2] and int(match[2]) < int(match[1])):
+                raise ValueError(f"`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is {value!r}")
+        return value
+
+    @property
+    def columns(self) -> ColumnSettings:
+        """What is read and what is added."""
+        return ColumnSettings(
+            question=self.question_column,
+            context=self.context_column,
+            keep=self.keep,
+            prefix=self.prefix,
+            n_best=self.n_best,
+        )

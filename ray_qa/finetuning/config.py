@@ -1,0 +1,115 @@
+"""The settings of finetune."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, field_validator
+
+from ray_qa.finetuning.lr_schedule import Schedule
+from ray_qa.settings import FREE, AutoOrCount, OutputFolder, WindowSettings
+
+REPORTS = ("tensorboard", "mlflow")
+
+
+class FinetuneConfig(WindowSettings):
+    """Turn an encoder into an extractive reader: data-parallel fine-tuning on questions, contexts and answers."""
+
+    model: Annotated[str, FREE] = Field(
+        min_length=1, description="The base: a folder or a hub id (owner/name[@revision])."
+    )
+    train: Annotated[tuple[str, ...], FREE] = Field(
+        min_length=1, description="Parquet, SQuAD JSON, JSONL (files, folders, globs), or datasets names: NAME[:SPLIT]."
+    )
+    output: Annotated[OutputFolder, FREE] = Field(description="Folder for the fine-tuned model; run again to resume.")
+    eval: Annotated[str | None, FREE] = Field(
+        None, min_length=1, description="Rows to judge by while training; the best checkpoint wins."
+    )
+    workers: Annotated[AutoOrCount, FREE] = Field(
+        "auto", description="Training processes; auto: one for each GPU, else one a node."
+    )
+    gpus_per_worker: Annotated[float | None, FREE] = Field(
+        None, ge=0, allow_inf_nan=False, description="GPUs of each; unless given: 1 where the cluster has any, else 0."
+    )
+    cpus_per_worker: Annotated[float | None, FREE] = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="CPUs, and so torch threads, of each; unless given: 1, or an even share without GPUs.",
+    )
+    epochs: PositiveInt = Field(2, description="Passes over the training windows.")
+    max_steps: PositiveInt | None = Field(None, description="Stop after so many optimizer steps, if epochs give more.")
+    batch_size: PositiveInt = Field(32, description="Windows in one optimizer step, over all workers.")
+    batch_tokens: Annotated[AutoOrCount, FREE] = Field(
+        "auto",
+        description="Most tokens, padding included, in one pass within a step; auto: 4,096 on CPU, 16,384 on CUDA.",
+    )
+    learning_rate: float = Field(3e-5, gt=0, allow_inf_nan=False, description="Highest learning rate, of AdamW.")
+    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False, description="AdamW's; not for biases and norms.")
+    warmup: float = Field(0.05, ge=0, allow_inf_nan=False, description="Steps of warm-up; below 1 a fraction of all.")
+    schedule: Schedule = Field("linear", description="Learning rate after the warm-up.")
+    max_grad_norm: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="Gradients are scaled down to this norm; 0: never."
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="Arithmetic of the passes, float16 with loss scaling (weights stay float32); "
+        "auto: float32 on CPU, bfloat16 on CUDA.",
+    )
+    gradient_checkpointing: Annotated[bool, FREE] = Field(
+        False, description="Compute activations twice to keep fewer in memory."
+    )
+    dropout: float | None = Field(None, ge=0, lt=1, description="Dropout everywhere; unless given: as the base has it.")
+    freeze: str = Field("none", description="none, embeddings, or layers:K (embeddings and the first K layers).")
+    negative_ratio: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Most windows without an answer for each with one; all unless given.",
+    )
+    max_answer_tokens: PositiveInt = Field(30, description="Longest answer when judging, in tokens.")
+    seed: int = Field(13, ge=0, description="Of order, drawn answers, dropout and the new span head.")
+    eval_every: PositiveInt | None = Field(
+        None, description="Steps between evaluations; after every epoch unless given."
+    )
+    save_every: Annotated[PositiveInt, FREE] = Field(
+        500, description="Steps between checkpoints; one is also made at every evaluation."
+    )
+    keep_checkpoints: Annotated[PositiveInt, FREE] = Field(
+        2, description="Latest checkpoints to keep; the best one stays besides."
+    )
+    max_bad_steps: Annotated[int, FREE] = Field(
+        10, ge=0, description="Stop when more steps than this had a loss that is not finite."
+    )
+    report_to: Annotated[tuple[str, ...], FREE] = Field(
+        (), description="tensorboard, mlflow (MLFLOW_TRACKING_URI), or both."
+    )
+    overwrite: Annotated[bool, FREE] = Field(
+        False, description="Start again: remove what an earlier run wrote to the output."
+    )
+    ray_address: Annotated[str | None, FREE] = Field(
+        None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
+    )
+
+    @field_validator("gpus_per_worker")
+    @classmethod
+    def _a_worker_has_one_gpu_or_none(cls, value: float | None) -> float | None:
+        if value not in (None, 0, 1):
+            raise ValueError(f"`gpus_per_worker` must be 0 or 1, as a worker trains on one GPU, but is {value:g}")
+        return value
+
+    @field_validator("freeze")
+    @classmethod
+    def _freeze_is_understood(cls, value: str) -> str:
+        if not re.fullmatch(r"none|embeddings|layers:\d+", value):
+            raise ValueError(f"`freeze` must be none, embeddings or layers:K, but is {value!r}")
+        return value
+
+    @field_validator("report_to")
+    @classmethod
+    def _reports_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in REPORTS:
+                raise ValueError(f"`report_to` must be of {', '.join(REPORTS)}, but has {name!r}")
+        return value

@@ -1,0 +1,76 @@
+"""What all commands' output folders have in common: where our files lie, whose folder it is, when it is finished.
+
+.ray_qa/plan.json        what is to be done, and the fingerprints of what it is done with
+.ray_qa/run.json         what was done
+_SUCCESS                 written when all of it is there
+
+The rest of a folder is its command's. Readers of Parquet folders pass over names that begin with a dot.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ray_qa.errors import OutputError
+from ray_qa.storage.local import publish
+
+OURS = ".ray_qa"
+PLAN, RUN, SUCCESS = f"{OURS}/plan.json", f"{OURS}/run.json", "_SUCCESS"
+OURS_BEFORE_0_2 = "_ray_qa"
+
+
+def check_output_folder(folder: Path, program: str, fits: Callable[[str], bool]) -> None:
+    """Refuse a folder that holds anything ``program`` did not write. Touches nothing.
+
+    Args:
+        folder: the output.
+        program: the command, as users call it.
+        fits: whether a name at the folder's root may be the command's; it is asked where there is a plan of ours.
+
+    Raises:
+        OutputError: naming the first foreign thing.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"`output` must be a folder, but {folder} is a file")
+    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    if OURS_BEFORE_0_2 in names:
+        raise OutputError(
+            f"`output` must be a folder of this version of {program}, but {folder} was made by an older one "
+            f"(it holds {OURS_BEFORE_0_2!r}); name another"
+        )
+    is_ours = (folder / PLAN).exists()
+    foreign = [name for name in names if not name.startswith(".") and not (is_ours and fits(name))]
+    if foreign:
+        raise OutputError(
+            f"`output` must be a new folder, an empty one, or one that {program} made, but {folder} holds "
+            f"{foreign[0]!r}; name another"
+        )
+
+
+def clear_output_folder(folder: Path, published: Iterable[Path]) -> None:
+    """Remove what a command wrote, and nothing else; the plan goes last, so that a killed clearing can be repeated.
+
+    Args:
+        folder: the output.
+        published: what the command wrote outside ``.ray_qa/``.
+    """
+    for path in [folder / SUCCESS, *published, *(folder / OURS).glob("*")]:
+        if path != folder / PLAN:
+            remove(path)
+    remove(folder / OURS)
+
+
+def finish_output_folder(folder: Path, run_json: bytes) -> None:
+    """Write down what was done, and that all of it is."""
+    publish(folder / RUN, run_json)
+    publish(folder / SUCCESS, b"")
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all it holds, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
