@@ -32,7 +32,7 @@ from ray_qa.finetuning.labelling import label_examples
 from ray_qa.finetuning.step_plan import plan_epoch
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from ray_qa.metrics.squad import score_predictions
-from ray_qa.reader.pair_tokenizer import load_encoder
+from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
 
 SHARED = Path(__file__).parents[2] / "shared"
 RESULTS = Path(__file__).parent / "results"
@@ -161,22 +161,22 @@ def train_with_finetune(config: FinetuneConfig, judge: str, judged_rows: int) ->
 
 def _batches(config: FinetuneConfig, folder: Path) -> Iterator[LabelledBatch]:
     """The windows that finetune's steps take, put together beforehand."""
-    encoder = load_encoder(Path(config.model))
+    tokenizer = load_pair_tokenizer(Path(config.model))
     folder.mkdir()
     first_row, paths = 0, []
     for examples in read_examples(config.train, "train"):
         paths.append(folder / f"{first_row:07d}.arrow")
-        labelled = label_examples(examples, first_row, encoder, config.max_question_tokens)
+        labelled = label_examples(examples, first_row, tokenizer, config.max_question_tokens)
         write_shard(paths[-1], labelled.rows, labelled.counts)
         first_row += examples.num_rows
-    data = open_training_set(paths, config, encoder.template.special_tokens)
+    data = open_training_set(paths, config, tokenizer.template.special_tokens)
     left = config.max_steps or 0
     for epoch in range(config.epochs):
         labels = data.label(seed=config.seed, epoch=epoch)
         steps = plan_epoch(
             data.windows.tokens, labels.first_W >= 0, batch_size=config.batch_size, seed=config.seed, epoch=epoch
         )
-        yield from (data.batch(window_W, labels, encoder.template) for window_W in steps[:left])
+        yield from (data.batch(window_W, labels, tokenizer.template) for window_W in steps[:left])
         left -= len(steps[:left])
         if not left:
             return

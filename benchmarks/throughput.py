@@ -25,8 +25,8 @@ import torch
 import transformers
 
 from ray_qa import AnnotateConfig, Reader, ReadingSettings, Row, RunSummary, annotate
-from ray_qa.reader.batching import pack, padding_waste
-from ray_qa.reader.collate import Batch, assemble
+from ray_qa.reader.batching import batch_by_length, padding_share
+from ray_qa.reader.collate import Batch, collate
 
 SQUAD = Path(__file__).parents[2] / "shared" / "data" / "squad_v1_dev_a.parquet"
 RESULTS = Path(__file__).parent / "results"
@@ -43,7 +43,7 @@ class Throughput:
     reader: float
     annotate: float
     annotate_start_seconds: float
-    padding_waste: float
+    padding_share: float
     machine: str
     versions: dict[str, str]
 
@@ -82,10 +82,10 @@ def measure(table: pa.Table, repeats: int) -> Throughput:
         Row(question=question, context=context)
         for question, context in zip(table["question"].to_pylist(), table["context"].to_pylist(), strict=True)
     ]
-    encoded = reader.encoder.encode(rows, reader.settings.max_question_tokens)
-    windows = encoded.windows(reader.settings, reader.encoder.template.special_tokens)
-    packed = pack(windows.tokens, reader.batch_tokens)
-    batches = [assemble(encoded, windows, window_W, reader.encoder.template) for window_W in packed]
+    encoded = reader.tokenizer.encode(rows, reader.settings.max_question_tokens)
+    windows = encoded.windows(reader.settings, reader.tokenizer.template.special_tokens)
+    packed = batch_by_length(windows.tokens, reader.batch_tokens)
+    batches = [collate(encoded, windows, window_W, reader.tokenizer.template) for window_W in packed]
     reader.read(rows[:50])
 
     forwards, readers, runs = [], [], []
@@ -101,7 +101,7 @@ def measure(table: pa.Table, repeats: int) -> Throughput:
         reader=statistics.median(readers),
         annotate=statistics.median(run.rows_per_second for run in runs),
         annotate_start_seconds=statistics.median(run.start_seconds for run in runs),
-        padding_waste=padding_waste(windows.tokens, packed),
+        padding_share=padding_share(windows.tokens, packed),
         machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; {reader.model.device}",
         versions={"ray": ray.__version__, "torch": torch.__version__, "transformers": transformers.__version__},
     )
@@ -140,7 +140,7 @@ def describe(measured: Throughput) -> str:
             f"{'(b) Reader.read':<30}{measured.reader:>10.1f}{measured.reader_to_forward:>18.3f} of (c)",
             f"{'(a) annotate':<30}{measured.annotate:>10.1f}{measured.annotate_to_reader:>18.3f} of (b)",
             f"start-up of annotate: {measured.annotate_start_seconds:.1f} s; "
-            f"padding in (b) and (c): {measured.padding_waste:.1%}",
+            f"padding in (b) and (c): {measured.padding_share:.1%}",
         ]
     )
 

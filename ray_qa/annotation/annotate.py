@@ -30,7 +30,7 @@ from ray_qa.annotation.output import (
 from ray_qa.annotation.progress import Progress
 from ray_qa.annotation.stages import AnnotateJob, Annotator, columns_to_read, encode_units, summary_from_row
 from ray_qa.annotation.summary import RunSummary, UnitSummary, exit_code, read_summary, run_json
-from ray_qa.cluster.connection import connected, our_error, quiet_ray
+from ray_qa.cluster.connection import connected, error_from_worker, quiet_ray
 from ray_qa.cluster.placement import READ_CPUS, Placement, place
 from ray_qa.data.parquet_files import InputFile, Inputs, check_apart, read_inputs
 from ray_qa.data.schemas import check_columns
@@ -215,7 +215,7 @@ def _score(
                 f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs each; ask for less, or add nodes"
             ) from error
         except Exception as error:
-            raise our_error(error) or error from None
+            raise error_from_worker(error) or error from None
 
 
 def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock) -> RunSummary:

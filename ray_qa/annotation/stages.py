@@ -62,14 +62,14 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
     # One task is one CPU's work; the tokenizer's own threads would take those of the replicas.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     with uninterrupted():
-        from ray_qa.reader.pair_tokenizer import load_encoder
+        from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
 
-        encoder = load_encoder(model_here(job.model).folder)
+        tokenizer = load_pair_tokenizer(model_here(job.model).folder)
     units = [job.units[position] for position in batch["position"].to_pylist()]
     started = time.time()
     for unit, rows in zip(units, read_units(job.files, units, job.columns), strict=True):
         pairs = zip(texts(rows[job.config.question_column]), texts(rows[job.config.context_column]), strict=True)
-        encoded = encoder.encode(
+        encoded = tokenizer.encode(
             [Row(question=question, context=context) for question, context in pairs], job.config.max_question_tokens
         )
         values = [[unit.number], [started], [_to_ipc(rows)], [encoded.to_ipc()]]

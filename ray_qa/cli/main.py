@@ -1,4 +1,4 @@
-"""The ``ray-qa`` command: picks the trip, loads only what it needs, turns errors into exit codes."""
+"""The ``ray-qa`` command: picks the command, loads only what it needs, turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -10,49 +10,48 @@ from importlib.metadata import version
 from ray_qa.errors import RayQaError, full_disk
 
 USAGE = """\
-usage: ray-qa TRIP [--help] [OPTIONS]
+usage: ray-qa COMMAND [--help] [OPTIONS]
 
 Distributed extractive question answering.
 
-trips:
+commands:
   demo       annotate the corpus that comes with the package, and show what comes out
   annotate   answer every row of a Parquet corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
 
-ray-qa TRIP --help lists a trip's options; ray-qa --version says which version this is.
+ray-qa COMMAND --help lists a command's options; ray-qa --version says which version this is.
 Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over --max-failed.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
-    trip, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if trip in ("-h", "--help", "--version"):
-        print(f"ray-qa {version('ray_qa')}" if trip == "--version" else USAGE, end="\n" if trip == "--version" else "")
+    command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if command in ("-h", "--help", "--version"):
+        print(f"ray-qa {version('ray_qa')}" if command == "--version" else USAGE.rstrip())
         return 0
-    if trip not in _TRIPS:
-        print(f"ray-qa: the trip must be one of {', '.join(_TRIPS)}, but is {trip!r}", file=sys.stderr)
+    if command not in _COMMANDS:
+        print(f"ray-qa: the command must be one of {', '.join(_COMMANDS)}, but is {command!r}", file=sys.stderr)
         return 2
     try:
-        return _TRIPS[trip](rest)
+        return _COMMANDS[command](rest)
     except RayQaError as error:
-        return _refused(trip, error)
+        return _refused(command, error)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        return _refused(trip, full_disk(str(error)))
+        return _refused(command, full_disk(str(error)))
     except KeyboardInterrupt:
-        there = "the last checkpoint" if trip == "finetune" else "there"
-        print(
-            f"ray-qa {trip}: stopped; what is done is kept, and the same command goes on from {there}", file=sys.stderr
-        )
+        there = "the last checkpoint" if command == "finetune" else "there"
+        told = f"stopped; what is done is kept, and the same command goes on from {there}"
+        print(f"ray-qa {command}: {told}", file=sys.stderr)
         return 130
 
 
-def _refused(trip: str, error: RayQaError) -> int:
+def _refused(command: str, error: RayQaError) -> int:
     for problem in error.problems:
-        print(f"ray-qa {trip}: {problem}", file=sys.stderr)
+        print(f"ray-qa {command}: {problem}", file=sys.stderr)
     return 2
 
 
@@ -101,7 +100,7 @@ def _demo(arguments: Sequence[str]) -> int:
     return demo(config)
 
 
-_TRIPS: dict[str, Callable[[Sequence[str]], int]] = {
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "annotate": _annotate,
     "finetune": _finetune,

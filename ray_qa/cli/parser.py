@@ -1,4 +1,4 @@
-"""Command lines and YAML files to configurations: the flags are the fields of the trip's model."""
+"""Command lines and YAML files to configurations: the flags are the fields of the command's model."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def has_room(bundles: list[dict[str, float]], seconds: float) -> bool:
         remove_placement_group(group)
 
 
-def our_error(error: Exception) -> RayQaError | None:
+def error_from_worker(error: Exception) -> RayQaError | None:
     """The error of ours that was raised on a worker and that a Ray error tells of, if it does.
 
     Ray hands on the text of a worker's traceback, not the exception; one of ours ends in a line that says all. So does

@@ -35,7 +35,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TeamPlacement:
+class WorkerPlacement:
     """How many training workers, and what each gets; ``fits`` says whether the nodes could hold them all at once."""
 
     workers: int
@@ -94,7 +94,7 @@ def place_workers(
     workers: int | Literal["auto"],
     cpus_per_worker: float | None,
     gpus_per_worker: float | None,
-) -> TeamPlacement:
+) -> WorkerPlacement:
     """Size a team of training workers, which all run at once.
 
     Args:
@@ -110,7 +110,7 @@ def place_workers(
         count = workers
     count = max(1, count)
     cpus = cpus_per_worker or _even_share(nodes, [count], gpus)
-    return TeamPlacement(
+    return WorkerPlacement(
         workers=count,
         threads=max(1, int(cpus)),
         cpus=cpus,

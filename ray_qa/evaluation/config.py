@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EvaluateConfig(BaseModel):
-    """Judge predictions against gold answers: SQuAD exact match and F1."""
+    """Validator predictions against gold answers: SQuAD exact match and F1."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

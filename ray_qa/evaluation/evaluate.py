@@ -1,4 +1,4 @@
-"""The evaluate trip: predictions against gold answers, as SQuAD exact match and F1."""
+"""Evaluate, the whole way: predictions against gold answers, as SQuAD exact match and F1."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EvaluationReport:
 
 
 def evaluate(config: EvaluateConfig) -> EvaluationReport:
-    """Judge predictions against gold answers; write the scores to ``config.output`` if it is given.
+    """Validator predictions against gold answers; write the scores to ``config.output`` if it is given.
 
     Raises:
         InputError: Gold or predictions cannot be read, or have no id in common.

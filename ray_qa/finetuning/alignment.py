@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.integer[Any]]
+from ray_qa.reader.arrays import Ints
 
 Drop = Literal["answer_empty", "answer_not_found", "answer_ambiguous", "answer_without_tokens"]
 """Why a gold answer cannot be used: it has no text; its text is not where it should be, and nowhere or several times
@@ -16,7 +15,7 @@ in the context; the tokenizer gives its characters no token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedAnswer:
+class LocatedAnswer:
     """A gold answer as a half-open range of Unicode code points of its context, without white space at its ends."""
 
     start: int
@@ -37,7 +36,7 @@ class TokenRun:
     """Whether both ends of the answer lie on token borders, so that the run decodes to exactly the answer."""
 
 
-def place_answer(context: str, text: str, start: int | None) -> PlacedAnswer | Drop:
+def locate_answer(context: str, text: str, start: int | None) -> LocatedAnswer | Drop:
     """Find a gold answer in its context.
 
     Args:
@@ -65,10 +64,10 @@ def place_answer(context: str, text: str, start: int | None) -> PlacedAnswer | D
         sought = text
     assert start is not None
     begin = start + len(sought) - len(sought.lstrip())
-    return PlacedAnswer(start=begin, end=begin + len(bare), repaired=not stated, trimmed=bare != text)
+    return LocatedAnswer(start=begin, end=begin + len(bare), repaired=not stated, trimmed=bare != text)
 
 
-def cover(char_start_T: Ints, char_end_T: Ints, answer: PlacedAnswer) -> TokenRun | None:
+def align_to_tokens(char_start_T: Ints, char_end_T: Ints, answer: LocatedAnswer) -> TokenRun | None:
     """The smallest run of tokens that holds every token which shares a character with the answer.
 
     Args:

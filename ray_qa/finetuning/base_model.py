@@ -9,7 +9,7 @@ import torch
 from ray_qa.errors import ConfigError, ModelError, first_line
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.reader.model_files import ModelFiles
-from ray_qa.reader.pair_tokenizer import load_encoder
+from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
 from ray_qa.reader.reader import check_settings_fit, check_vocabulary
 from ray_qa.reader.span_model import load_weights, span_model
 from ray_qa.reader.transformers_logging import quiet_transformers
@@ -48,11 +48,11 @@ def check_base(files: ModelFiles, config: FinetuneConfig) -> None:
     Raises:
         ModelError, ConfigError: as :func:`load_base`; or its tokenizer or its positions do not fit.
     """
-    encoder = load_encoder(files.folder)
+    tokenizer = load_pair_tokenizer(files.folder)
     module = load_base(files, config).eval()
     model = span_model(module, torch.device("cpu"), torch.float32)
-    check_settings_fit(config, encoder, model)
-    check_vocabulary(encoder, model, files)
+    check_settings_fit(config, tokenizer, model)
+    check_vocabulary(tokenizer, model, files)
     _check_sees_both_ways(module, files)
 
 

@@ -35,7 +35,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TeamShape:
+class ProcessGroupShape:
     """What a team of workers is, as far as it decides how sums are rounded."""
 
     workers: int
@@ -67,10 +67,10 @@ class TrainingState:
     """Of the last step that changed the weights, before clipping."""
     scaler: dict[str, Any] = field(default_factory=dict)
     evaluations: tuple[Evaluation, ...] = ()
-    teams: tuple[TeamShape, ...] = ()
+    teams: tuple[ProcessGroupShape, ...] = ()
     """Who has trained, one after the other; teams of one shape that follow each other count once."""
 
-    def carried_on_by(self, team: TeamShape) -> TrainingState:
+    def carried_on_by(self, team: ProcessGroupShape) -> TrainingState:
         """The same, with ``team`` as the latest to train."""
         return self if self.teams[-1:] == (team,) else replace(self, teams=(*self.teams, team))
 

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from ray_qa.finetuning.alignment import choose_golds
-from ray_qa.reader.collate import Batch, Template, assemble
+from ray_qa.reader.arrays import Ints
+from ray_qa.reader.collate import Batch, Template, collate
 from ray_qa.reader.encoded import EncodedRows, arrays_from_ipc, arrays_to_ipc, join_rows
 from ray_qa.reader.windows import Windows
 from ray_qa.settings import WindowSettings
 from ray_qa.storage.local import publish
 
-Ints = npt.NDArray[np.integer[Any]]
 COUNTS_KEY = b"ray_qa"
 
 
@@ -129,7 +128,7 @@ class TrainingSet:
             tokens=self.windows.tokens[window_B],
         )
         encoded = self._rows(row_K)
-        batch = assemble(encoded, windows, np.arange(len(window_B)), template)
+        batch = collate(encoded, windows, np.arange(len(window_B)), template)
         question_tokens_B = np.diff(encoded.question_offsets)[encoded.question_R[row_B]]
         shift_B = len(template.before) + question_tokens_B + len(template.between) - windows.start
         first_B, last_B = labels.first_W[window_B], labels.last_W[window_B]

@@ -14,8 +14,8 @@ import ray.train
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
-from ray_qa.cluster.connection import Cluster, connected, has_room, our_error, quiet_ray
-from ray_qa.cluster.placement import READ_CPUS, TeamPlacement, place_workers, resources
+from ray_qa.cluster.connection import Cluster, connected, error_from_worker, has_room, quiet_ray
+from ray_qa.cluster.placement import READ_CPUS, WorkerPlacement, place_workers, resources
 from ray_qa.data.examples import ExamplesSummary, Setting, example_files, survey_examples, write_examples
 from ray_qa.data.parquet_files import check_apart
 from ray_qa.errors import ClusterError, InputError, Problems
@@ -109,7 +109,7 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
     """Check output, rows and base independently and report all their problems together."""
     problems = Problems()
     train: ExamplesSummary | None = None
-    judge: ExamplesSummary | None = None
+    validation: ExamplesSummary | None = None
     base: ModelFiles | None = None
     with problems.gather():
         check_output(folder)
@@ -117,7 +117,7 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
         train = _survey(config.train, "train", folder)
     if config.eval is not None:
         with problems.gather():
-            judge = _survey([config.eval], "eval", folder)
+            validation = _survey([config.eval], "eval", folder)
     with problems.gather():
         base = find_model(config.model)
         check_apart([str(base.folder)], [], folder, "model")
@@ -129,7 +129,7 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
         weights_sha256=base.weights_sha256,
         tokenizer_sha256=base.tokenizer_sha256,
         train=train,
-        eval=judge,
+        eval=validation,
     )
     return plan, base
 
@@ -139,7 +139,7 @@ def _survey(sources: Sequence[str], setting: Setting, folder: Path) -> ExamplesS
     return survey_examples(sources, setting)
 
 
-def _place(config: FinetuneConfig, cluster: Cluster) -> TeamPlacement:
+def _place(config: FinetuneConfig, cluster: Cluster) -> WorkerPlacement:
     placement = place_workers(
         cluster.nodes,
         workers=config.workers,
@@ -159,7 +159,7 @@ def _place(config: FinetuneConfig, cluster: Cluster) -> TeamPlacement:
     return placement
 
 
-def _resources(placement: TeamPlacement) -> dict[str, float]:
+def _resources(placement: WorkerPlacement) -> dict[str, float]:
     return {"CPU": placement.cpus} | ({"GPU": placement.gpus} if placement.gpus else {})
 
 
@@ -185,7 +185,7 @@ def _encode(job: TrainingJob, plan: TrainingPlan) -> LabelCounts:
         try:
             encoded.materialize()
         except Exception as error:
-            raise our_error(error) or error from None
+            raise error_from_worker(error) or error from None
     counts = sum((shard_counts(path) for path in shard_paths(folder)), start=LabelCounts())
     if not counts.answerable:
         raise InputError(
@@ -195,7 +195,7 @@ def _encode(job: TrainingJob, plan: TrainingPlan) -> LabelCounts:
     return counts
 
 
-def _train_to_the_end(job: TrainingJob, placement: TeamPlacement, progress: TrainingProgress) -> int:
+def _train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: TrainingProgress) -> int:
     """Run teams of workers until the last step is done; gives how often one had to be started again."""
     folder = Path(job.config.output)
     restarts = failures = 0
@@ -205,7 +205,7 @@ def _train_to_the_end(job: TrainingJob, placement: TeamPlacement, progress: Trai
             _train_once(job, placement, folder)
             return restarts
         except Exception as error:
-            if ours := our_error(error):
+            if ours := error_from_worker(error):
                 raise ours from None
             failures = failures + 1 if checkpoint_steps(folder) == before else 1
             if failures >= MOST_FAILURES:
@@ -215,14 +215,14 @@ def _train_to_the_end(job: TrainingJob, placement: TeamPlacement, progress: Trai
             progress.enter("starting workers again, as one was lost")
 
 
-def _wait_for_room(placement: TeamPlacement, progress: TrainingProgress) -> None:
+def _wait_for_room(placement: WorkerPlacement, progress: TrainingProgress) -> None:
     """Wait for as long as it takes: a lost node comes back when its cluster brings another up."""
     progress.enter(f"waiting for room for {placement.workers} workers, as one was lost")
     while not has_room([_resources(placement)] * placement.workers, ROOM_SECONDS):
         pass
 
 
-def _train_once(job: TrainingJob, placement: TeamPlacement, folder: Path) -> None:
+def _train_once(job: TrainingJob, placement: WorkerPlacement, folder: Path) -> None:
     trainer = TorchTrainer(
         _train_worker,
         train_loop_config={"job": job},

@@ -16,7 +16,7 @@ from ray_qa.finetuning.dataset import write_shard
 from ray_qa.finetuning.labelling import label_examples
 from ray_qa.finetuning.output import TRAIN_ROWS, check_output_is_here, shard_path
 from ray_qa.reader.model_files import ModelFiles, model_here
-from ray_qa.reader.pair_tokenizer import load_encoder
+from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class TrainingJob:
 def encode_shards(batch: pa.Table, job: TrainingJob) -> Iterator[pa.Table]:
     """Encode the row groups that the batch lists into the output's shards; those that are there already stay."""
     with uninterrupted():
-        encoder = load_encoder(model_here(job.base).folder)
+        tokenizer = load_pair_tokenizer(model_here(job.base).folder)
     folder = Path(job.config.output)
     check_output_is_here(folder)
     with pq.ParquetFile(folder / TRAIN_ROWS) as file:
@@ -46,6 +46,6 @@ def encode_shards(batch: pa.Table, job: TrainingJob) -> Iterator[pa.Table]:
             path = shard_path(folder, number)
             if not path.exists():
                 examples = file.read_row_group(number)
-                labelled = label_examples(examples, int(first_rows[number]), encoder, job.config.max_question_tokens)
+                labelled = label_examples(examples, int(first_rows[number]), tokenizer, job.config.max_question_tokens)
                 write_shard(path, labelled.rows, labelled.counts)
             yield pa.table({"shard": [number]})

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ray_qa.finetuning.alignment import Ints, PlacedAnswer, TokenRun, cover, place_answer
+from ray_qa.finetuning.alignment import LocatedAnswer, TokenRun, align_to_tokens, locate_answer
 from ray_qa.finetuning.dataset import LabelCounts, TrainingRows
-from ray_qa.reader.pair_tokenizer import Encoder
+from ray_qa.reader.arrays import Ints
+from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.records import Row
 
 
@@ -23,7 +24,9 @@ class LabelledRows:
     counts: LabelCounts
 
 
-def label_examples(examples: pa.Table, first_row: int, encoder: Encoder, max_question_tokens: int) -> LabelledRows:
+def label_examples(
+    examples: pa.Table, first_row: int, tokenizer: PairTokenizer, max_question_tokens: int
+) -> LabelledRows:
     """Encode rows and turn their gold answers into runs of tokens.
 
     A row is dropped if it cannot be encoded, or if it has gold answers and none can be used: it is not unanswerable.
@@ -31,11 +34,11 @@ def label_examples(examples: pa.Table, first_row: int, encoder: Encoder, max_que
     Args:
         examples: rows of ``ray_qa.data.examples.SCHEMA``.
         first_row: the number of their first in the training data.
-        encoder: the model's.
+        tokenizer: the model's.
         max_question_tokens: longer questions are cut.
     """
     rows = examples.to_pylist()
-    encoded = encoder.encode(
+    encoded = tokenizer.encode(
         [Row(question=row["question"], context=row["context"]) for row in rows], max_question_tokens
     )
     tally = _Tally()
@@ -86,9 +89,9 @@ class _Tally:
         """The runs of a row's usable gold answers; each is counted."""
         runs = []
         for text, start in zip(answers["text"], answers["answer_start"], strict=True):
-            placed = place_answer(context, text, start)
-            run = cover(char_start_T, char_end_T, placed) if isinstance(placed, PlacedAnswer) else None
-            if run is None or not isinstance(placed, PlacedAnswer):
+            placed = locate_answer(context, text, start)
+            run = align_to_tokens(char_start_T, char_end_T, placed) if isinstance(placed, LocatedAnswer) else None
+            if run is None or not isinstance(placed, LocatedAnswer):
                 self.dropped_answers[placed if isinstance(placed, str) else "answer_without_tokens"] += 1
                 continue
             runs.append(run)

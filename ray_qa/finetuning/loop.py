@@ -14,22 +14,23 @@ import torch
 from ray_qa.data.examples import row_ids
 from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.finetuning.base_model import load_base, parameter_groups
-from ray_qa.finetuning.checkpoints import Evaluation, TeamShape, TrainingState, checkpoint_steps, read_state
-from ray_qa.finetuning.dataset import Ints, TrainingSet, open_training_set
+from ray_qa.finetuning.checkpoints import Evaluation, ProcessGroupShape, TrainingState, checkpoint_steps, read_state
+from ray_qa.finetuning.dataset import TrainingSet, open_training_set
 from ray_qa.finetuning.job import TrainingJob
 from ray_qa.finetuning.lr_schedule import learning_rate_factor, warmup_steps
 from ray_qa.finetuning.output import EVAL_ROWS, TRAIN_ROWS, check_output_is_here, shard_paths
-from ray_qa.finetuning.process_group import Team
+from ray_qa.finetuning.process_group import ProcessGroup
 from ray_qa.finetuning.sampler import NextStep, steps_from, steps_of_epochs
-from ray_qa.finetuning.step import FlatGradients, StepResult, Trainee, take_step
+from ray_qa.finetuning.step import FlatGradients, ModelWithOptimizer, StepResult, take_step
 from ray_qa.finetuning.step_plan import share
-from ray_qa.finetuning.throughput import Pace
+from ray_qa.finetuning.throughput import ThroughputMeter
 from ray_qa.finetuning.tracking.metrics_log import METRICS, Metrics, append_metrics, go_back_to
-from ray_qa.finetuning.validation import Judge
+from ray_qa.finetuning.validation import Validator
 from ray_qa.finetuning.weights import export_model, load_checkpoint, save_checkpoint
-from ray_qa.reader.batching import pack
+from ray_qa.reader.arrays import Ints
+from ray_qa.reader.batching import automatic_batch_tokens, batch_by_length
 from ray_qa.reader.model_files import model_here
-from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
+from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.reader.span_model import pick_device, pick_dtype
 from ray_qa.runs.ownership import check_claim
 
@@ -37,10 +38,9 @@ SAVE_SECONDS = 600.0
 """A checkpoint is made after so long without one, however few steps that are."""
 MOST_NAMED = 20
 """Rows with a loss that is not finite are named up to so many."""
-AUTO_BATCH_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 
 
-def train(job: TrainingJob, team: Team | None = None) -> TrainingState:
+def train(job: TrainingJob, group: ProcessGroup | None = None) -> TrainingState:
     """Train to the end, from the latest checkpoint if there is one, and export the model; all files lie in the output.
 
     What is learnt is a function of the settings, the data and the number of workers: on the same kind of machine a run
@@ -50,12 +50,12 @@ def train(job: TrainingJob, team: Team | None = None) -> TrainingState:
         InputError: after more than ``max_bad_steps`` steps whose loss was not finite.
         ConfigError: if a pass does not fit the device's memory.
     """
-    team = team or Team.present()
+    group = group or ProcessGroup.current()
     job = replace(job, base=model_here(job.base))
     check_output_is_here(Path(job.config.output))
     if job.threads is not None:
         torch.set_num_threads(job.threads)
-    run = _Run.begin(job, team)
+    run = _Run.begin(job, group)
     if not run.steps:
         raise InputError("`train` must give windows to train on, but no window holds an answer; raise `negative_ratio`")
     state = run.resume()
@@ -77,35 +77,35 @@ class _Run:
     """One worker's side of a run: what does not change, and the clock of the log."""
 
     job: TrainingJob
-    team: Team
+    group: ProcessGroup
     folder: Path
-    encoder: Encoder
+    tokenizer: PairTokenizer
     data: TrainingSet
-    trainee: Trainee
-    judge: Judge | None
+    model: ModelWithOptimizer
+    validator: Validator | None
     steps_of_epochs: list[int]
     batch_tokens: int
-    pace: Pace = field(default_factory=Pace)
+    meter: ThroughputMeter = field(default_factory=ThroughputMeter)
     saved_at: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def begin(cls, job: TrainingJob, team: Team) -> _Run:
+    def begin(cls, job: TrainingJob, group: ProcessGroup) -> _Run:
         config, folder = job.config, Path(job.config.output)
-        encoder = load_encoder(job.base.folder)
-        data = open_training_set(shard_paths(folder), config, encoder.template.special_tokens)
-        trainee = _trainee(job, team)
-        judge = None
+        tokenizer = load_pair_tokenizer(job.base.folder)
+        data = open_training_set(shard_paths(folder), config, tokenizer.template.special_tokens)
+        model = _model_with_optimizer(job, group)
+        validator = None
         if config.eval is not None:
-            judge = Judge.open(folder / EVAL_ROWS, encoder, config, team)
-        automatic = AUTO_BATCH_TOKENS[trainee.device.type]
+            validator = Validator.open(folder / EVAL_ROWS, tokenizer, config, group)
+        automatic = automatic_batch_tokens("training", model.device.type, torch.get_num_threads())
         return cls(
             job=job,
-            team=team,
+            group=group,
             folder=folder,
-            encoder=encoder,
+            tokenizer=tokenizer,
             data=data,
-            trainee=trainee,
-            judge=judge,
+            model=model,
+            validator=validator,
             steps_of_epochs=list(steps_of_epochs(data, config)),
             batch_tokens=automatic if config.batch_tokens == "auto" else config.batch_tokens,
         )
@@ -116,34 +116,34 @@ class _Run:
 
     def resume(self) -> TrainingState:
         """Load the latest checkpoint, which all workers must agree on."""
-        step = self.team.agree(max(checkpoint_steps(self.folder), default=0))
+        step = self.group.broadcast_object(max(checkpoint_steps(self.folder), default=0))
         state = TrainingState()
         if step:
             state = read_state(self.folder, step)
-            load_checkpoint(self.folder, state, self.trainee)
-        if self.team.leads:
+            load_checkpoint(self.folder, state, self.model)
+        if self.group.is_main:
             go_back_to(self.folder / METRICS, step)
-        self.trainee.module.train()
-        self.pace = Pace()
+        self.model.module.train()
+        self.meter = ThroughputMeter()
         return state.carried_on_by(self._shape())
 
-    def _shape(self) -> TeamShape:
+    def _shape(self) -> ProcessGroupShape:
         """What this team is, as far as it decides how sums are rounded."""
-        return TeamShape(
-            workers=self.team.workers,
-            device=self.trainee.device.type,
-            dtype=str(self.trainee.dtype).removeprefix("torch."),
-            threads=torch.get_num_threads() if self.trainee.device.type == "cpu" else 0,
+        return ProcessGroupShape(
+            workers=self.group.workers,
+            device=self.model.device.type,
+            dtype=str(self.model.dtype).removeprefix("torch."),
+            threads=torch.get_num_threads() if self.model.device.type == "cpu" else 0,
         )
 
     def step(self, state: TrainingState, step: NextStep) -> TrainingState:
         """Take one step."""
         config = self.job.config
         # Dropout follows from seed, step and worker, so a resumed run draws what the first would have drawn.
-        torch.manual_seed(int(np.random.SeedSequence([config.seed, state.step, self.team.rank]).generate_state(1)[0]))
+        torch.manual_seed(int(np.random.SeedSequence([config.seed, state.step, self.group.rank]).generate_state(1)[0]))
         window_W = step.windows
-        own_W = share(window_W, rank=self.team.rank, workers=self.team.workers)
-        passes = [own_W[part] for part in pack(self.data.windows.tokens[own_W], self.batch_tokens)]
+        own_W = share(window_W, rank=self.group.rank, workers=self.group.workers)
+        passes = [own_W[part] for part in batch_by_length(self.data.windows.tokens[own_W], self.batch_tokens)]
         factor = learning_rate_factor(
             state.step,
             steps=self.steps,
@@ -151,21 +151,21 @@ class _Run:
             schedule=config.schedule,
         )
         result = take_step(
-            self.trainee,
-            (self.data.batch(window_B, step.epoch.labels, self.encoder.template) for window_B in passes),
+            self.model,
+            (self.data.batch(window_B, step.epoch.labels, self.tokenizer.template) for window_B in passes),
             windows=len(window_W),
             learning_rate=config.learning_rate * factor,
             max_grad_norm=config.max_grad_norm,
-            team=self.team,
+            group=self.group,
         )
-        self.pace.count(windows=len(window_W), tokens=int(self.data.windows.tokens[window_W].sum()))
+        self.meter.count(windows=len(window_W), tokens=int(self.data.windows.tokens[window_W].sum()))
         return self._counted(state, result, len(window_W), np.concatenate(passes) if passes else own_W)
 
     def _counted(self, state: TrainingState, result: StepResult, windows: int, own_W: Ints) -> TrainingState:
         """The state after a step; raises where too many were bad."""
         finite = math.isfinite(result.loss)
         # With float16 a gradient that overflows is the loss scaler's to mend, as long as there is something to scale.
-        mended = finite and self.trainee.scaler.is_enabled() and self.trainee.scaler.get_scale() >= 1
+        mended = finite and self.model.scaler.is_enabled() and self.model.scaler.get_scale() >= 1
         bad = not result.applied and not mended
         after = replace(
             state,
@@ -173,12 +173,12 @@ class _Run:
             loss_sum=state.loss_sum + (result.loss * windows if finite else 0.0),
             gradient_norm=result.gradient_norm if result.applied else state.gradient_norm,
             logged_windows=state.logged_windows + (windows if finite else 0),
-            scaler=self.trainee.scaler.state_dict(),
+            scaler=self.model.scaler.state_dict(),
         )
         if not bad:
             return after
         own = [int(self.data.row_R[self.data.windows.row[own_W[place]]]) for place in result.not_finite]
-        rows = sorted(itertools.chain.from_iterable(self.team.collect(own)))
+        rows = sorted(itertools.chain.from_iterable(self.group.all_gather(own)))
         after = replace(
             after, bad_steps=state.bad_steps + 1, bad_rows=tuple(dict.fromkeys([*state.bad_rows, *rows]))[:MOST_NAMED]
         )
@@ -198,14 +198,14 @@ class _Run:
         if state.step % self.job.log_steps == 0 or state.step == 1 or at_end:
             state = self._log(state)
         due = state.step % config.eval_every == 0 if config.eval_every else ends_epoch
-        evaluates = self.judge is not None and (due or at_end)
-        with self.pace.paused():
+        evaluates = self.validator is not None and (due or at_end)
+        with self.meter.paused():
             if evaluates:
                 state = self._evaluate(state)
             long_ago = time.monotonic() - self.saved_at > SAVE_SECONDS
-            if self.team.leads and (evaluates or at_end or long_ago or state.step % config.save_every == 0):
+            if self.group.is_main and (evaluates or at_end or long_ago or state.step % config.save_every == 0):
                 check_claim(self.folder, self.job.owner)
-                save_checkpoint(self.folder, state, self.trainee, keep=config.keep_checkpoints)
+                save_checkpoint(self.folder, state, self.model, keep=config.keep_checkpoints)
                 self.saved_at = time.monotonic()
         return state
 
@@ -214,21 +214,21 @@ class _Run:
             "step": state.step,
             "steps": self.steps,
             "loss": state.loss_sum / max(1, state.logged_windows),
-            "learning_rate": self.trainee.optimizer.param_groups[0]["lr"],
+            "learning_rate": self.model.optimizer.param_groups[0]["lr"],
             "gradient_norm": state.gradient_norm,
-            **self.pace.rates(),
+            **self.meter.rates(),
             "bad_steps": state.bad_steps,
-            **({"loss_scale": self.trainee.scaler.get_scale()} if self.trainee.scaler.is_enabled() else {}),
+            **({"loss_scale": self.model.scaler.get_scale()} if self.model.scaler.is_enabled() else {}),
             "time": time.time(),
         }
-        self.pace = Pace()
+        self.meter = ThroughputMeter()
         self._write(line)
         return replace(state, loss_sum=0.0, logged_windows=0)
 
     def _evaluate(self, state: TrainingState) -> TrainingState:
-        assert self.judge is not None
+        assert self.validator is not None
         started = time.perf_counter()
-        scores = self.judge.score(self.trainee, self.batch_tokens)
+        scores = self.validator.score(self.model, self.batch_tokens)
         seconds = time.perf_counter() - started
         figures = {"eval_exact": scores.exact, "eval_f1": scores.f1, "eval_seconds": seconds}
         self._write({"step": state.step, **figures, "time": time.time()})
@@ -236,30 +236,30 @@ class _Run:
         return replace(state, evaluations=(*state.evaluations, evaluation))
 
     def _write(self, line: Metrics) -> None:
-        if self.team.leads:
+        if self.group.is_main:
             check_claim(self.folder, self.job.owner)
             append_metrics(self.folder / METRICS, line)
 
     def export(self, state: TrainingState) -> None:
         """Lay the best checkpoint, or without evaluation the last, out as an ordinary model folder."""
-        if self.team.leads:
+        if self.group.is_main:
             check_claim(self.folder, self.job.owner)
             step = state.best.step if state.best else state.step
-            export_model(self.folder, step, self.trainee.module, self.job.base)
-        self.team.wait()
+            export_model(self.folder, step, self.model.module, self.job.base)
+        self.group.barrier()
 
 
-def _trainee(job: TrainingJob, team: Team) -> Trainee:
+def _model_with_optimizer(job: TrainingJob, group: ProcessGroup) -> ModelWithOptimizer:
     if job.device == "cuda" and not torch.cuda.is_available():
         raise ModelError("`gpus_per_worker` must be 0 where torch finds no CUDA, but is 1; install torch for CUDA")
     device = pick_device(job.device)
     dtype = pick_dtype(job.config.dtype, device)
     module = load_base(job.base, job.config).to(device)
     for parameter in module.parameters():
-        team.share_out(parameter.data)
+        group.broadcast(parameter.data)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
     scaler.scale(torch.zeros((), device=device))  # makes its tensors, which a worker without a window would lack
-    return Trainee(
+    return ModelWithOptimizer(
         module=module,
         gradients=FlatGradients(each for each in module.parameters() if each.requires_grad),
         optimizer=torch.optim.AdamW(parameter_groups(module, job.config.weight_decay), lr=job.config.learning_rate),

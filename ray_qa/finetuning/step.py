@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from ray_qa.finetuning.dataset import LabelledBatch
-from ray_qa.finetuning.process_group import Team
+from ray_qa.finetuning.process_group import ProcessGroup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +54,9 @@ class FlatGradients:
         """Add to the loss of the step."""
         self._flat[-1] += loss.detach()
 
-    def add_up(self, team: Team) -> None:
+    def all_reduce(self, group: ProcessGroup) -> None:
         """Sum gradients and loss over all workers."""
-        team.add_up(self._flat)
+        group.all_reduce(self._flat)
 
     @property
     def loss(self) -> float:
@@ -74,7 +74,7 @@ class FlatGradients:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trainee:
+class ModelWithOptimizer:
     """A model in training, on its device, with all that belongs to it."""
 
     module: torch.nn.Module
@@ -92,45 +92,45 @@ class Trainee:
 
 
 def take_step(
-    trainee: Trainee,
+    model: ModelWithOptimizer,
     passes: Iterable[LabelledBatch],
     *,
     windows: int,
     learning_rate: float,
     max_grad_norm: float,
-    team: Team,
+    group: ProcessGroup,
 ) -> StepResult:
     """Run a worker's passes, and update the weights as all workers' windows together ask for.
 
     The loss is that of Devlin et al. 2019: the mean of the cross-entropies of start and end over all tokens of a
     window, padding left out, averaged over the ``windows`` of the step on all workers.
     """
-    for group in trainee.optimizer.param_groups:
-        group["lr"] = learning_rate
-    trainee.gradients.clear()
+    for parameters in model.optimizer.param_groups:
+        parameters["lr"] = learning_rate
+    model.gradients.clear()
     not_finite: list[int] = []
     seen = 0
     for labelled in passes:
-        loss_B = _forward(trainee, labelled)
+        loss_B = _forward(model, labelled)
         not_finite += [seen + place for place in (~loss_B.isfinite()).nonzero().flatten().tolist()]
         seen += len(loss_B)
         loss = loss_B.sum() / windows
-        torch.autograd.backward(trainee.scaler.scale(loss))
-        trainee.gradients.add_loss(loss)
-    trainee.gradients.add_up(team)
-    trainee.scaler.unscale_(trainee.optimizer)
-    norm = trainee.gradients.norm()
+        torch.autograd.backward(model.scaler.scale(loss))
+        model.gradients.add_loss(loss)
+    model.gradients.all_reduce(group)
+    model.scaler.unscale_(model.optimizer)
+    norm = model.gradients.norm()
     if max_grad_norm:
-        trainee.gradients.scale((max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
-    loss_of_all, norm_of_all = trainee.gradients.loss, float(norm)
+        model.gradients.scale((max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
+    loss_of_all, norm_of_all = model.gradients.loss, float(norm)
     applied = math.isfinite(loss_of_all) and math.isfinite(norm_of_all)
     if applied:
-        trainee.scaler.step(trainee.optimizer)
-    trainee.scaler.update()
+        model.scaler.step(model.optimizer)
+    model.scaler.update()
     return StepResult(loss=loss_of_all, gradient_norm=norm_of_all, applied=applied, not_finite=tuple(not_finite))
 
 
-def _forward(trainee: Trainee, labelled: LabelledBatch) -> torch.Tensor:
+def _forward(model: ModelWithOptimizer, labelled: LabelledBatch) -> torch.Tensor:
     """The loss of each window of a pass, shape (B,)."""
     batch = labelled.batch
     inputs = {
@@ -138,16 +138,16 @@ def _forward(trainee: Trainee, labelled: LabelledBatch) -> torch.Tensor:
         "attention_mask": batch.attention_mask_WT,
         "token_type_ids": batch.token_type_ids_WT,
     }
-    tensors = {name: torch.from_numpy(array).to(trainee.device) for name, array in inputs.items() if array is not None}
-    with trainee.autocast():
-        output = trainee.module(**tensors)
+    tensors = {name: torch.from_numpy(array).to(model.device) for name, array in inputs.items() if array is not None}
+    with model.autocast():
+        output = model.module(**tensors)
     padding_BT = tensors["attention_mask"] == 0
-    loss_B = torch.zeros(len(padding_BT), device=trainee.device)
+    loss_B = torch.zeros(len(padding_BT), device=model.device)
     for logits_BT, positions_B in (
         (output.start_logits, labelled.start_positions_B),
         (output.end_logits, labelled.end_positions_B),
     ):
-        targets_B = torch.from_numpy(positions_B).to(trainee.device)
+        targets_B = torch.from_numpy(positions_B).to(model.device)
         real_BT = logits_BT.float().masked_fill(padding_BT, -torch.inf)
         loss_B = loss_B + cross_entropy(real_BT, targets_B, reduction="none") / 2
     return loss_B

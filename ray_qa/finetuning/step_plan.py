@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.integer[Any]]
-Bools = npt.NDArray[np.bool_]
+from ray_qa.reader.arrays import Bools, Ints
 
 POOL_BATCHES = 64
 """Windows are sorted by length among those of so many batches: enough for little padding, in an order still random."""

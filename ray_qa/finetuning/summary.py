@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ray_qa.errors import OutputError
-from ray_qa.finetuning.checkpoints import TeamShape
+from ray_qa.finetuning.checkpoints import ProcessGroupShape
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import LabelCounts
 from ray_qa.finetuning.learning_curve import draw_learning_curve
@@ -44,7 +44,7 @@ class FinetuneSummary:
     seconds: float
     """Of this very run, from the call."""
     labels: LabelCounts
-    teams: tuple[TeamShape, ...] = ()
+    teams: tuple[ProcessGroupShape, ...] = ()
     """Who has trained, one after the other; more than one where a resumed run had other workers."""
     exit_code: int = 0
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True, kw_only=True)
-class Pace:
+class ThroughputMeter:
     """Steps, windows and tokens since it was made, over all workers; padding does not count, nor do pauses."""
 
     steps: int = 0

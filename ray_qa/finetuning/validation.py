@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.finetuning.process_group import Team
-from ray_qa.finetuning.step import Trainee
+from ray_qa.finetuning.process_group import ProcessGroup
+from ray_qa.finetuning.step import ModelWithOptimizer
 from ray_qa.metrics.squad import SquadScores, convention_for, score_predictions
 from ray_qa.reader.encoded import EncodedRows
-from ray_qa.reader.pair_tokenizer import Encoder
+from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.reader import Reader
 from ray_qa.reader.span_model import span_model
 from ray_qa.records import Row
@@ -21,11 +21,11 @@ from ray_qa.settings import ReadingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
+class Validator:
     """The evaluation rows: this worker's share of them encoded, the gold answers of all."""
 
-    team: Team
-    encoder: Encoder
+    group: ProcessGroup
+    tokenizer: PairTokenizer
     settings: ReadingSettings
     golds: dict[str, tuple[str, ...]]
     """By row number, in order."""
@@ -33,15 +33,15 @@ class Judge:
     encoded: EncodedRows
 
     @classmethod
-    def open(cls, rows: Path, encoder: Encoder, config: FinetuneConfig, team: Team) -> Judge:
+    def open(cls, rows: Path, tokenizer: PairTokenizer, config: FinetuneConfig, group: ProcessGroup) -> Validator:
         """Read the rows and encode this worker's share; rows of answers only are judged by always answering."""
         examples = pq.read_table(rows)
         examples = examples.filter(pc.is_valid(examples["answers"]))  # what has no answers at all cannot be judged
         golds = {str(number): tuple(each["text"]) for number, each in enumerate(examples["answers"].to_pylist())}
-        own = examples.to_pylist()[team.rank :: team.workers]
+        own = examples.to_pylist()[group.rank :: group.workers]
         return cls(
-            team=team,
-            encoder=encoder,
+            group=group,
+            tokenizer=tokenizer,
             settings=ReadingSettings(
                 max_tokens=config.max_tokens,
                 stride=config.stride,
@@ -51,27 +51,27 @@ class Judge:
             ),
             golds=golds,
             contexts=[row["context"] for row in own],
-            encoded=encoder.encode(
+            encoded=tokenizer.encode(
                 [Row(question=row["question"], context=row["context"]) for row in own], config.max_question_tokens
             ),
         )
 
-    def score(self, trainee: Trainee, batch_tokens: int) -> SquadScores:
+    def score(self, model: ModelWithOptimizer, batch_tokens: int) -> SquadScores:
         """Answer all rows with the model as it is now; the scores are the same on every worker."""
         reader = Reader(
-            encoder=self.encoder,
-            model=span_model(trainee.module, trainee.device, trainee.dtype),
+            tokenizer=self.tokenizer,
+            model=span_model(model.module, model.device, model.dtype),
             settings=self.settings,
             batch_tokens=batch_tokens,
         )
-        trainee.module.eval()
+        model.module.eval()
         try:
-            with trainee.autocast():
+            with model.autocast():
                 answers = reader.score(self.encoded, self.contexts)
         finally:
-            trainee.module.train()
-        texts = self.team.collect([answer.answer or "" for answer in answers])
+            model.module.train()
+        texts = self.group.all_gather([answer.answer or "" for answer in answers])
         predictions = {
-            str(rank + nth * self.team.workers): text for rank, own in enumerate(texts) for nth, text in enumerate(own)
+            str(rank + nth * self.group.workers): text for rank, own in enumerate(texts) for nth, text in enumerate(own)
         }
         return score_predictions(self.golds, predictions)

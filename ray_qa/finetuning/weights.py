@@ -20,12 +20,12 @@ from ray_qa.finetuning.checkpoints import (
     remove_old_checkpoints,
 )
 from ray_qa.finetuning.output import EXPORT, publish_export
-from ray_qa.finetuning.step import Trainee
+from ray_qa.finetuning.step import ModelWithOptimizer
 from ray_qa.reader.model_files import ModelFiles, tokenizer_files
 from ray_qa.reader.transformers_logging import quiet_transformers
 
 
-def save_checkpoint(folder: Path, state: TrainingState, trainee: Trainee, *, keep: int) -> None:
+def save_checkpoint(folder: Path, state: TrainingState, model: ModelWithOptimizer, *, keep: int) -> None:
     """Publish a checkpoint and remove the oldest.
 
     Raises:
@@ -33,8 +33,8 @@ def save_checkpoint(folder: Path, state: TrainingState, trainee: Trainee, *, kee
     """
 
     def save_tensors(draft: Path) -> None:
-        save_model(trainee.module, str(draft / WEIGHTS))
-        save_file(_moments(trainee), draft / MOMENTS)
+        save_model(model.module, str(draft / WEIGHTS))
+        save_file(_moments(model), draft / MOMENTS)
 
     try:
         publish_checkpoint(folder, state, save_tensors)
@@ -43,7 +43,7 @@ def save_checkpoint(folder: Path, state: TrainingState, trainee: Trainee, *, kee
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
 
 
-def load_checkpoint(folder: Path, state: TrainingState, trainee: Trainee) -> None:
+def load_checkpoint(folder: Path, state: TrainingState, model: ModelWithOptimizer) -> None:
     """Put a model, its optimizer and its loss scaler back to where a checkpoint left them.
 
     Raises:
@@ -51,20 +51,20 @@ def load_checkpoint(folder: Path, state: TrainingState, trainee: Trainee) -> Non
     """
     path = checkpoint_path(folder, state.step)
     try:
-        load_model(trainee.module, str(path / WEIGHTS))
+        load_model(model.module, str(path / WEIGHTS))
         saved = load_file(path / MOMENTS)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise OutputError(
             f"{path} must be a whole checkpoint, but gives: {first_line(error)}; remove it to go on from an earlier one"
         ) from error
-    for name, parameter in trainee.module.named_parameters():
+    for name, parameter in model.module.named_parameters():
         moments = {key.rpartition("/")[2]: value for key, value in saved.items() if key.rpartition("/")[0] == name}
         if moments:
-            trainee.optimizer.state[parameter] = {
-                kind: value if kind == "step" else value.to(trainee.device) for kind, value in moments.items()
+            model.optimizer.state[parameter] = {
+                kind: value if kind == "step" else value.to(model.device) for kind, value in moments.items()
             }
     if state.scaler:
-        trainee.scaler.load_state_dict(state.scaler)
+        model.scaler.load_state_dict(state.scaler)
 
 
 def export_model(folder: Path, step: int, module: torch.nn.Module, base: ModelFiles) -> None:
@@ -81,10 +81,10 @@ def export_model(folder: Path, step: int, module: torch.nn.Module, base: ModelFi
     publish_export(folder)
 
 
-def _moments(trainee: Trainee) -> dict[str, torch.Tensor]:
-    state = trainee.optimizer.state
+def _moments(model: ModelWithOptimizer) -> dict[str, torch.Tensor]:
+    state = model.optimizer.state
     return {
         f"{name}/{kind}": value.cpu()
-        for name, parameter in trainee.module.named_parameters()
+        for name, parameter in model.module.named_parameters()
         for kind, value in state.get(parameter, {}).items()
     }

@@ -1,14 +1,33 @@
-"""Packing windows into batches: longest first, under a budget of padded tokens."""
+"""Windows into batches: longest first, under a budget of padded tokens."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from ray_qa.reader.arrays import Ints
+
+BATCH_TOKENS = {
+    "reading": {"cpu": 1_024, "cuda": 16_384, "mps": 8_192},
+    "training": {"cpu": 4_096, "cuda": 16_384, "mps": 8_192},
+}
+"""Tokens of a pass that keep a device busy with little padding; in reading on a CPU, for each thread."""
 
 
-def pack(tokens_W: Ints, batch_tokens: int) -> list[Ints]:
+def automatic_batch_tokens(work: Literal["reading", "training"], device: str, threads: int) -> int:
+    """What ``batch_tokens: auto`` stands for.
+
+    Args:
+        work: training keeps activations, and shares its threads otherwise.
+        device: kind of device: ``cpu``, ``cuda`` or ``mps``.
+        threads: those of one forward pass on a CPU.
+    """
+    return BATCH_TOKENS[work][device] * (threads if (work, device) == ("reading", "cpu") else 1)
+
+
+def batch_by_length(tokens_W: Ints, batch_tokens: int) -> list[Ints]:
     """Group W windows so that windows × longest window of each group is at most ``batch_tokens``.
 
     Windows of like length share a batch, so little of it is padding. The order is longest first: a batch that does
@@ -18,7 +37,7 @@ def pack(tokens_W: Ints, batch_tokens: int) -> list[Ints]:
         Index arrays that hold every window exactly once; a function of the lengths alone.
     """
     order = np.argsort(-tokens_W, kind="stable")
-    batches = []
+    batches: list[Ints] = []
     first = 0
     while first < len(order):
         size = max(1, batch_tokens // max(1, int(tokens_W[order[first]])))
@@ -27,7 +46,7 @@ def pack(tokens_W: Ints, batch_tokens: int) -> list[Ints]:
     return batches
 
 
-def padding_waste(tokens_W: Ints, batches: list[Ints]) -> float:
+def padding_share(tokens_W: Ints, batches: Sequence[Ints]) -> float:
     """Share of the computed tokens that are padding, from 0 to 1."""
     computed = sum(len(batch) * int(tokens_W[batch].max()) for batch in batches)
     return 1 - int(tokens_W.sum()) / computed if computed else 0.0

@@ -8,13 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ray_qa.reader.arrays import Bools, Ints
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.windows import Windows
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +52,7 @@ class Batch:
     char_end_WT: Ints
 
 
-def assemble(encoded: EncodedRows, windows: Windows, window_W: Ints, template: Template) -> Batch:
+def collate(encoded: EncodedRows, windows: Windows, window_W: Ints, template: Template) -> Batch:
     """Build the batch of the windows ``window_W`` (indices into ``windows``)."""
     row_W = windows.row[window_W]
     question_from_W = encoded.question_offsets[encoded.question_R[row_W]]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from ray_qa.reader.arrays import Ints
 from ray_qa.reader.windows import Windows, cut_windows
 from ray_qa.records import Reason
 from ray_qa.settings import WindowSettings
 
-Ints = npt.NDArray[np.integer[Any]]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 NO_REASON = -1
 

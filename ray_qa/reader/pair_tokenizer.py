@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ray_qa.errors import ModelError, first_line
+from ray_qa.reader.arrays import Ints
 from ray_qa.reader.collate import Template
 from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
 from ray_qa.reader.transformers_logging import quiet_transformers
@@ -20,14 +21,12 @@ from ray_qa.records import Reason, Row
 MAX_CONTEXT_CHARACTERS = 4_000_000
 """A longer context is a row failed ``context_too_long``: it would take a worker's memory, not just its time."""
 
-Ints = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Encoder:
+class PairTokenizer:
     """A fast tokenizer stripped to what is needed: text in, ids and offsets out, and the template to join them."""
 
-    tokenizer: Any
+    fast_tokenizer: Any
     """The ``tokenizers.Tokenizer``, without truncation and padding of its own."""
     template: Template
     special_ids: frozenset[int]
@@ -47,8 +46,8 @@ class Encoder:
             contexts.add("" if reason else row.context or "") for row, reason in zip(rows, reasons, strict=True)
         ]
 
-        question_encodings = self.tokenizer.encode_batch(questions.all, add_special_tokens=False)
-        context_encodings = self.tokenizer.encode_batch(contexts.all, add_special_tokens=False)
+        question_encodings = self.fast_tokenizer.encode_batch(questions.all, add_special_tokens=False)
+        context_encodings = self.fast_tokenizer.encode_batch(contexts.all, add_special_tokens=False)
         question_ids = [self._without_specials(encoding.ids[:max_question_tokens]) for encoding in question_encodings]
         cut = np.array([len(encoding.ids) > max_question_tokens for encoding in question_encodings])
         ranges = [
@@ -80,7 +79,7 @@ class Encoder:
 
 
 @functools.lru_cache(maxsize=4)
-def load_encoder(folder: Path) -> Encoder:
+def load_pair_tokenizer(folder: Path) -> PairTokenizer:
     """Load the tokenizer of a model folder.
 
     Raises:
@@ -94,8 +93,8 @@ def load_encoder(folder: Path) -> Encoder:
     backend.encode_special_tokens = True
     template = _probe_template(tokenizer, folder)
     unknown = tokenizer.unk_token_id
-    return Encoder(
-        tokenizer=backend,
+    return PairTokenizer(
+        fast_tokenizer=backend,
         template=template,
         special_ids=frozenset(tokenizer.all_special_ids) - {unknown},
         unknown_id=template.pad_id if unknown is None else unknown,

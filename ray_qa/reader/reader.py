@@ -10,23 +10,21 @@ import torch
 
 from ray_qa.errors import ConfigError, ModelError
 from ray_qa.reader.answers import ScoredWindow, choose_answer, failed
+from ray_qa.reader.batching import automatic_batch_tokens
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_files import ModelFiles, find_model
-from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
+from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.reader.scoring import score_windows
 from ray_qa.reader.span_model import SpanLogits, SpanModel, load_span_model
 from ray_qa.records import Answer, Row
 from ray_qa.settings import ReadingSettings, WindowSettings
-
-AUTO_BATCH_TOKENS = {"cpu": 1_024, "cuda": 16_384, "mps": 8_192}
-"""By kind of device; on a CPU for each of torch's threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
     """An extractive question answerer: a tokenizer, a span model, and the settings they are used with."""
 
-    encoder: Encoder
+    tokenizer: PairTokenizer
     model: SpanModel
     settings: ReadingSettings
     batch_tokens: int
@@ -56,12 +54,13 @@ class Reader:
         """
         settings = settings or ReadingSettings()
         files = find_model(ref) if isinstance(ref, str) else ref
-        encoder = load_encoder(files.folder)
+        tokenizer = load_pair_tokenizer(files.folder)
         model = load_span_model(files, device=device, dtype=dtype)
-        check_settings_fit(settings, encoder, model)
-        check_vocabulary(encoder, model, files)
-        budget = auto_batch_tokens(model.device) if isinstance(batch_tokens, str) else batch_tokens
-        return cls(encoder=encoder, model=model, settings=settings, batch_tokens=budget)
+        check_settings_fit(settings, tokenizer, model)
+        check_vocabulary(tokenizer, model, files)
+        if isinstance(batch_tokens, str):
+            batch_tokens = automatic_batch_tokens("reading", model.device.type, torch.get_num_threads())
+        return cls(tokenizer=tokenizer, model=model, settings=settings, batch_tokens=batch_tokens)
 
     def answer(self, *, question: str, context: str) -> Answer:
         """Answer one question from one context."""
@@ -76,13 +75,13 @@ class Reader:
         records = [
             row if isinstance(row, Row) else Row(question=row["question"], context=row["context"]) for row in rows
         ]
-        encoded = self.encoder.encode(records, self.settings.max_question_tokens)
+        encoded = self.tokenizer.encode(records, self.settings.max_question_tokens)
         return self.score(encoded, [record.context for record in records])
 
     def score(self, encoded: EncodedRows, contexts: Sequence[str | None]) -> list[Answer]:
         """Answer rows that are already encoded, given their contexts."""
-        windows = encoded.windows(self.settings, self.encoder.template.special_tokens)
-        scored = score_windows(self.model, self.encoder.template, encoded, windows, self.settings, self.batch_tokens)
+        windows = encoded.windows(self.settings, self.tokenizer.template.special_tokens)
+        scored = score_windows(self.model, self.tokenizer.template, encoded, windows, self.settings, self.batch_tokens)
         first_window_R = np.searchsorted(windows.row, np.arange(len(encoded) + 1))
         return [
             self._choose(encoded, row, contexts[row], scored[first_window_R[row] : first_window_R[row + 1]])
@@ -127,9 +126,9 @@ class Reader:
         """
         ids = [
             encoding.ids
-            for encoding in self.encoder.tokenizer.encode_batch([question, context], add_special_tokens=False)
+            for encoding in self.tokenizer.fast_tokenizer.encode_batch([question, context], add_special_tokens=False)
         ]
-        template = self.encoder.template
+        template = self.tokenizer.template
         window = [*template.before, *ids[0], *template.between, *ids[1], *template.after]
         limit = self.model.max_positions
         if limit is not None and len(window) > limit:
@@ -152,13 +151,13 @@ class Reader:
         )
 
 
-def check_vocabulary(encoder: Encoder, model: SpanModel, files: ModelFiles) -> None:
+def check_vocabulary(tokenizer: PairTokenizer, model: SpanModel, files: ModelFiles) -> None:
     """Check that every id the tokenizer gives has an embedding.
 
     Raises:
         ModelError: if tokenizer and weights are not of one model.
     """
-    words = encoder.tokenizer.get_vocab_size(with_added_tokens=False)
+    words = tokenizer.fast_tokenizer.get_vocab_size(with_added_tokens=False)
     if model.vocabulary is not None and words > model.vocabulary:
         raise ModelError(
             f"`model` must have an embedding for every token, but {files.ref} has {model.vocabulary} of them for "
@@ -166,13 +165,7 @@ def check_vocabulary(encoder: Encoder, model: SpanModel, files: ModelFiles) -> N
         )
 
 
-def auto_batch_tokens(device: torch.device) -> int:
-    """Tokens a forward pass that keep a device busy with little padding."""
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    return AUTO_BATCH_TOKENS[device.type] * threads
-
-
-def check_settings_fit(settings: WindowSettings, encoder: Encoder, model: SpanModel) -> None:
+def check_settings_fit(settings: WindowSettings, tokenizer: PairTokenizer, model: SpanModel) -> None:
     """Check what only the model can tell: its positions, and the room its special tokens leave.
 
     Raises:
@@ -183,11 +176,11 @@ def check_settings_fit(settings: WindowSettings, encoder: Encoder, model: SpanMo
         problems.append(
             f"`max_tokens` must be at most the model's positions ({model.max_positions}), but is {settings.max_tokens}"
         )
-    room = settings.max_tokens - settings.max_question_tokens - encoder.template.special_tokens
+    room = settings.max_tokens - settings.max_question_tokens - tokenizer.template.special_tokens
     if room <= 0:
         problems.append(
             f"`max_tokens` must be above `max_question_tokens` + special tokens "
-            f"({settings.max_question_tokens} + {encoder.template.special_tokens}), but is {settings.max_tokens}"
+            f"({settings.max_question_tokens} + {tokenizer.template.special_tokens}), but is {settings.max_tokens}"
         )
     elif settings.stride >= room:
         problems.append(f"`stride` must be less than the window's room for context ({room}), but is {settings.stride}")

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from ray_qa.reader.answers import Candidate, ScoredWindow
-from ray_qa.reader.batching import pack
-from ray_qa.reader.collate import Batch, Template, assemble
+from ray_qa.reader.batching import batch_by_length
+from ray_qa.reader.collate import Batch, Template, collate
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.span_model import SpanModel
 from ray_qa.reader.spans import WindowSpans, best_spans
@@ -32,10 +32,10 @@ def score_windows(
     ``out_of_memory``, one with a non-finite logit with ``finite`` false. Neither touches the others.
     """
     scored: list[ScoredWindow] = [OUT_OF_MEMORY] * len(windows)
-    waiting = pack(windows.tokens, batch_tokens)[::-1]
+    waiting = batch_by_length(windows.tokens, batch_tokens)[::-1]
     while waiting:
         window_W = waiting.pop()
-        batch = assemble(encoded, windows, window_W, template)
+        batch = collate(encoded, windows, window_W, template)
         try:
             results = _score_batch(model, template, batch, settings)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:

@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
+from ray_qa.reader.arrays import Bools, Floats, Ints
+
 Array = Any
 """A NumPy or a torch array, float32 or float64; the results are NumPy arrays."""
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,11 +72,11 @@ def kill_group(process: subprocess.Popen[bytes]) -> list[Any]:
 
 
 @contextmanager
-def driver(trip: str, flags: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a trip in a session of its own, with a private cluster; kill all of it if it runs in the end."""
+def driver(command: str, flags: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command in a session of its own, with a private cluster; kill all of it if it runs in the end."""
     with errors.open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ray_qa", trip, *flags],
+            [sys.executable, "-m", "ray_qa", command, *flags],
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=stderr,

@@ -1,4 +1,4 @@
-"""What the model ring shares: encoders of every family, tiny readers, the embedded model."""
+"""What the model ring shares: tokenizers of every family, tiny readers, the embedded model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
+from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.reader.reader import Reader
 from ray_qa.settings import ReadingSettings
 from tests.tiny import TOKENIZER_FAMILIES, TokenizerFamily, save_tokenizer
@@ -19,11 +19,11 @@ SMALL = ReadingSettings(max_tokens=40, stride=8, max_question_tokens=12, max_ans
 OpenReader = Callable[..., Reader]
 
 
-class Encoders(dict[TokenizerFamily, Encoder]):
-    """An encoder of every family; prints short where hypothesis shows what failed."""
+class PairTokenizers(dict[TokenizerFamily, PairTokenizer]):
+    """A tokenizer of every family; prints short where hypothesis shows what failed."""
 
     def __repr__(self) -> str:
-        return f"<encoders {', '.join(self)}>"
+        return f"<tokenizers {', '.join(self)}>"
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -42,15 +42,15 @@ def tokenizer_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[Tokenize
 
 
 @pytest.fixture(scope="session")
-def encoders(tokenizer_folders: dict[TokenizerFamily, Path]) -> Encoders:
-    """An encoder of every family."""
-    return Encoders({family: load_encoder(folder) for family, folder in tokenizer_folders.items()})
+def tokenizers(tokenizer_folders: dict[TokenizerFamily, Path]) -> PairTokenizers:
+    """A tokenizer of every family."""
+    return PairTokenizers({family: load_pair_tokenizer(folder) for family, folder in tokenizer_folders.items()})
 
 
 @pytest.fixture(params=TOKENIZER_FAMILIES)
-def encoder(request: pytest.FixtureRequest, encoders: Encoders) -> Encoder:
-    """Each family's encoder in turn."""
-    return encoders[request.param]
+def tokenizer(request: pytest.FixtureRequest, tokenizers: PairTokenizers) -> PairTokenizer:
+    """Each family's tokenizer in turn."""
+    return tokenizers[request.param]
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def open_tiny(tiny: Reader) -> OpenReader:
 
     def with_settings(**changes: object) -> Reader:
         settings = ReadingSettings.model_validate(SMALL.model_dump() | changes)
-        return Reader(encoder=tiny.encoder, model=tiny.model, settings=settings, batch_tokens=tiny.batch_tokens)
+        return Reader(tokenizer=tiny.tokenizer, model=tiny.model, settings=settings, batch_tokens=tiny.batch_tokens)
 
     return with_settings
 

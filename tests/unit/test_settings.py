@@ -16,7 +16,7 @@ from ray_qa.settings import ModelSettings, ReadingSettings
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
 FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}
 NEEDED = {AnnotateConfig: ANNOTATE, FinetuneConfig: FINETUNE}
-TRIPS = [AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig]
+COMMANDS = [AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig]
 
 
 def refusals(kind: type[BaseModel] = AnnotateConfig, **settings: Any) -> tuple[str, ...]:
@@ -25,14 +25,14 @@ def refusals(kind: type[BaseModel] = AnnotateConfig, **settings: Any) -> tuple[s
     return caught.value.problems
 
 
-@pytest.mark.parametrize("kind", TRIPS)
+@pytest.mark.parametrize("kind", COMMANDS)
 def test_every_setting_says_what_it_is_in_one_sentence(kind: type[BaseModel]) -> None:
     for name, field in kind.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
 
 
-@pytest.mark.parametrize("kind", [*TRIPS, ReadingSettings, ModelSettings])
+@pytest.mark.parametrize("kind", [*COMMANDS, ReadingSettings, ModelSettings])
 def test_configurations_cannot_be_changed_nor_take_what_they_do_not_know(kind: type[BaseModel]) -> None:
     required = {
         name: ["x"] if name in ("input", "train") else "x"

@@ -25,7 +25,7 @@ from ray_qa.annotation.summary import UnitSummary
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import ModelError
 from ray_qa.reader.model_files import find_model
-from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
+from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from tests.cluster import corpora
 from tests.cluster.conftest import SMALL_WINDOWS
 
@@ -84,12 +84,12 @@ def test_an_interruption_waits_until_the_tokenizer_is_loaded_and_then_ends_the_t
 ) -> None:
     loaded: list[Path] = []
 
-    def load_with_an_interruption(folder: Path) -> Encoder:
+    def load_with_an_interruption(folder: Path) -> PairTokenizer:
         _thread.interrupt_main()
         loaded.append(folder)
-        return load_encoder(folder)
+        return load_pair_tokenizer(folder)
 
-    monkeypatch.setattr("ray_qa.reader.pair_tokenizer.load_encoder", load_with_an_interruption)
+    monkeypatch.setattr("ray_qa.reader.pair_tokenizer.load_pair_tokenizer", load_with_an_interruption)
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         list(encode_units(pa.table({"position": [0]}), worker.job))

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 
 from ray_qa import AnnotateConfig, EvaluateConfig, FinetuneConfig, annotate, evaluate, finetune
 from ray_qa.cli.main import main
-from ray_qa.finetuning.checkpoints import TeamShape, checkpoint_steps
+from ray_qa.finetuning.checkpoints import ProcessGroupShape, checkpoint_steps
 from ray_qa.finetuning.loop import train
 from ray_qa.finetuning.summary import FinetuneSummary
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
@@ -85,7 +85,7 @@ def test_the_output_is_an_ordinary_model_folder_with_a_card_a_log_and_a_curve(un
     assert {path.name for path in (folder / ".ray_qa").iterdir()} >= {"plan.json", "run.json"}
     summary = undisturbed.summary
     assert (summary.steps, summary.restarts, summary.bad_steps) == (LAST_STEP, 0, 0)
-    assert summary.teams == (TeamShape(workers=3, device="cpu", dtype="float32", threads=1),)
+    assert summary.teams == (ProcessGroupShape(workers=3, device="cpu", dtype="float32", threads=1),)
     assert summary.labels.rows == 120
     assert summary.f1 is not None
     assert f"| {summary.f1:.2f} |" in (folder / "README.md").read_text()

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from ray_qa.data.examples import SCHEMA, read_examples
 from ray_qa.finetuning.dataset import LabelCounts, TrainingSet, open_training_set, write_shard
 from ray_qa.finetuning.labelling import LabelledRows, label_examples
-from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
+from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.records import Row
 from ray_qa.settings import WindowSettings
-from tests.model.conftest import Encoders
+from tests.model.conftest import PairTokenizers
 from tests.tiny import TOKENIZER_FAMILIES
 
 TEXTS = st.text(
@@ -40,15 +40,15 @@ def table(context: str, *answers: tuple[str, int | None], question: str = "what?
 @settings(max_examples=150, deadline=None)
 @given(family=st.sampled_from(TOKENIZER_FAMILIES), context=TEXTS, data=st.data())
 def test_a_label_is_the_smallest_run_of_tokens_that_covers_the_answer(
-    encoders: Encoders, family: Any, context: str, data: st.DataObject
+    tokenizers: PairTokenizers, family: Any, context: str, data: st.DataObject
 ) -> None:
     start = data.draw(st.integers(0, len(context) - 1))
     end = data.draw(st.integers(start + 1, len(context)))
     answer = context[start:end]
-    encoder = encoders[family]
-    labelled = label_examples(table(context, (answer, start)), 0, encoder, 16)
+    tokenizer = tokenizers[family]
+    labelled = label_examples(table(context, (answer, start)), 0, tokenizer, 16)
     counts = labelled.counts
-    ranges = _token_ranges(encoder, context)
+    ranges = _token_ranges(tokenizer, context)
     bare = context[start:end].strip()
     begin = start + len(answer) - len(answer.lstrip())
     touching = [nth for nth, (a, b) in enumerate(ranges) if a < begin + len(bare) and b > begin and a < b]
@@ -69,42 +69,44 @@ def test_a_label_is_the_smallest_run_of_tokens_that_covers_the_answer(
 @settings(max_examples=80, deadline=None)
 @given(family=st.sampled_from(TOKENIZER_FAMILIES), context=TEXTS, data=st.data())
 def test_in_every_window_the_labels_are_the_gold_run_or_the_null(
-    encoders: Encoders, family: Any, context: str, data: st.DataObject
+    tokenizers: PairTokenizers, family: Any, context: str, data: st.DataObject
 ) -> None:
     context = context * 3
     start = data.draw(st.integers(0, len(context) - 1))
     answer = context[start : start + data.draw(st.integers(1, 20))]
-    encoder = encoders[family]
-    labelled = label_examples(table(context, (answer, start)), 0, encoder, SMALL.max_question_tokens)
+    tokenizer = tokenizers[family]
+    labelled = label_examples(table(context, (answer, start)), 0, tokenizer, SMALL.max_question_tokens)
     if not labelled.counts.answerable:
         return
-    with _opened(labelled, encoder) as training_set:
+    with _opened(labelled, tokenizer) as training_set:
         windows = training_set.windows
         labels = training_set.label(seed=1, epoch=0)
-        batch = training_set.batch(np.arange(len(windows)), labels, encoder.template)
+        batch = training_set.batch(np.arange(len(windows)), labels, tokenizer.template)
     (first,), (last,) = labelled.rows.gold_first, labelled.rows.gold_last
-    ids = encoder.encode([Row(question="what?", context=context)], 6).context_ids
+    ids = tokenizer.encode([Row(question="what?", context=context)], 6).context_ids
     for window in range(len(windows)):
         a, b = batch.start_positions_B[window], batch.end_positions_B[window]
         if windows.start[window] <= first and last < windows.stop[window]:
             assert np.array_equal(batch.batch.input_ids_WT[window, a : b + 1], ids[first : last + 1])
             assert batch.batch.eligible_WT[window, a]
         else:
-            assert a == b == encoder.template.null_position
+            assert a == b == tokenizer.template.null_position
 
 
 @pytest.mark.parametrize("text", ["Ulm", "bridge at Ulm"])
-def test_an_answer_at_the_wrong_place_is_repaired_where_it_occurs_once(encoder: Encoder, text: str) -> None:
+def test_an_answer_at_the_wrong_place_is_repaired_where_it_occurs_once(tokenizer: PairTokenizer, text: str) -> None:
     context = "the old bridge at Ulm was carried away"
-    right = label_examples(table(context, (text, context.index(text))), 0, encoder, 16)
+    right = label_examples(table(context, (text, context.index(text))), 0, tokenizer, 16)
     for start in (None, 0, -1, 999):
-        repaired = label_examples(table(context, (text, start)), 0, encoder, 16)
+        repaired = label_examples(table(context, (text, start)), 0, tokenizer, 16)
         assert np.array_equal(repaired.rows.gold_first, right.rows.gold_first)
         assert np.array_equal(repaired.rows.gold_last, right.rows.gold_last)
         assert (repaired.counts.repaired, right.counts.repaired) == (1, 0)
 
 
-def test_rows_without_a_usable_answer_are_dropped_and_counted_not_taken_for_unanswerable(encoder: Encoder) -> None:
+def test_rows_without_a_usable_answer_are_dropped_and_counted_not_taken_for_unanswerable(
+    tokenizer: PairTokenizer,
+) -> None:
     rows = pa.concat_tables(
         [
             table("a bridge and a bridge", ("bridge", 3)),  # twice, and not there
@@ -117,7 +119,7 @@ def test_rows_without_a_usable_answer_are_dropped_and_counted_not_taken_for_unan
         ]
     )
     missing = pa.Table.from_pylist([{"id": "2", "question": "q?", "context": "c", "answers": None}], schema=SCHEMA)
-    labelled = label_examples(pa.concat_tables([rows, missing]), 100, encoder, 16)
+    labelled = label_examples(pa.concat_tables([rows, missing]), 100, tokenizer, 16)
 
     assert labelled.counts == LabelCounts(
         rows=8,
@@ -133,9 +135,9 @@ def test_rows_without_a_usable_answer_are_dropped_and_counted_not_taken_for_unan
 
 
 def test_real_rows_decode_to_their_answers(shared: Path) -> None:
-    encoder = load_encoder(shared / "models" / "minilm-base")
+    tokenizer = load_pair_tokenizer(shared / "models" / "minilm-base")
     examples = next(read_examples([str(shared / "data" / "squad_v1_dev_a.parquet")], "train")).slice(0, 500)
-    _assert_decodes(label_examples(examples, 0, encoder, 64), examples)
+    _assert_decodes(label_examples(examples, 0, tokenizer, 64), examples)
 
 
 def test_real_rows_decode_to_their_answers_under_robertas_tokenizer(shared: Path, tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_real_rows_decode_to_their_answers_under_robertas_tokenizer(shared: Path
     (tmp_path / "config.json").write_text('{"model_type": "roberta"}')
     for name in ("squad_v1_dev_a", "xquad_de", "xquad_zh"):
         examples = next(read_examples([str(shared / "data" / f"{name}.parquet")], "train")).slice(0, 500)
-        _assert_decodes(label_examples(examples, 0, load_encoder(tmp_path), 64), examples)
+        _assert_decodes(label_examples(examples, 0, load_pair_tokenizer(tmp_path), 64), examples)
 
 
 def _assert_decodes(labelled: LabelledRows, examples: pa.Table) -> None:
@@ -162,15 +164,15 @@ def _assert_decodes(labelled: LabelledRows, examples: pa.Table) -> None:
     assert wrong == counts.unaligned < 0.05 * counts.answers
 
 
-def _token_ranges(encoder: Encoder, context: str) -> list[tuple[int, int]]:
-    encoded = encoder.encode([Row(question="what?", context=context)], 16)
+def _token_ranges(tokenizer: PairTokenizer, context: str) -> list[tuple[int, int]]:
+    encoded = tokenizer.encode([Row(question="what?", context=context)], 16)
     return list(zip(encoded.context_start.tolist(), encoded.context_end.tolist(), strict=True))
 
 
 @contextmanager
-def _opened(labelled: LabelledRows, encoder: Encoder) -> Iterator[TrainingSet]:
+def _opened(labelled: LabelledRows, tokenizer: PairTokenizer) -> Iterator[TrainingSet]:
     """A training set of one shard, in a folder that goes with it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "0.arrow"
         write_shard(path, labelled.rows, labelled.counts)
-        yield open_training_set([path], SMALL, encoder.template.special_tokens)
+        yield open_training_set([path], SMALL, tokenizer.template.special_tokens)

@@ -22,10 +22,10 @@ from ray_qa.finetuning.dataset import TrainingSet, open_training_set
 from ray_qa.finetuning.job import TrainingJob
 from ray_qa.finetuning.loop import train
 from ray_qa.finetuning.output import shard_paths
-from ray_qa.finetuning.process_group import Team
-from ray_qa.finetuning.step import FlatGradients, Trainee, take_step
+from ray_qa.finetuning.process_group import ProcessGroup
+from ray_qa.finetuning.step import FlatGradients, ModelWithOptimizer, take_step
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
-from ray_qa.reader.pair_tokenizer import load_encoder
+from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
 from ray_qa.settings import ReadingSettings
 from tests.model.finetuning.training_rows import losses, prepared, questions, train_as_team, weights
 
@@ -85,12 +85,12 @@ def test_dropout_is_drawn_anew_in_every_step_and_alike_in_every_run(tiny_base: P
 
 def test_the_loss_of_a_batch_is_that_of_transformers_and_its_gradient_too(tiny_base: Path, tmp_path: Path) -> None:
     job = prepared(tmp_path / "run", tiny_base, questions(30, unanswerable=0.3), dropout=0.0)
-    data, trainee = _set_up(job)
+    data, model = _set_up(job)
     labels = data.label(seed=1, epoch=0)
     # Windows of one length: transformers would score padding as well.
     window_B = np.flatnonzero(data.windows.tokens == np.bincount(data.windows.tokens).argmax())
     assert len(window_B) > 3
-    batch = data.batch(window_B, labels, load_encoder(job.base.folder).template)
+    batch = data.batch(window_B, labels, load_pair_tokenizer(job.base.folder).template)
     reference = load_base(job.base, job.config).train()
     output = reference(
         input_ids=torch.from_numpy(batch.batch.input_ids_WT),
@@ -101,7 +101,7 @@ def test_the_loss_of_a_batch_is_that_of_transformers_and_its_gradient_too(tiny_b
     output.loss.backward()
     norm = torch.cat([p.grad.flatten() for p in reference.parameters() if p.grad is not None]).norm()
 
-    result = take_step(trainee, [batch], windows=len(window_B), learning_rate=1e-3, max_grad_norm=0, team=Team())
+    result = take_step(model, [batch], windows=len(window_B), learning_rate=1e-3, max_grad_norm=0, group=ProcessGroup())
 
     assert result.loss == pytest.approx(float(output.loss.detach()), rel=1e-5)
     assert result.gradient_norm == pytest.approx(float(norm), rel=1e-4)
@@ -111,7 +111,7 @@ def test_the_first_update_is_that_of_plain_adamw(tiny_base: Path, tmp_path: Path
     job = prepared(tmp_path / "run", tiny_base, questions(8), dropout=0.0, max_steps=1, warmup=0, weight_decay=0.1)
     data, _ = _set_up(job)
     labels = data.label(seed=job.config.seed, epoch=0)
-    batch = data.batch(np.arange(len(data.windows)), labels, load_encoder(job.base.folder).template)
+    batch = data.batch(np.arange(len(data.windows)), labels, load_pair_tokenizer(job.base.folder).template)
     reference = load_base(job.base, job.config)
     matrices = [p for p in reference.parameters() if p.ndim >= 2]
     vectors = [p for p in reference.parameters() if p.ndim < 2]
@@ -210,7 +210,7 @@ def test_frozen_parts_stay_as_they_are_and_the_others_learn(tiny_base: Path, tmp
 def test_steps_with_losses_that_are_not_finite_are_skipped_and_named(tiny_base: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     model = AutoModelForQuestionAnswering.from_pretrained(tiny_base)
-    poison = load_encoder(tiny_base).tokenizer.encode("ꙮ", add_special_tokens=False).ids[0]
+    poison = load_pair_tokenizer(tiny_base).fast_tokenizer.encode("ꙮ", add_special_tokens=False).ids[0]
     with torch.no_grad():
         model.get_input_embeddings().weight[poison] = torch.nan
     model.save_pretrained(broken)
@@ -282,11 +282,11 @@ def _loss_of_every_step(job: TrainingJob, workers: int) -> list[float]:
     return losses(job)
 
 
-def _set_up(job: TrainingJob) -> tuple[TrainingSet, Trainee]:
-    encoder = load_encoder(job.base.folder)
-    data = open_training_set(shard_paths(Path(job.config.output)), job.config, encoder.template.special_tokens)
+def _set_up(job: TrainingJob) -> tuple[TrainingSet, ModelWithOptimizer]:
+    tokenizer = load_pair_tokenizer(job.base.folder)
+    data = open_training_set(shard_paths(Path(job.config.output)), job.config, tokenizer.template.special_tokens)
     module = load_base(job.base, job.config).train()
-    trainee = Trainee(
+    model = ModelWithOptimizer(
         module=module,
         gradients=FlatGradients(module.parameters()),
         optimizer=torch.optim.AdamW(module.parameters()),
@@ -294,4 +294,4 @@ def _set_up(job: TrainingJob) -> tuple[TrainingSet, Trainee]:
         device=torch.device("cpu"),
         dtype=torch.float32,
     )
-    return data, trainee
+    return data, model

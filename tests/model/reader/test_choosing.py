@@ -70,7 +70,7 @@ def test_a_context_with_fewer_spans_than_asked_for_gives_all_it_has(open_tiny: O
 def test_no_span_is_longer_than_max_answer_tokens(longest: int, open_tiny: OpenReader) -> None:
     reader = open_tiny(max_answer_tokens=longest, n_best=100)
     for row, answer in zip(ROWS, reader.read(ROWS), strict=True):
-        encoded = reader.encoder.encode([row], 12)
+        encoded = reader.tokenizer.encode([row], 12)
         starts, ends = encoded.context_start.tolist(), encoded.context_end.tolist()
         allowed = {
             (starts[first], ends[last])

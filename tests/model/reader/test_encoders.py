@@ -50,7 +50,7 @@ def test_rows_of_different_lengths_are_answered_in_one_batch_as_they_are_alone(r
 def test_a_window_can_be_as_long_as_the_model_has_positions(reader: Reader) -> None:
     assert reader.model.max_positions == 512
     longest = reader.settings.model_copy(update={"max_tokens": 512})
-    wide = Reader(encoder=reader.encoder, model=reader.model, settings=longest, batch_tokens=2_048)
+    wide = Reader(tokenizer=reader.tokenizer, model=reader.model, settings=longest, batch_tokens=2_048)
     assert wide.answer(question=QUESTION, context=" ".join(TEXT) * 4).status != "failed"
 
 

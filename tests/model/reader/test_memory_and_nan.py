@@ -60,7 +60,7 @@ def test_a_batch_that_does_not_fit_the_memory_is_halved_until_it_does(
 
 
 def test_a_window_that_never_fits_fails_its_row_alone(tiny: Reader) -> None:
-    too_long = tiny.encoder.encode([ROWS[2]], 12).context_ids[0]
+    too_long = tiny.tokenizer.encode([ROWS[2]], 12).context_ids[0]
 
     def never_fits(input_ids: torch.Tensor, _: Any) -> None:
         if (input_ids == int(too_long)).any() or len(input_ids) > 4:
@@ -68,7 +68,7 @@ def test_a_window_that_never_fits_fails_its_row_alone(tiny: Reader) -> None:
 
     reader, _ = with_trouble(tiny, never_fits)
     answers, expected = reader.read(ROWS), tiny.read(ROWS)
-    failed = [at for at, row in enumerate(ROWS) if int(too_long) in tiny.encoder.encode([row], 12).context_ids]
+    failed = [at for at, row in enumerate(ROWS) if int(too_long) in tiny.tokenizer.encode([row], 12).context_ids]
     assert 0 < len(failed) < len(ROWS)
     for at, (answer, wanted) in enumerate(zip(answers, expected, strict=True)):
         assert answer.windows == wanted.windows
@@ -91,7 +91,7 @@ def test_any_other_error_of_the_model_is_not_hidden(tiny: Reader) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("side", ["start_logits", "end_logits"])
 def test_a_window_with_a_logit_that_is_not_finite_fails_its_row_alone(side: str, value: float, tiny: Reader) -> None:
-    poison = tiny.encoder.tokenizer.encode("\u00d0", add_special_tokens=False).ids[0]
+    poison = tiny.tokenizer.fast_tokenizer.encode("\u00d0", add_special_tokens=False).ids[0]
 
     def poisons(input_ids: torch.Tensor, output: Any) -> None:
         windows = (input_ids == poison).any(dim=1)
@@ -99,7 +99,7 @@ def test_a_window_with_a_logit_that_is_not_finite_fails_its_row_alone(side: str,
 
     reader, _ = with_trouble(tiny, poisons)
     rows = [*ROWS, Row(question="Who was Jim?", context=" ".join(TEXT[:2]) + " \u00d0 " + " ".join(TEXT[:2]))]
-    poisoned = [poison in tiny.encoder.encode([row], 12).context_ids for row in rows]
+    poisoned = [poison in tiny.tokenizer.encode([row], 12).context_ids for row in rows]
     assert poisoned[-1]
     assert not all(poisoned)
     for got, wanted, bad in zip(reader.read(rows), tiny.read(rows), poisoned, strict=True):
@@ -113,7 +113,7 @@ def test_a_window_with_a_logit_that_is_not_finite_fails_its_row_alone(side: str,
 
 
 def test_what_the_model_says_about_padding_does_not_matter(tiny: Reader) -> None:
-    pad_id = tiny.encoder.template.pad_id
+    pad_id = tiny.tokenizer.template.pad_id
 
     def shouts_in_padding(input_ids: torch.Tensor, output: Any) -> None:
         output.start_logits[input_ids == pad_id] = float("nan")

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import normalizers
 
-from ray_qa.reader.pair_tokenizer import Encoder, trimmed_ranges
+from ray_qa.reader.pair_tokenizer import PairTokenizer, trimmed_ranges
 from ray_qa.records import Row
-from tests.model.conftest import Encoders
+from tests.model.conftest import PairTokenizers
 from tests.tiny import TokenizerFamily
 
 HARD_TEXTS = {
@@ -45,10 +45,10 @@ class Token(NamedTuple):
     end: int
 
 
-def tokens_of(encoder: Encoder, text: str) -> list[Token]:
+def tokens_of(tokenizer: PairTokenizer, text: str) -> list[Token]:
     """The context's tokens with the ranges that answers are cut by."""
-    encoded = encoder.encode([Row(question="q", context=text)], 64)
-    pieces = encoder.tokenizer.encode(text, add_special_tokens=False).tokens
+    encoded = tokenizer.encode([Row(question="q", context=text)], 64)
+    pieces = tokenizer.fast_tokenizer.encode(text, add_special_tokens=False).tokens
     return [
         Token(*token)
         for token in zip(pieces, encoded.context_start.tolist(), encoded.context_end.tolist(), strict=True)
@@ -73,9 +73,9 @@ def trimmed(text: str, start: int, end: int) -> str:
 
 
 @pytest.mark.parametrize("name", HARD_TEXTS)
-def test_a_byte_level_token_has_the_characters_whose_bytes_it_holds(name: str, encoders: Encoders) -> None:
+def test_a_byte_level_token_has_the_characters_whose_bytes_it_holds(name: str, tokenizers: PairTokenizers) -> None:
     text = HARD_TEXTS[name]
-    tokens = tokens_of(encoders["byte_level_bpe"], text)
+    tokens = tokens_of(tokenizers["byte_level_bpe"], text)
     expected = expected_byte_level_ranges([token.piece for token in tokens], text)
     assert [text[token.start : token.end] for token in tokens] == [trimmed(text, *of_piece) for of_piece in expected]
 
@@ -83,20 +83,20 @@ def test_a_byte_level_token_has_the_characters_whose_bytes_it_holds(name: str, e
 @pytest.mark.parametrize("family", ["word_piece", "mpnet"])
 @pytest.mark.parametrize("name", HARD_TEXTS)
 def test_a_word_piece_has_the_characters_that_normalise_to_it(
-    name: str, family: TokenizerFamily, encoders: Encoders
+    name: str, family: TokenizerFamily, tokenizers: PairTokenizers
 ) -> None:
     normalise = normalizers.BertNormalizer().normalize_str
     text = HARD_TEXTS[name]
-    for token in tokens_of(encoders[family], text):
+    for token in tokens_of(tokenizers[family], text):
         assert token.end > token.start
         if token.piece != "[UNK]":
             assert normalise(text[token.start : token.end]).strip() == token.piece.removeprefix("##"), token
 
 
 @pytest.mark.parametrize("name", HARD_TEXTS)
-def test_a_sentence_piece_has_its_own_characters(name: str, encoders: Encoders) -> None:
+def test_a_sentence_piece_has_its_own_characters(name: str, tokenizers: PairTokenizers) -> None:
     text = HARD_TEXTS[name]
-    for token in tokens_of(encoders["sentence_piece"], text):
+    for token in tokens_of(tokenizers["sentence_piece"], text):
         if token.piece == "\u2581":
             # The mark before a word that is no piece with it: it stands where the word starts, as transformers has it.
             assert token.end - token.start == 1
@@ -106,9 +106,9 @@ def test_a_sentence_piece_has_its_own_characters(name: str, encoders: Encoders) 
 
 
 @pytest.mark.parametrize("name", HARD_TEXTS)
-def test_a_piece_of_normalised_text_has_the_characters_it_came_from(name: str, encoders: Encoders) -> None:
+def test_a_piece_of_normalised_text_has_the_characters_it_came_from(name: str, tokenizers: PairTokenizers) -> None:
     text = HARD_TEXTS[name]
-    for token in tokens_of(encoders["deberta"], text):
+    for token in tokens_of(tokenizers["deberta"], text):
         written = text[token.start : token.end]
         plain = token.piece.replace("\u2581", " ").strip()
         if not plain:
@@ -123,9 +123,9 @@ def test_a_piece_of_normalised_text_has_the_characters_it_came_from(name: str, e
 
 
 @pytest.mark.parametrize("name", HARD_TEXTS)
-def test_every_visible_character_of_the_text_is_some_tokens(name: str, encoder: Encoder) -> None:
+def test_every_visible_character_of_the_text_is_some_tokens(name: str, tokenizer: PairTokenizer) -> None:
     text = HARD_TEXTS[name]
-    covered = {at for token in tokens_of(encoder, text) for at in range(token.start, token.end)}
+    covered = {at for token in tokens_of(tokenizer, text) for at in range(token.start, token.end)}
     visible = {at for at, character in enumerate(text) if unicodedata.category(character)[0] in "LNPS"}
     # Characters a normaliser composes with the one before or drops are marks, controls and the replacement character.
     composed = {at for at in visible if "\u1160" <= text[at] <= "\u11ff" or text[at] == "\ufffd"}
@@ -133,8 +133,8 @@ def test_every_visible_character_of_the_text_is_some_tokens(name: str, encoder: 
 
 
 @pytest.mark.parametrize("name", HARD_TEXTS)
-def test_ranges_lie_in_the_text_ascend_and_do_not_end_in_white_space(name: str, encoder: Encoder) -> None:
-    check_ranges(encoder, HARD_TEXTS[name])
+def test_ranges_lie_in_the_text_ascend_and_do_not_end_in_white_space(name: str, tokenizer: PairTokenizer) -> None:
+    check_ranges(tokenizer, HARD_TEXTS[name])
 
 
 ANY_TEXT = st.text(
@@ -148,21 +148,23 @@ ANY_TEXT = st.text(
 
 @given(text=ANY_TEXT)
 @settings(deadline=None, max_examples=150)
-def test_ranges_of_any_text_lie_in_it_ascend_and_do_not_end_in_white_space(encoders: Encoders, text: str) -> None:
-    for encoder in encoders.values():
-        check_ranges(encoder, text)
+def test_ranges_of_any_text_lie_in_it_ascend_and_do_not_end_in_white_space(
+    tokenizers: PairTokenizers, text: str
+) -> None:
+    for tokenizer in tokenizers.values():
+        check_ranges(tokenizer, text)
 
 
 @given(text=ANY_TEXT)
 @settings(deadline=None, max_examples=150)
-def test_byte_level_ranges_of_any_text_are_those_of_its_bytes(encoders: Encoders, text: str) -> None:
-    tokens = tokens_of(encoders["byte_level_bpe"], text)
+def test_byte_level_ranges_of_any_text_are_those_of_its_bytes(tokenizers: PairTokenizers, text: str) -> None:
+    tokens = tokens_of(tokenizers["byte_level_bpe"], text)
     expected = expected_byte_level_ranges([token.piece for token in tokens], text)
     assert [text[token.start : token.end] for token in tokens] == [trimmed(text, *of_piece) for of_piece in expected]
 
 
-def check_ranges(encoder: Encoder, text: str) -> None:
-    tokens = tokens_of(encoder, text)
+def check_ranges(tokenizer: PairTokenizer, text: str) -> None:
+    tokens = tokens_of(tokenizer, text)
     for token in tokens:
         written = text[token.start : token.end]
         assert 0 <= token.start <= token.end <= len(text)

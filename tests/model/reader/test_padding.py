@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ray_qa.data.units import FEWEST_ROWS
-from ray_qa.reader.batching import pack
+from ray_qa.reader.batching import BATCH_TOKENS, automatic_batch_tokens, batch_by_length
 from ray_qa.reader.encoded import EncodedRows
-from ray_qa.reader.reader import AUTO_BATCH_TOKENS, Reader, auto_batch_tokens
+from ray_qa.reader.reader import Reader
 from ray_qa.records import Row
 
 ROWS = 2_000
@@ -27,28 +27,28 @@ def waste(reader: Reader, units: Iterator[EncodedRows], batch_tokens: int) -> fl
     """Padding's share of all the tokens computed for these units, batches not crossing them."""
     real = computed = 0
     for encoded in units:
-        tokens_W = encoded.windows(reader.settings, reader.encoder.template.special_tokens).tokens
+        tokens_W = encoded.windows(reader.settings, reader.tokenizer.template.special_tokens).tokens
         real += int(tokens_W.sum())
-        computed += sum(len(batch) * int(tokens_W[batch].max()) for batch in pack(tokens_W, batch_tokens))
+        computed += sum(len(batch) * int(tokens_W[batch].max()) for batch in batch_by_length(tokens_W, batch_tokens))
     return 1 - real / computed
 
 
 def encoded_by(reader: Reader, rows: list[Row], unit_rows: int) -> Iterator[EncodedRows]:
     for first in range(0, len(rows), unit_rows):
-        yield reader.encoder.encode(rows[first : first + unit_rows], reader.settings.max_question_tokens)
+        yield reader.tokenizer.encode(rows[first : first + unit_rows], reader.settings.max_question_tokens)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
 def test_a_reader_wastes_less_than_5_percent(threads: int, rows: list[Row], embedded: Reader) -> None:
-    assert embedded.batch_tokens == auto_batch_tokens(embedded.model.device)
-    budget = threads * AUTO_BATCH_TOKENS["cpu"]
+    assert embedded.batch_tokens == automatic_batch_tokens("reading", "cpu", 1)
+    budget = threads * BATCH_TOKENS["reading"]["cpu"]
     assert waste(embedded, encoded_by(embedded, rows, ROWS), budget) < 0.05
 
 
 def test_the_smallest_units_with_one_thread_waste_less_than_5_percent(rows: list[Row], embedded: Reader) -> None:
-    assert (FEWEST_ROWS, AUTO_BATCH_TOKENS["cpu"]) == (128, 1_024)
-    assert waste(embedded, encoded_by(embedded, rows, FEWEST_ROWS), AUTO_BATCH_TOKENS["cpu"]) < 0.05
+    assert (FEWEST_ROWS, BATCH_TOKENS["reading"]["cpu"]) == (128, 1_024)
+    assert waste(embedded, encoded_by(embedded, rows, FEWEST_ROWS), BATCH_TOKENS["reading"]["cpu"]) < 0.05
 
 
 def test_a_gpus_budget_wastes_less_than_5_percent_of_large_units(rows: list[Row], embedded: Reader) -> None:
-    assert waste(embedded, encoded_by(embedded, rows, ROWS), AUTO_BATCH_TOKENS["cuda"]) < 0.05
+    assert waste(embedded, encoded_by(embedded, rows, ROWS), BATCH_TOKENS["reading"]["cuda"]) < 0.05

@@ -92,7 +92,7 @@ def test_rows_can_be_mappings_and_come_from_an_iterator(tiny: Reader) -> None:
 
 @pytest.mark.parametrize("batch_tokens", [1, 40, 100, 333, 4_096, 1_000_000])
 def test_answers_do_not_depend_on_the_size_of_batches(batch_tokens: int, tiny: Reader) -> None:
-    other = Reader(encoder=tiny.encoder, model=tiny.model, settings=tiny.settings, batch_tokens=batch_tokens)
+    other = Reader(tokenizer=tiny.tokenizer, model=tiny.model, settings=tiny.settings, batch_tokens=batch_tokens)
     for got, expected in zip(other.read(GOOD), tiny.read(GOOD), strict=True):
         assert_alike(got, expected)
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import normalizers
 
-from ray_qa.reader.pair_tokenizer import Encoder, load_encoder
+from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Row
 from tests.model.reader.test_offsets import check_ranges, expected_byte_level_ranges, tokens_of, trimmed
@@ -30,11 +30,13 @@ def contexts(rows: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def roberta(shared: Path) -> Encoder:
-    return load_encoder(shared / "tokenizers" / "roberta-base")
+def roberta(shared: Path) -> PairTokenizer:
+    return load_pair_tokenizer(shared / "tokenizers" / "roberta-base")
 
 
-def test_byte_level_tokens_have_the_characters_whose_bytes_they_hold(roberta: Encoder, contexts: list[str]) -> None:
+def test_byte_level_tokens_have_the_characters_whose_bytes_they_hold(
+    roberta: PairTokenizer, contexts: list[str]
+) -> None:
     for context in contexts:
         tokens = tokens_of(roberta, context)
         expected = expected_byte_level_ranges([token.piece for token in tokens], context)
@@ -45,18 +47,18 @@ def test_byte_level_tokens_have_the_characters_whose_bytes_they_hold(roberta: En
 def test_word_pieces_have_the_characters_that_normalise_to_them(embedded: Reader, contexts: list[str]) -> None:
     normalise = normalizers.BertNormalizer().normalize_str
     for context in contexts:
-        check_ranges(embedded.encoder, context)
-        for token in tokens_of(embedded.encoder, context):
+        check_ranges(embedded.tokenizer, context)
+        for token in tokens_of(embedded.tokenizer, context):
             if token.piece != "[UNK]":
                 assert normalise(context[token.start : token.end]).strip() == token.piece.removeprefix("##"), token
 
 
 def test_nearly_every_gold_answer_can_be_given_to_the_character(
-    roberta: Encoder, embedded: Reader, rows: list[dict[str, Any]]
+    roberta: PairTokenizer, embedded: Reader, rows: list[dict[str, Any]]
 ) -> None:
-    for encoder in (roberta, embedded.encoder):
+    for tokenizer in (roberta, embedded.tokenizer):
         missed = []
-        encoded = encoder.encode([Row(question=row["question"], context=row["context"]) for row in rows], 64)
+        encoded = tokenizer.encode([Row(question=row["question"], context=row["context"]) for row in rows], 64)
         for at, row in enumerate(rows):
             which = encoded.context_R[at]
             tokens = slice(encoded.context_offsets[which], encoded.context_offsets[which + 1])

@@ -18,8 +18,8 @@ def test_without_a_trip_the_usage_is_shown(arguments: list[str], capsys: pytest.
     assert cli.main(arguments) == 0
     shown = capsys.readouterr().out
     assert shown == cli.USAGE
-    for trip in cli._TRIPS:
-        assert re.search(rf"^  {trip} ", shown, re.MULTILINE)
+    for command in cli._COMMANDS:
+        assert re.search(rf"^  {command} ", shown, re.MULTILINE)
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,7 +30,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 def test_an_unknown_trip_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
-        "ray-qa: the trip must be one of demo, annotate, finetune, evaluate, but is 'anotate'\n"
+        "ray-qa: the command must be one of demo, annotate, finetune, evaluate, but is 'anotate'\n"
     )
 
 
@@ -42,14 +42,14 @@ def test_arguments_come_from_the_command_line_unless_given(
     assert "'nonsense'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("trip", ["annotate", "evaluate"])
-def test_every_problem_is_one_line_and_exit_code_2(trip: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([trip]) == 2
+@pytest.mark.parametrize("command", ["annotate", "evaluate"])
+def test_every_problem_is_one_line_and_exit_code_2(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command]) == 2
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
     assert captured.out == ""
     assert len(lines) == 2
-    assert all(re.fullmatch(rf"ray-qa {trip}: `\w+` must be given, but is missing", line) for line in lines)
+    assert all(re.fullmatch(rf"ray-qa {command}: `\w+` must be given, but is missing", line) for line in lines)
 
 
 def test_a_trip_prints_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,11 +64,11 @@ def test_a_trip_prints_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_the_exit_code_of_a_trip_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Sequence[str]] = []
 
-    def trip(arguments: Sequence[str]) -> int:
+    def command(arguments: Sequence[str]) -> int:
         given.append(arguments)
         return 3
 
-    monkeypatch.setitem(cli._TRIPS, "demo", trip)
+    monkeypatch.setitem(cli._COMMANDS, "demo", command)
     assert cli.main(["demo", "--output", "x"]) == 3
     assert given == [["--output", "x"]]
 
@@ -93,19 +93,19 @@ def test_errors_of_ours_and_interruptions_become_exit_codes(
     code: int,
     message: str,
 ) -> None:
-    def trip(_: Sequence[str]) -> int:
+    def command(_: Sequence[str]) -> int:
         raise error
 
-    monkeypatch.setitem(cli._TRIPS, "demo", trip)
+    monkeypatch.setitem(cli._COMMANDS, "demo", command)
     assert cli.main(["demo"]) == code
     assert capsys.readouterr().err.startswith(message)
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), PermissionError(errno.EPERM, "no", "/out/file")])
 def test_a_crash_is_not_dressed_up_as_a_mistake_of_the_user(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def trip(_: Sequence[str]) -> int:
+    def command(_: Sequence[str]) -> int:
         raise error
 
-    monkeypatch.setitem(cli._TRIPS, "demo", trip)
+    monkeypatch.setitem(cli._COMMANDS, "demo", command)
     with pytest.raises(type(error)):
         cli.main(["demo"])

@@ -139,7 +139,7 @@ def test_help_tells_every_setting_with_its_description_and_default(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "400")  # so that no line is broken within a number
     with pytest.raises(SystemExit) as caught:
-        parse(kind, "ray-qa trip", ["--help"])
+        parse(kind, "ray-qa command", ["--help"])
     assert caught.value.code == 0
     shown = words(capsys.readouterr().out)
     assert words(kind.__doc__ or "?") in shown

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ray_qa.cluster.placement import READ_CPUS, Node, Placement, TeamPlacement, place, place_workers
+from ray_qa.cluster.placement import READ_CPUS, Node, Placement, WorkerPlacement, place, place_workers
 from ray_qa.errors import ClusterError
 
 LAPTOP = [Node(cpus=2, gpus=0)]
@@ -119,27 +119,27 @@ def _unused(nodes: list[Node], placement: Placement) -> list[Node]:
 
 def team(
     nodes: list[Node], workers: Any = "auto", cpus: float | None = None, gpus: float | None = None
-) -> TeamPlacement:
+) -> WorkerPlacement:
     return place_workers(nodes, workers=workers, cpus_per_worker=cpus, gpus_per_worker=gpus)
 
 
 @pytest.mark.parametrize(
     ("nodes", "workers", "expected"),
     [
-        (LAPTOP, "auto", TeamPlacement(workers=1, threads=2, cpus=2, gpus=0, fits=True)),
-        (LAPTOP, 2, TeamPlacement(workers=2, threads=1, cpus=1, gpus=0, fits=True)),
-        (LAPTOP, 3, TeamPlacement(workers=3, threads=1, cpus=1, gpus=0, fits=False)),
-        (LAPTOP * 3, "auto", TeamPlacement(workers=3, threads=2, cpus=2, gpus=0, fits=True)),
-        (GPU_BOX, "auto", TeamPlacement(workers=4, threads=1, cpus=1, gpus=1, fits=True)),
-        (GPU_BOX, 2, TeamPlacement(workers=2, threads=1, cpus=1, gpus=1, fits=True)),
-        (GPU_BOX, 5, TeamPlacement(workers=5, threads=1, cpus=1, gpus=1, fits=False)),
-        ([*LAPTOP, *GPU_BOX], "auto", TeamPlacement(workers=4, threads=1, cpus=1, gpus=1, fits=True)),
-        ([], "auto", TeamPlacement(workers=1, threads=1, cpus=1, gpus=0, fits=False)),
+        (LAPTOP, "auto", WorkerPlacement(workers=1, threads=2, cpus=2, gpus=0, fits=True)),
+        (LAPTOP, 2, WorkerPlacement(workers=2, threads=1, cpus=1, gpus=0, fits=True)),
+        (LAPTOP, 3, WorkerPlacement(workers=3, threads=1, cpus=1, gpus=0, fits=False)),
+        (LAPTOP * 3, "auto", WorkerPlacement(workers=3, threads=2, cpus=2, gpus=0, fits=True)),
+        (GPU_BOX, "auto", WorkerPlacement(workers=4, threads=1, cpus=1, gpus=1, fits=True)),
+        (GPU_BOX, 2, WorkerPlacement(workers=2, threads=1, cpus=1, gpus=1, fits=True)),
+        (GPU_BOX, 5, WorkerPlacement(workers=5, threads=1, cpus=1, gpus=1, fits=False)),
+        ([*LAPTOP, *GPU_BOX], "auto", WorkerPlacement(workers=4, threads=1, cpus=1, gpus=1, fits=True)),
+        ([], "auto", WorkerPlacement(workers=1, threads=1, cpus=1, gpus=0, fits=False)),
     ],
     ids=str,
 )
 def test_a_team_has_a_worker_for_each_gpu_or_else_for_each_node(
-    nodes: list[Node], workers: Any, expected: TeamPlacement
+    nodes: list[Node], workers: Any, expected: WorkerPlacement
 ) -> None:
     assert team(nodes, workers) == expected
 
@@ -151,9 +151,9 @@ def test_workers_can_share_gpus_or_leave_them_alone() -> None:
 
 
 def test_cpus_that_are_asked_for_are_what_each_worker_gets() -> None:
-    assert team(GPU_BOX, cpus=5) == TeamPlacement(workers=3, threads=5, cpus=5, gpus=1, fits=True)
+    assert team(GPU_BOX, cpus=5) == WorkerPlacement(workers=3, threads=5, cpus=5, gpus=1, fits=True)
     assert team(GPU_BOX, 4, cpus=5).fits is False
-    assert team(LAPTOP, 4, cpus=0.5) == TeamPlacement(workers=4, threads=1, cpus=0.5, gpus=0, fits=True)
+    assert team(LAPTOP, 4, cpus=0.5) == WorkerPlacement(workers=4, threads=1, cpus=0.5, gpus=0, fits=True)
 
 
 workers_wanted = st.sampled_from(["auto", 1, 2, 3, 7])

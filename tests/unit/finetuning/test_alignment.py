@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.finetuning.alignment import Drop, PlacedAnswer, TokenRun, choose_golds, cover, place_answer
+from ray_qa.finetuning.alignment import Drop, LocatedAnswer, TokenRun, align_to_tokens, choose_golds, locate_answer
 
 few_letters = st.text("ab \n\u3000é🙂", max_size=12)
 ranges = st.lists(st.tuples(st.integers(0, 15), st.integers(0, 4)), max_size=8)
@@ -19,19 +19,19 @@ def places(context: str, text: str) -> list[int]:
 
 def run_of(char_ranges: list[tuple[int, int]], start: int, end: int) -> TokenRun | None:
     starts, ends = (np.array([char_range[side] for char_range in char_ranges], dtype=np.int32) for side in (0, 1))
-    return cover(starts, ends, PlacedAnswer(start=start, end=end))
+    return align_to_tokens(starts, ends, LocatedAnswer(start=start, end=end))
 
 
 @given(few_letters, few_letters, st.none() | st.integers(-3, 14))
 def test_an_answer_lies_where_it_is_stated_or_else_at_its_only_place(
     context: str, text: str, start: int | None
 ) -> None:
-    found = place_answer(context, text, start)
+    found = locate_answer(context, text, start)
     everywhere = places(context, text) or places(context, text.strip())
     if not text.strip():
         assert found == "answer_empty"
     elif start in places(context, text) or len(everywhere) == 1:
-        assert isinstance(found, PlacedAnswer)
+        assert isinstance(found, LocatedAnswer)
         stated = start in places(context, text)
         at = start if start is not None and stated else everywhere[0]
         assert context[found.start : found.end] == text.strip()
@@ -47,9 +47,9 @@ def test_an_answer_that_was_cut_from_its_context_is_always_found(data: st.DataOb
     context = data.draw(few_letters.filter(str.strip))
     start = data.draw(st.integers(0, len(context) - 1))
     end = data.draw(st.integers(start + 1, len(context)))
-    found = place_answer(context, context[start:end], start)
+    found = locate_answer(context, context[start:end], start)
     if context[start:end].strip():
-        assert isinstance(found, PlacedAnswer)
+        assert isinstance(found, LocatedAnswer)
         assert not found.repaired
         assert context[start : found.start].strip() == context[found.end : end].strip() == ""
 
@@ -57,22 +57,22 @@ def test_an_answer_that_was_cut_from_its_context_is_always_found(data: st.DataOb
 @pytest.mark.parametrize(
     ("context", "text", "start", "found"),
     [
-        ("In Köln, in Köln", "Köln", 12, PlacedAnswer(start=12, end=16)),
-        ("🙂🙂 Köln", "Köln", 3, PlacedAnswer(start=3, end=7)),
-        ("🙂🙂 Köln", "Köln", 5, PlacedAnswer(start=3, end=7, repaired=True)),
-        ("in  Köln ", " Köln ", 3, PlacedAnswer(start=4, end=8, trimmed=True)),
-        ("in  Köln ", " Köln ", 0, PlacedAnswer(start=4, end=8, trimmed=True, repaired=True)),
-        ("In Köln", "Köln ", 3, PlacedAnswer(start=3, end=7, trimmed=True, repaired=True)),
+        ("In Köln, in Köln", "Köln", 12, LocatedAnswer(start=12, end=16)),
+        ("🙂🙂 Köln", "Köln", 3, LocatedAnswer(start=3, end=7)),
+        ("🙂🙂 Köln", "Köln", 5, LocatedAnswer(start=3, end=7, repaired=True)),
+        ("in  Köln ", " Köln ", 3, LocatedAnswer(start=4, end=8, trimmed=True)),
+        ("in  Köln ", " Köln ", 0, LocatedAnswer(start=4, end=8, trimmed=True, repaired=True)),
+        ("In Köln", "Köln ", 3, LocatedAnswer(start=3, end=7, trimmed=True, repaired=True)),
         ("In Köln, in Köln", "Köln", -4, "answer_ambiguous"),
-        ("In Köln", "Köln", -4, PlacedAnswer(start=3, end=7, repaired=True)),
+        ("In Köln", "Köln", -4, LocatedAnswer(start=3, end=7, repaired=True)),
         ("aaa", "aa", 2, "answer_ambiguous"),
         ("In Köln", "köln", 3, "answer_not_found"),
         ("In Köln", " \n", 2, "answer_empty"),
         ("", "Köln", 0, "answer_not_found"),
     ],
 )
-def test_answers_are_placed_in_code_points(context: str, text: str, start: int, found: PlacedAnswer | Drop) -> None:
-    assert place_answer(context, text, start) == found
+def test_answers_are_placed_in_code_points(context: str, text: str, start: int, found: LocatedAnswer | Drop) -> None:
+    assert locate_answer(context, text, start) == found
 
 
 @given(ranges, st.integers(0, 15), st.integers(1, 6))

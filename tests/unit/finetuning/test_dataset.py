@@ -23,7 +23,7 @@ from ray_qa.finetuning.dataset import (
     shard_counts,
     write_shard,
 )
-from ray_qa.reader.collate import Template, assemble
+from ray_qa.reader.collate import Template, collate
 from ray_qa.settings import WindowSettings
 from tests.unit.reader.test_collate import BERT, ODD, ROBERTA
 from tests.unit.reader.test_encoded import encoded_rows
@@ -142,7 +142,7 @@ def test_a_batch_is_what_assembling_the_same_windows_of_all_rows_gives(
     training = opened(rows, template)
     window_B = np.array(data.draw(st.lists(st.integers(0, len(training.windows) - 1), min_size=1, max_size=9)))
     batch = training.batch(window_B, training.label(seed=0, epoch=0), template).batch
-    wanted = assemble(training_rows(rows).encoded, training.windows, window_B, template)
+    wanted = collate(training_rows(rows).encoded, training.windows, window_B, template)
     assert as_lists(dataclasses.replace(batch, window_W=window_B)) == as_lists(wanted)
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.finetuning.step_plan import POOL_BATCHES, Ints, plan_epoch, share
+from ray_qa.finetuning.step_plan import POOL_BATCHES, plan_epoch, share
+from ray_qa.reader.arrays import Ints
 
 lengths = st.lists(st.integers(1, 40), max_size=60)
 seeds = st.integers(0, 2**40)

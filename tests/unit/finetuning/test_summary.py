@@ -13,7 +13,7 @@ from PIL import Image
 
 from ray_qa.data.examples import ExamplesSummary
 from ray_qa.errors import OutputError
-from ray_qa.finetuning.checkpoints import TeamShape
+from ray_qa.finetuning.checkpoints import ProcessGroupShape
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import LabelCounts
 from ray_qa.finetuning.output import TrainingPlan, finish, join_plan
@@ -41,8 +41,8 @@ LABELS = LabelCounts(
     unaligned=2,
     dropped_answers={"not_found": 1_200},
 )
-TWO_WORKERS = TeamShape(workers=2, device="cpu", dtype="float32", threads=1)
-ONE_GPU = TeamShape(workers=1, device="cuda", dtype="bfloat16", threads=0)
+TWO_WORKERS = ProcessGroupShape(workers=2, device="cpu", dtype="float32", threads=1)
+ONE_GPU = ProcessGroupShape(workers=1, device="cuda", dtype="bfloat16", threads=0)
 SUMMARY = FinetuneSummary(
     output="/out",
     steps=5_000,

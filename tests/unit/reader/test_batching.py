@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.reader.batching import pack, padding_waste
+from ray_qa.reader.batching import batch_by_length, padding_share
 
 lengths = st.lists(st.integers(1, 400), max_size=60)
 budgets = st.integers(1, 2_000)
@@ -13,7 +13,7 @@ budgets = st.integers(1, 2_000)
 
 @given(lengths, budgets)
 def test_every_window_is_packed_exactly_once(tokens: list[int], budget: int) -> None:
-    batches = pack(np.array(tokens, dtype=np.int64), budget)
+    batches = batch_by_length(np.array(tokens, dtype=np.int64), budget)
     packed = [window for batch in batches for window in batch.tolist()]
     assert sorted(packed) == list(range(len(tokens)))
     assert all(len(batch) for batch in batches)
@@ -21,27 +21,27 @@ def test_every_window_is_packed_exactly_once(tokens: list[int], budget: int) -> 
 
 @given(lengths, budgets)
 def test_no_batch_is_above_the_budget_unless_it_is_one_long_window(tokens: list[int], budget: int) -> None:
-    for batch in pack(np.array(tokens, dtype=np.int64), budget):
+    for batch in batch_by_length(np.array(tokens, dtype=np.int64), budget):
         longest = max(tokens[window] for window in batch)
         assert len(batch) * longest <= budget or len(batch) == 1
 
 
 @given(lengths, budgets)
 def test_batches_are_as_full_as_the_budget_allows(tokens: list[int], budget: int) -> None:
-    for batch in pack(np.array(tokens, dtype=np.int64), budget)[:-1]:
+    for batch in batch_by_length(np.array(tokens, dtype=np.int64), budget)[:-1]:
         assert (len(batch) + 1) * max(tokens[window] for window in batch) > budget
 
 
 @given(lengths, budgets)
 def test_the_longest_windows_come_first(tokens: list[int], budget: int) -> None:
-    batches = pack(np.array(tokens, dtype=np.int64), budget)
+    batches = batch_by_length(np.array(tokens, dtype=np.int64), budget)
     packed = [tokens[window] for batch in batches for window in batch]
     assert packed == sorted(tokens, reverse=True)
 
 
 def test_windows_of_one_length_keep_their_order_so_that_packing_is_repeatable() -> None:
     tokens = np.array([7, 9, 7, 9, 7] * 20)
-    first, again = (np.concatenate(pack(tokens.copy(), 40)).tolist() for _ in range(2))
+    first, again = (np.concatenate(batch_by_length(tokens.copy(), 40)).tolist() for _ in range(2))
     assert first == again == [*np.flatnonzero(tokens == 9), *np.flatnonzero(tokens == 7)]
 
 
@@ -50,12 +50,12 @@ def test_less_than_five_percent_of_a_real_corpus_is_padding(budget: int) -> None
     random = np.random.default_rng(5)
     contexts = np.clip(random.lognormal(mean=4.9, sigma=0.45, size=2_000), 20, 370)  # as SQuAD's are
     tokens = contexts.astype(np.int64) + random.integers(8, 25, size=2_000)
-    assert 0 < padding_waste(tokens, pack(tokens, budget)) < 0.05
+    assert 0 < padding_share(tokens, batch_by_length(tokens, budget)) < 0.05
     unsorted = np.split(np.arange(2_000), 200)
-    assert padding_waste(tokens, unsorted) > 0.3  # the corpus is one where packing matters
+    assert padding_share(tokens, unsorted) > 0.3  # the corpus is one where packing matters
 
 
 def test_waste_is_the_share_of_computed_tokens_that_are_padding() -> None:
     tokens = np.array([4, 2, 5])
-    assert padding_waste(tokens, [np.array([0, 1]), np.array([2])]) == pytest.approx(2 / 13)
-    assert padding_waste(np.zeros(0, np.int64), []) == 0.0
+    assert padding_share(tokens, [np.array([0, 1]), np.array([2])]) == pytest.approx(2 / 13)
+    assert padding_share(np.zeros(0, np.int64), []) == 0.0

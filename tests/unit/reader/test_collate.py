@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.reader.collate import Batch, Template, assemble
+from ray_qa.reader.collate import Batch, Template, collate
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.windows import Windows
 from ray_qa.settings import ReadingSettings
@@ -39,8 +39,8 @@ class Case:
     def windows(self) -> Windows:
         return self.encoded.windows(self.settings, self.template.special_tokens)
 
-    def assemble(self, window_W: list[int]) -> Batch:
-        return assemble(self.encoded, self.windows, np.array(window_W), self.template)
+    def collate(self, window_W: list[int]) -> Batch:
+        return collate(self.encoded, self.windows, np.array(window_W), self.template)
 
 
 def ids(most: int) -> st.SearchStrategy[list[int]]:
@@ -91,7 +91,7 @@ def one_by_one(case: Case, window: int) -> Expected:
 def test_a_batch_is_its_windows_put_together_token_by_token(case: Case, random: object) -> None:
     window_W = list(range(len(case.windows)))
     random.shuffle(window_W)  # type: ignore[attr-defined]  # hypothesis draws a random.Random
-    batch = case.assemble(window_W)
+    batch = case.collate(window_W)
     expected = [one_by_one(case, window) for window in window_W]
     longest = max(len(window.ids) for window in expected)
 
@@ -110,7 +110,7 @@ def test_a_batch_is_its_windows_put_together_token_by_token(case: Case, random: 
 
 @given(cases())
 def test_context_tokens_with_text_and_only_they_are_eligible(case: Case) -> None:
-    batch = case.assemble(list(range(len(case.windows))))
+    batch = case.collate(list(range(len(case.windows))))
     for window, eligible_T in enumerate(batch.eligible_WT.tolist()):
         ranges = one_by_one(case, window).ranges
         wanted = [characters is not None and characters[1] > characters[0] for characters in ranges]
@@ -119,7 +119,7 @@ def test_context_tokens_with_text_and_only_they_are_eligible(case: Case) -> None
 
 @given(cases())
 def test_character_ranges_are_those_of_the_context_and_zero_elsewhere(case: Case) -> None:
-    batch = case.assemble(list(range(len(case.windows))))
+    batch = case.collate(list(range(len(case.windows))))
     for window in range(len(case.windows)):
         wanted = [characters or (0, 0) for characters in one_by_one(case, window).ranges]
         there = list(zip(batch.char_start_WT[window].tolist(), batch.char_end_WT[window].tolist(), strict=True))
@@ -130,7 +130,7 @@ def test_character_ranges_are_those_of_the_context_and_zero_elsewhere(case: Case
 @given(cases())
 def test_the_null_token_lies_where_the_template_says_in_every_window(case: Case) -> None:
     null_position = case.template.null_position
-    batch = case.assemble(list(range(len(case.windows))))
+    batch = case.collate(list(range(len(case.windows))))
     assert set(batch.input_ids_WT[:, null_position].tolist()) == {case.template.before[null_position]}
     assert not batch.eligible_WT[:, null_position].any()
 
@@ -139,8 +139,8 @@ def test_a_batch_is_no_longer_than_its_longest_window() -> None:
     settings = ReadingSettings(max_tokens=18, max_question_tokens=4, stride=0)
     ranges = [[(nth, nth + 1) for nth in range(count)] for count in (12, 2)]
     case = Case([[10, 11]], [[20] * 12, [20] * 2], ranges, [(0, 0, -1), (0, 1, -1)], BERT, settings)
-    assert case.assemble([0, 1]).input_ids_WT.shape == (2, 17)
-    assert case.assemble([1]).input_ids_WT.shape == (1, 7)
+    assert case.collate([0, 1]).input_ids_WT.shape == (2, 17)
+    assert case.collate([1]).input_ids_WT.shape == (1, 7)
 
 
 def test_special_tokens_are_counted_wherever_they_stand() -> None:

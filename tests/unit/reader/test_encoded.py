@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ray_qa.reader.arrays import Ints
 from ray_qa.reader.encoded import (
     NO_REASON,
     REASONS,
     EncodedRows,
-    Ints,
     arrays_from_ipc,
     arrays_to_ipc,
     join_rows,
