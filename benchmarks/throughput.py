@@ -27,6 +27,7 @@ import transformers
 from ray_qa import AnnotateConfig, Reader, ReadingSettings, Row, RunSummary, annotate
 from ray_qa.reader.batching import batch_by_length, padding_share
 from ray_qa.reader.collate import Batch, collate
+from ray_qa.reader.span_model import SpanModel
 
 SQUAD = Path(__file__).parents[2] / "shared" / "data" / "squad_v1_dev_a.parquet"
 RESULTS = Path(__file__).parent / "results"
@@ -78,6 +79,8 @@ def main() -> None:
 def measure(table: pa.Table, repeats: int) -> Throughput:
     """Time the three ways over the same rows, in turn."""
     reader = Reader.load(settings=ReadingSettings(always_answer=True))
+    model = reader.backend
+    assert isinstance(model, SpanModel)
     rows = [
         Row(question=question, context=context)
         for question, context in zip(table["question"].to_pylist(), table["context"].to_pylist(), strict=True)
@@ -90,7 +93,7 @@ def measure(table: pa.Table, repeats: int) -> Throughput:
 
     forwards, readers, runs = [], [], []
     for _ in range(repeats):
-        forwards.append(len(rows) / timed(lambda: run_forward(reader, batches)))
+        forwards.append(len(rows) / timed(lambda: run_forward(model, batches)))
         readers.append(len(rows) / timed(lambda: reader.read(rows)))
         runs.append(run_annotate(table))
     return Throughput(
@@ -102,15 +105,15 @@ def measure(table: pa.Table, repeats: int) -> Throughput:
         annotate=statistics.median(run.rows_per_second for run in runs),
         annotate_start_seconds=statistics.median(run.start_seconds for run in runs),
         padding_share=padding_share(windows.tokens, packed),
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; {reader.model.device}",
+        machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; {model.device}",
         versions={"ray": ray.__version__, "torch": torch.__version__, "transformers": transformers.__version__},
     )
 
 
-def run_forward(reader: Reader, batches: list[Batch]) -> None:
+def run_forward(model: SpanModel, batches: list[Batch]) -> None:
     """Only the model, over batches that lie ready."""
     for batch in batches:
-        reader.model.forward(batch.input_ids_WT, batch.attention_mask_WT, batch.token_type_ids_WT)
+        model.forward(batch.input_ids_WT, batch.attention_mask_WT, batch.token_type_ids_WT)
 
 
 def run_annotate(table: pa.Table) -> RunSummary:

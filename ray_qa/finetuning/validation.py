@@ -60,7 +60,7 @@ class Validator:
         """Answer all rows with the model as it is now; the scores are the same on every worker."""
         reader = Reader(
             tokenizer=self.tokenizer,
-            model=span_model(model.module, model.device, model.dtype),
+            backend=span_model(model.module, model.device, model.dtype),
             settings=self.settings,
             batch_tokens=batch_tokens,
         )

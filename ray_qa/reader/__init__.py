@@ -1,5 +1,6 @@
 """From text to answer on one machine, without Ray.
 
 ``reader`` (the whole way) · ``model_files`` · ``pair_tokenizer`` · ``encoded`` · ``windows`` · ``batching`` ·
-``collate`` · ``span_model`` · ``spans`` · ``scoring`` · ``arrays`` · ``answers`` · ``transformers_logging``
+``collate`` · ``scoring`` · ``backend`` · ``span_model`` · ``spans`` · ``answers`` ·
+``arrays`` · ``transformers_logging``
 """

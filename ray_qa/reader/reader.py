@@ -10,6 +10,7 @@ import torch
 
 from ray_qa.errors import ConfigError, ModelError
 from ray_qa.reader.answers import ScoredWindow, choose_answer, failed
+from ray_qa.reader.backend import Backend
 from ray_qa.reader.batching import automatic_batch_tokens
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_files import ModelFiles, find_model
@@ -22,10 +23,10 @@ from ray_qa.settings import ReadingSettings, WindowSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """An extractive question answerer: a tokenizer, a span model, and the settings they are used with."""
+    """An extractive question answerer: a tokenizer, a backend that runs the model, and their settings."""
 
     tokenizer: PairTokenizer
-    model: SpanModel
+    backend: Backend
     settings: ReadingSettings
     batch_tokens: int
 
@@ -60,7 +61,7 @@ class Reader:
         check_vocabulary(tokenizer, model, files)
         if isinstance(batch_tokens, str):
             batch_tokens = automatic_batch_tokens("reading", model.device.type, torch.get_num_threads())
-        return cls(tokenizer=tokenizer, model=model, settings=settings, batch_tokens=batch_tokens)
+        return cls(tokenizer=tokenizer, backend=model, settings=settings, batch_tokens=batch_tokens)
 
     def answer(self, *, question: str, context: str) -> Answer:
         """Answer one question from one context."""
@@ -81,7 +82,9 @@ class Reader:
     def score(self, encoded: EncodedRows, contexts: Sequence[str | None]) -> list[Answer]:
         """Answer rows that are already encoded, given their contexts."""
         windows = encoded.windows(self.settings, self.tokenizer.template.special_tokens)
-        scored = score_windows(self.model, self.tokenizer.template, encoded, windows, self.settings, self.batch_tokens)
+        scored = score_windows(
+            self.backend, self.tokenizer.template, encoded, windows, self.settings, self.batch_tokens
+        )
         first_window_R = np.searchsorted(windows.row, np.arange(len(encoded) + 1))
         return [
             self._choose(encoded, row, contexts[row], scored[first_window_R[row] : first_window_R[row + 1]])
@@ -119,18 +122,23 @@ class Reader:
             positions, or ``None`` without them.
 
         Raises:
-            ModelError: if the pair is longer than the model has positions.
+            ModelError: if the pair is longer than the model has positions, or the backend has no logits to show.
 
         A base checkpoint such as roberta-base is no question answerer: its span head would be random numbers until
         fine-tuned, so :meth:`load` refuses it.
         """
+        if not isinstance(self.backend, SpanModel):
+            raise ModelError(
+                f"`backend` must be torch's to give logits and a loss, but is {type(self.backend).__name__}; "
+                "load the reader anew"
+            )
         ids = [
             encoding.ids
             for encoding in self.tokenizer.fast_tokenizer.encode_batch([question, context], add_special_tokens=False)
         ]
         template = self.tokenizer.template
         window = [*template.before, *ids[0], *template.between, *ids[1], *template.after]
-        limit = self.model.max_positions
+        limit = self.backend.max_positions
         if limit is not None and len(window) > limit:
             raise ModelError(
                 f"question and context must fit the model's {limit} positions, but take {len(window)}; use read"
@@ -142,7 +150,7 @@ class Reader:
             if template.context_type is None
             else (np.arange(len(window)) >= context_at)[None, :] * template.context_type
         )
-        return self.model.forward(
+        return self.backend.forward(
             input_ids_WT,
             np.ones_like(input_ids_WT),
             types_WT,
@@ -151,31 +159,30 @@ class Reader:
         )
 
 
-def check_vocabulary(tokenizer: PairTokenizer, model: SpanModel, files: ModelFiles) -> None:
+def check_vocabulary(tokenizer: PairTokenizer, backend: Backend, files: ModelFiles) -> None:
     """Check that every id the tokenizer gives has an embedding.
 
     Raises:
         ModelError: if tokenizer and weights are not of one model.
     """
     words = tokenizer.fast_tokenizer.get_vocab_size(with_added_tokens=False)
-    if model.vocabulary is not None and words > model.vocabulary:
+    if backend.vocabulary is not None and words > backend.vocabulary:
         raise ModelError(
-            f"`model` must have an embedding for every token, but {files.ref} has {model.vocabulary} of them for "
+            f"`model` must have an embedding for every token, but {files.ref} has {backend.vocabulary} of them for "
             f"{words} tokens; tokenizer and weights are of different models"
         )
 
 
-def check_settings_fit(settings: WindowSettings, tokenizer: PairTokenizer, model: SpanModel) -> None:
+def check_settings_fit(settings: WindowSettings, tokenizer: PairTokenizer, backend: Backend) -> None:
     """Check what only the model can tell: its positions, and the room its special tokens leave.
 
     Raises:
         ConfigError: if a window would be too long for the model, or windows would not advance.
     """
     problems = []
-    if model.max_positions is not None and settings.max_tokens > model.max_positions:
-        problems.append(
-            f"`max_tokens` must be at most the model's positions ({model.max_positions}), but is {settings.max_tokens}"
-        )
+    limit = backend.max_positions
+    if limit is not None and settings.max_tokens > limit:
+        problems.append(f"`max_tokens` must be at most the model's positions ({limit}), but is {settings.max_tokens}")
     room = settings.max_tokens - settings.max_question_tokens - tokenizer.template.special_tokens
     if room <= 0:
         problems.append(

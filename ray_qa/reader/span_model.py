@@ -1,4 +1,4 @@
-"""Loading a span model, and its forward pass: windows in, start and end logits out.
+"""The torch backend: loading a span model, and its forward pass, windows in, start and end logits out.
 
 Shapes: W windows, T tokens.
 """
@@ -12,8 +12,11 @@ import numpy.typing as npt
 import torch
 
 from ray_qa.errors import ModelError, first_line
+from ray_qa.reader.backend import WindowScores, search_spans
+from ray_qa.reader.collate import Batch
 from ray_qa.reader.model_files import ModelFiles
 from ray_qa.reader.transformers_logging import quiet_transformers
+from ray_qa.settings import ReadingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class SpanLogits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanModel:
-    """An ``AutoModelForQuestionAnswering`` on its device, in evaluation mode."""
+    """An ``AutoModelForQuestionAnswering`` on its device, in evaluation mode: a ``Backend``."""
 
     module: torch.nn.Module
     device: torch.device
@@ -75,6 +78,18 @@ class SpanModel:
             end_logits_WT=output.end_logits.float(),
             loss=None if output.loss is None else output.loss.float(),
         )
+
+    def score(self, batch: Batch, null_position: int, settings: ReadingSettings) -> WindowScores:
+        """Run the model over a batch and search each window, on the device; see :meth:`Backend.score`."""
+        try:
+            logits = self.forward(batch.input_ids_WT, batch.attention_mask_WT, batch.token_type_ids_WT)
+            return search_spans(logits.start_logits_WT, logits.end_logits_WT, batch, null_position, settings)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            raise MemoryError(first_line(error)) from error
 
 
 def load_span_model(files: ModelFiles, *, device: str = "auto", dtype: str = "auto") -> SpanModel:
@@ -171,6 +186,13 @@ def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """CUDA has its own error class; torch's CPU allocator and cuBLAS raise a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        sign in str(error) for sign in ("allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    )
 
 
 def _vocabulary(module: torch.nn.Module) -> int | None:

@@ -8,6 +8,7 @@ import pytest
 
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Row
+from tests.model.conftest import span_model_of
 
 ROWS = [Row(question="Who was it?", context=f"It was number {n}, a nice puppet. " * 40) for n in range(20)]
 
@@ -23,7 +24,8 @@ def test_float32_on_cuda_gives_the_answers_of_the_cpu(tiny_reader_folder: Path) 
 
 def test_auto_picks_half_precision_on_cuda(tiny_reader_folder: Path) -> None:
     reader = Reader.load(str(tiny_reader_folder))
-    assert (reader.model.device.type, str(reader.model.dtype)) in [
+    model = span_model_of(reader)
+    assert (model.device.type, str(model.dtype)) in [
         ("cuda", "torch.bfloat16"),
         ("cuda", "torch.float16"),
     ]

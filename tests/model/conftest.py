@@ -10,6 +10,7 @@ import torch
 
 from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.reader.reader import Reader
+from ray_qa.reader.span_model import SpanModel
 from ray_qa.settings import ReadingSettings
 from tests.tiny import TOKENIZER_FAMILIES, TokenizerFamily, save_tokenizer
 
@@ -17,6 +18,12 @@ SMALL = ReadingSettings(max_tokens=40, stride=8, max_question_tokens=12, max_ans
 """Windows so short that a paragraph gives several."""
 
 OpenReader = Callable[..., Reader]
+
+
+def span_model_of(reader: Reader) -> SpanModel:
+    """The torch model of a reader."""
+    assert isinstance(reader.backend, SpanModel)
+    return reader.backend
 
 
 class PairTokenizers(dict[TokenizerFamily, PairTokenizer]):
@@ -65,7 +72,7 @@ def open_tiny(tiny: Reader) -> OpenReader:
 
     def with_settings(**changes: object) -> Reader:
         settings = ReadingSettings.model_validate(SMALL.model_dump() | changes)
-        return Reader(tokenizer=tiny.tokenizer, model=tiny.model, settings=settings, batch_tokens=tiny.batch_tokens)
+        return Reader(tokenizer=tiny.tokenizer, backend=tiny.backend, settings=settings, batch_tokens=tiny.batch_tokens)
 
     return with_settings
 

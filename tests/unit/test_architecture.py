@@ -49,7 +49,7 @@ LOADS = {
     "torch": {
         "ray_qa.finetuning.base_model", "ray_qa.finetuning.loop", "ray_qa.finetuning.process_group",
         "ray_qa.finetuning.step", "ray_qa.finetuning.validation", "ray_qa.finetuning.weights", "ray_qa.reader.reader",
-        "ray_qa.reader.scoring", "ray_qa.reader.span_model",
+        "ray_qa.reader.span_model",
     },
     "ray": {"ray_qa.cluster.connection"},
     "torch and ray": {"ray_qa.annotation.annotate", "ray_qa.finetuning.finetune"},

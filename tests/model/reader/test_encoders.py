@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from ray_qa.reader.reader import Reader
+from tests.model.conftest import span_model_of
 from tests.tiny import TEXT, TOKENIZER_OF, tiny_model
 
 QUESTION = "Where does the river rise?"
@@ -48,16 +49,16 @@ def test_rows_of_different_lengths_are_answered_in_one_batch_as_they_are_alone(r
 
 
 def test_a_window_can_be_as_long_as_the_model_has_positions(reader: Reader) -> None:
-    assert reader.model.max_positions == 512
+    assert reader.backend.max_positions == 512
     longest = reader.settings.model_copy(update={"max_tokens": 512})
-    wide = Reader(tokenizer=reader.tokenizer, model=reader.model, settings=longest, batch_tokens=2_048)
+    wide = Reader(tokenizer=reader.tokenizer, backend=reader.backend, settings=longest, batch_tokens=2_048)
     assert wide.answer(question=QUESTION, context=" ".join(TEXT) * 4).status != "failed"
 
 
 def test_the_model_is_loaded_in_the_arithmetic_asked_for(folder: Path) -> None:
     reader = Reader.load(str(folder), device="cpu", dtype="bfloat16")
-    assert {parameter.dtype for parameter in reader.model.module.parameters()} == {torch.bfloat16}
-    assert not reader.model.module.training
+    assert {parameter.dtype for parameter in span_model_of(reader).module.parameters()} == {torch.bfloat16}
+    assert not span_model_of(reader).module.training
     logits = reader.logits(question=QUESTION, context=TEXT[0])
     assert logits.start_logits_WT.dtype == torch.float32
     assert reader.answer(question=QUESTION, context=TEXT[0]).status != "failed"
@@ -67,4 +68,4 @@ def test_half_precision_weights_are_float32_on_a_cpu_unless_asked_otherwise(tmp_
     folder = tiny_model(tmp_path, "roberta")
     AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float16).save_pretrained(folder)
     reader = Reader.load(str(folder), device="cpu")
-    assert {parameter.dtype for parameter in reader.model.module.parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in span_model_of(reader).module.parameters()} == {torch.float32}

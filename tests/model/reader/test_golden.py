@@ -58,7 +58,7 @@ def readings(request: pytest.FixtureRequest, shared: Path, embedded: Reader) -> 
     golden = pq.read_table(shared / "golden" / f"{request.param}.parquet").to_pylist()
     settings = ReadingSettings(always_answer=request.param not in MAY_ABSTAIN)
     reader = Reader(
-        tokenizer=embedded.tokenizer, model=embedded.model, settings=settings, batch_tokens=embedded.batch_tokens
+        tokenizer=embedded.tokenizer, backend=embedded.backend, settings=settings, batch_tokens=embedded.batch_tokens
     )
     answers = reader.read([rows[row["id"]] for row in golden])
     return [

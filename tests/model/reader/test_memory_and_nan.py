@@ -9,6 +9,7 @@ import torch
 
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Row
+from tests.model.conftest import span_model_of
 from tests.tiny import TEXT
 
 ROWS = [Row(question="Who was Jim?", context=text) for text in TEXT]
@@ -31,18 +32,20 @@ class Wrapped(torch.nn.Module):
 
 
 def with_trouble(reader: Reader, trouble: Callable[[torch.Tensor, Any], None]) -> tuple[Reader, Wrapped]:
-    module = Wrapped(reader.model.module, trouble)
-    return replace(reader, model=replace(reader.model, module=module), batch_tokens=4_096), module
+    model = span_model_of(reader)
+    module = Wrapped(model.module, trouble)
+    return replace(reader, backend=replace(model, module=module), batch_tokens=4_096), module
 
 
 OUT_OF_MEMORY = (
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
     MemoryError(),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
 )
 
 
-@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "python", "cpu"])
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "python", "cublas", "cpu"])
 @pytest.mark.parametrize("room", [1, 3, 7])
 def test_a_batch_that_does_not_fit_the_memory_is_halved_until_it_does(
     room: int, error: Exception, tiny: Reader

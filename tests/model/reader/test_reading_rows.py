@@ -3,16 +3,19 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ray_qa.annotation.summary import count_answers
+from ray_qa.errors import ModelError
 from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Answer, Row
 from tests.model.conftest import OpenReader
 from tests.tiny import TEXT
+from tests.unit.reader.numpy_backend import NumpyBackend
 
 GOOD = [Row(question="Who was Jim Henson?", context=text) for text in TEXT]
 GOOD += [Row(question="When?", context=f"{first} {second}") for first, second in pairwise(TEXT)]
@@ -92,7 +95,7 @@ def test_rows_can_be_mappings_and_come_from_an_iterator(tiny: Reader) -> None:
 
 @pytest.mark.parametrize("batch_tokens", [1, 40, 100, 333, 4_096, 1_000_000])
 def test_answers_do_not_depend_on_the_size_of_batches(batch_tokens: int, tiny: Reader) -> None:
-    other = Reader(tokenizer=tiny.tokenizer, model=tiny.model, settings=tiny.settings, batch_tokens=batch_tokens)
+    other = Reader(tokenizer=tiny.tokenizer, backend=tiny.backend, settings=tiny.settings, batch_tokens=batch_tokens)
     for got, expected in zip(other.read(GOOD), tiny.read(GOOD), strict=True):
         assert_alike(got, expected)
 
@@ -144,3 +147,17 @@ def test_an_answer_is_the_slice_of_its_context_whatever_the_context(tiny: Reader
 def test_no_question_and_no_context_make_reading_raise(embedded: Reader, question: str, context: str) -> None:
     answer = embedded.answer(question=question, context=context)
     assert answer.status == "failed" or context[answer.start : answer.end] == answer.span
+
+
+def test_a_reader_answers_through_any_backend(tiny: Reader) -> None:
+    words = tiny.backend.vocabulary or 0
+    draw = np.random.default_rng(7)
+    backend = NumpyBackend(start_logits=draw.normal(size=words), end_logits=draw.normal(size=words))
+    reader = Reader(tokenizer=tiny.tokenizer, backend=backend, settings=tiny.settings, batch_tokens=200)
+    answers = reader.read(GOOD)
+    assert {answer.status for answer in answers} <= {"answered", "no_answer"}
+    for row, answer in zip(GOOD, answers, strict=True):
+        assert row.context is not None
+        assert row.context[answer.start : answer.end] == answer.span
+    with pytest.raises(ModelError, match=r"^`backend` must be torch's to give logits and a loss, but is NumpyBackend"):
+        reader.logits(question="Who?", context="Ada.")

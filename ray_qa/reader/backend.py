@@ -1,0 +1,90 @@
+"""The seam between reading and what runs the forward pass: a collated batch in, each window's best spans out.
+
+Shapes: W windows, T tokens, K spans a window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from ray_qa.reader.arrays import Bools, Floats
+from ray_qa.reader.collate import Batch
+from ray_qa.reader.spans import WindowSpans, best_spans
+from ray_qa.settings import ReadingSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowScores:
+    """What a backend says about W windows.
+
+    ``null_score_W`` is start + end logit of each window's CLS/BOS token. Where ``finite_W`` is false some logit of the
+    window is no number, and the other figures mean nothing.
+    """
+
+    spans: WindowSpans
+    null_score_W: Floats
+    finite_W: Bools
+
+
+class Backend(Protocol):
+    """What runs the forward pass and the span search, on a device of its own."""
+
+    @property
+    def max_positions(self) -> int | None:
+        """Longest window it takes, in tokens; ``None`` where there is no limit."""
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Token ids it has embeddings for; ``None`` where that cannot be told."""
+
+    def score(self, batch: Batch, null_position: int, settings: ReadingSettings) -> WindowScores:
+        """Run the model over a batch and search each window for its best spans.
+
+        Args:
+            batch: W windows of at most T tokens.
+            null_position: where the CLS/BOS token lies in every window.
+            settings: ``max_answer_tokens`` and ``n_best``, as :func:`ray_qa.reader.spans.best_spans` takes them.
+
+        Raises:
+            MemoryError: if the batch does not fit the device; a smaller one may.
+        """
+
+
+def search_spans(
+    start_logits_WT: Any, end_logits_WT: Any, batch: Batch, null_position: int, settings: ReadingSettings
+) -> WindowScores:
+    """The span search of every backend that has logits, run where they are.
+
+    Args:
+        start_logits_WT: a NumPy or torch array of shape (W, T); padding may hold anything.
+        end_logits_WT: the same for ends.
+        batch: what they are the logits of.
+        null_position: as in :meth:`Backend.score`.
+        settings: as in :meth:`Backend.score`.
+    """
+    xp = array_namespace(start_logits_WT, end_logits_WT)
+    real_WT = xp.asarray(batch.attention_mask_WT > 0, device=device(start_logits_WT))
+    zero = xp.zeros_like(start_logits_WT)
+    finite_W = xp.all((xp.isfinite(start_logits_WT) & xp.isfinite(end_logits_WT)) | ~real_WT, axis=1)
+    usable_WT = finite_W[:, None] & real_WT
+    start_WT = xp.where(usable_WT, start_logits_WT, zero)
+    end_WT = xp.where(usable_WT, end_logits_WT, zero)
+    spans = best_spans(
+        start_WT,
+        end_WT,
+        batch.eligible_WT,
+        max_answer_tokens=settings.max_answer_tokens,
+        n_best=settings.n_best,
+        char_start_WT=batch.char_start_WT,
+        char_end_WT=batch.char_end_WT,
+    )
+    null_W = start_WT[:, null_position] + end_WT[:, null_position]
+    return WindowScores(spans=spans, null_score_W=_to_numpy(null_W), finite_W=_to_numpy(finite_W))
+
+
+def _to_numpy(array: Any) -> Any:
+    return array if isinstance(array, np.ndarray) else np.asarray(array.cpu())

@@ -1,0 +1,117 @@
+"""Windows scored through a backend that is not torch's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ray_qa.reader.arrays import Ints
+from ray_qa.reader.backend import search_spans
+from ray_qa.reader.collate import Template, collate
+from ray_qa.reader.encoded import NO_REASON, EncodedRows
+from ray_qa.reader.scoring import NOT_FINITE, OUT_OF_MEMORY, score_windows
+from ray_qa.reader.windows import Windows
+from ray_qa.settings import ReadingSettings
+from tests.unit.reader.numpy_backend import NumpyBackend
+
+SETTINGS = ReadingSettings(max_tokens=12, stride=2, max_question_tokens=3, max_answer_tokens=4)
+TEMPLATE = Template(before=(0,), between=(1,), after=(1,), null_position=0, pad_id=2, context_type=None)
+WORDS = 40
+"""Token ids below 3 are special, the rest are words of one letter each."""
+
+
+def encoded(contexts: list[list[int]], question: tuple[int, ...] = (3, 4)) -> EncodedRows:
+    """Rows with one question; each context token is one character and a space."""
+    lengths = [len(context) for context in contexts]
+    positions = np.concatenate([np.arange(length) * 2 for length in lengths]).astype(np.int64)
+    return EncodedRows(
+        question_R=np.zeros(len(contexts), dtype=np.int64),
+        question_offsets=np.array([0, len(question)]),
+        question_ids=np.array(question),
+        question_cut_R=np.zeros(len(contexts), dtype=np.int8),
+        context_R=np.arange(len(contexts)),
+        context_offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        context_ids=np.concatenate([np.array(context, dtype=np.int64) for context in contexts]),
+        context_start=positions,
+        context_end=positions + 1,
+        reason_R=np.full(len(contexts), NO_REASON, dtype=np.int8),
+    )
+
+
+def windows_of(rows: EncodedRows) -> Windows:
+    return rows.windows(SETTINGS, TEMPLATE.special_tokens)
+
+
+def backend(seed: int = 0) -> NumpyBackend:
+    draw = np.random.default_rng(seed)
+    # Quarters, of which sums are exact, and few enough that spans tie.
+    return NumpyBackend(
+        start_logits=draw.integers(-12, 12, WORDS) / 4.0, end_logits=draw.integers(-12, 12, WORDS) / 4.0
+    )
+
+
+contexts = st.lists(st.lists(st.integers(3, WORDS - 1), min_size=1, max_size=25), min_size=1, max_size=6)
+
+
+@given(contexts, st.integers(1, 60), st.integers(0, 99))
+def test_every_window_has_its_own_scores_whatever_the_batches(
+    texts: list[list[int]], batch_tokens: int, seed: int
+) -> None:
+    rows, fake = encoded(texts), backend(seed)
+    windows = windows_of(rows)
+    scored = score_windows(fake, TEMPLATE, rows, windows, SETTINGS, batch_tokens)
+    for number, window in enumerate(scored):
+        alone = fake.score(collate(rows, windows, np.array([number]), TEMPLATE), TEMPLATE.null_position, SETTINGS)
+        (candidate,) = window.candidates
+        assert candidate.score == float(alone.spans.start_score_WK[0, 0] + alone.spans.end_score_WK[0, 0])
+        assert candidate.start == rows.context_start[_token(rows, windows, number, int(alone.spans.first_WK[0, 0]))]
+        assert candidate.end == rows.context_end[_token(rows, windows, number, int(alone.spans.last_WK[0, 0]))]
+        assert (window.null_score, window.log_sum) == (float(alone.null_score_W[0]), float(alone.spans.log_sum_W[0]))
+
+
+@given(contexts, st.integers(0, 99))
+def test_the_search_over_arrays_finds_what_plain_loops_find(texts: list[list[int]], seed: int) -> None:
+    rows, fake = encoded(texts), backend(seed)
+    windows = windows_of(rows)
+    batch = collate(rows, windows, np.arange(len(windows)), TEMPLATE)
+    slow = fake.score(batch, TEMPLATE.null_position, SETTINGS)
+    fast = search_spans(
+        fake.start_logits[batch.input_ids_WT], fake.end_logits[batch.input_ids_WT], batch, TEMPLATE.null_position,
+        SETTINGS,
+    )  # fmt: skip
+    assert fast.finite_W.all()
+    assert fast.null_score_W.tolist() == slow.null_score_W.tolist()
+    assert fast.spans.first_WK.tolist() == slow.spans.first_WK.tolist()
+    assert fast.spans.last_WK.tolist() == slow.spans.last_WK.tolist()
+    assert fast.spans.start_score_WK.tolist() == slow.spans.start_score_WK.tolist()
+    assert fast.spans.log_sum_W.tolist() == pytest.approx(slow.spans.log_sum_W.tolist())
+
+
+@pytest.mark.parametrize("room", [1, 2, 5])
+def test_a_batch_that_a_backend_has_no_memory_for_is_halved_until_it_fits(room: int) -> None:
+    rows, fake = encoded([[5, 6, 7, 8, 9]] * 11), backend()
+    small = replace(fake, room=room, batches=[])
+    expected = score_windows(fake, TEMPLATE, rows, windows_of(rows), SETTINGS, 1_000)
+    assert score_windows(small, TEMPLATE, rows, windows_of(rows), SETTINGS, 1_000) == expected
+    assert max(small.batches) == 11
+    assert sum(size for size in small.batches if size <= room) == 11
+
+
+def test_a_window_that_never_fits_and_one_with_no_number_leave_the_others_alone() -> None:
+    rows, fake = encoded([[5, 6], [20, 6], [7, 21], [8, 9]]), backend()
+    broken = replace(fake, too_big=20, start_logits=np.where(np.arange(WORDS) == 21, np.nan, fake.start_logits))
+    scored = score_windows(broken, TEMPLATE, rows, windows_of(rows), SETTINGS, 1_000)
+    expected = score_windows(fake, TEMPLATE, rows, windows_of(rows), SETTINGS, 1_000)
+    assert scored == [expected[0], OUT_OF_MEMORY, NOT_FINITE, expected[3]]
+
+
+def _token(rows: EncodedRows, windows: Windows, window: int, position: int) -> Ints:
+    """Where a window's token lies in the flat arrays of contexts."""
+    row, question = windows.row[window], int(rows.question_offsets[1])
+    before = len(TEMPLATE.before) + question + len(TEMPLATE.between)
+    place: Ints = rows.context_offsets[row] + windows.start[window] + position - before
+    return place
