@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
@@ -20,6 +20,8 @@ class Free:
 
 
 FREE = Free()
+AUTO: Final = "auto"
+"""The value of a setting that is settled once, by the machines at hand, and pinned in the plan as it was settled."""
 
 
 def deciding_settings(config: BaseModel) -> dict[str, Any]:
@@ -71,11 +73,11 @@ class ModelSettings(BaseModel):
     model: Annotated[str, FREE] = Field(
         "embedded", min_length=1, description="A folder, a hub id (owner/name[@revision]), or the small embedded model."
     )
-    batch_tokens: Annotated[AutoOrCount, FREE] = Field(
+    batch_tokens: AutoOrCount = Field(
         "auto",
         description="Most tokens, padding included, in one forward pass; auto: 1,024 a CPU thread, 16,384 on CUDA.",
     )
-    device: Annotated[str, FREE] = Field(
+    device: str = Field(
         "auto",
         description="auto, cpu, cuda, cuda:N or mps; auto: CUDA if any.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,12 @@ import ray
 from ray.data import ActorPoolStrategy, Dataset
 from ray.exceptions import GetTimeoutError
 
+from ray_qa.annotation.arithmetic import settle_arithmetic
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import (
+    ALGORITHM,
     Plan,
+    check_joins,
     check_output,
     clear_output,
     fingerprints,
@@ -30,7 +33,7 @@ from ray_qa.annotation.output import (
 from ray_qa.annotation.progress import Progress
 from ray_qa.annotation.stages import AnnotateJob, Annotator, columns_to_read, encode_units, summary_from_row
 from ray_qa.annotation.summary import RunSummary, UnitSummary, exit_code, read_summary, run_json
-from ray_qa.cluster.connection import connected, error_from_worker, quiet_ray
+from ray_qa.cluster.connection import Cluster, connected, error_from_worker, quiet_ray
 from ray_qa.cluster.placement import READ_CPUS, Placement, place
 from ray_qa.data.parquet_files import InputFile, Inputs, check_apart, read_inputs
 from ray_qa.data.schemas import check_columns
@@ -39,7 +42,7 @@ from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.reader import check_model
 from ray_qa.runs.live_line import shown
-from ray_qa.runs.output_folder import PLAN, SUCCESS
+from ray_qa.runs.output_folder import SUCCESS
 from ray_qa.settings import deciding_settings
 
 START_SECONDS = 900
@@ -89,25 +92,38 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     folder = Path(config.output)
     inputs, model = _check_what_is_named(config, folder)
     wanted = _plan(config, inputs, model)
-    if not config.overwrite and (folder / PLAN).exists():
-        join_plan(folder, wanted)
+    earlier = None if config.overwrite else read_plan(folder)
+    if earlier is not None:
+        check_joins(folder, earlier, wanted)
         if (folder / SUCCESS).exists():
             return read_summary(folder, config.max_failed)
+        if not _pending(folder, earlier):
+            return _finish(config, earlier, 0, clock)
     check_model(model, config)
-    if config.overwrite:
-        clear_output(folder)
-    plan = join_plan(folder, wanted)
-    forget_attempts(folder)
 
-    done = finished_units(folder)
-    pending = tuple(unit for unit in plan.units if unit.number not in done)
-    counts = read_counts(folder, [unit for unit in plan.units if unit.number in done])
-    progress = Progress(rows=inputs.rows, units=len(plan.units), done=counts, done_units=len(done))
-    if pending:
-        with shown(progress.line):
-            for unit_summary in _score(config, inputs, model, pending):
-                clock.note(unit_summary)
-                progress.add(unit_summary)
+    progress = Progress(rows=inputs.rows, units=len(wanted.units))
+    with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
+        placement = _place(config, cluster)
+        arithmetic = settle_arithmetic(config, placement, None if earlier is None else earlier.settings)
+        if config.overwrite:
+            clear_output(folder)
+        plan = join_plan(folder, replace(wanted, settings=wanted.settings | asdict(arithmetic)))
+        forget_attempts(folder)
+        pending = _pending(folder, plan)
+        done = [unit for unit in plan.units if unit not in set(pending)]
+        progress.go_on_from(read_counts(folder, done), len(done))
+        job = AnnotateJob(
+            config=config,
+            model=model,
+            files=tuple(file.path for file in inputs.files),
+            columns=columns_to_read(inputs.schema, config),
+            units=pending,
+            arithmetic=arithmetic,
+            threads=placement.threads,
+        )
+        for unit_summary in _score(job, placement):
+            clock.note(unit_summary)
+            progress.add(unit_summary)
     return _finish(config, plan, sum(unit.rows for unit in pending), clock)
 
 
@@ -176,6 +192,7 @@ def _plan(config: AnnotateConfig, inputs: Inputs, model: ModelFiles) -> Plan:
     text_bytes = sum(group.text_bytes for group in row_groups)
     unit_rows = auto_unit_rows(inputs.rows, text_bytes) if config.unit_rows == "auto" else config.unit_rows
     return Plan(
+        algorithm=ALGORITHM,
         settings=deciding_settings(config) | {"unit_rows": unit_rows},
         weights_sha256=model.weights_sha256,
         tokenizer_sha256=model.tokenizer_sha256,
@@ -184,38 +201,39 @@ def _plan(config: AnnotateConfig, inputs: Inputs, model: ModelFiles) -> Plan:
     )
 
 
-def _score(
-    config: AnnotateConfig, inputs: Inputs, model: ModelFiles, pending: tuple[Unit, ...]
-) -> Iterator[UnitSummary]:
+def _pending(folder: Path, plan: Plan) -> tuple[Unit, ...]:
+    """The units whose parts are not there."""
+    done = finished_units(folder)
+    return tuple(unit for unit in plan.units if unit.number not in done)
+
+
+def _place(config: AnnotateConfig, cluster: Cluster) -> Placement:
+    return place(
+        cluster.nodes,
+        replicas=config.replicas,
+        cpus_per_replica=config.cpus_per_replica,
+        gpus_per_replica=config.gpus_per_replica,
+        device=config.device,
+        can_grow=not cluster.private,
+    )
+
+
+def _score(job: AnnotateJob, placement: Placement) -> Iterator[UnitSummary]:
     """Run the stages on Ray and yield the summary of every unit as its part is published."""
-    with connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
-        placement = place(
-            cluster.nodes,
-            replicas=config.replicas,
-            cpus_per_replica=config.cpus_per_replica,
-            gpus_per_replica=config.gpus_per_replica,
-            can_grow=not cluster.private,
-        )
-        job = AnnotateJob(
-            config=config,
-            model=model,
-            files=tuple(file.path for file in inputs.files),
-            columns=columns_to_read(inputs.schema, config),
-            units=pending,
-            threads=placement.threads,
-        )
-        # Blocks that lie ready, as ray.data.range would want a whole CPU for tasks that make the numbers.
-        positions = ray.data.from_arrow([pa.table({"position": block}) for block in reading_blocks(pending)])
-        try:
-            for row in stages(positions, job, placement).iter_rows():
-                yield summary_from_row(row)
-        except GetTimeoutError as error:
-            raise ClusterError(
-                f"`replicas` must find room within {START_SECONDS} s, but there is none for {placement.fewest} with "
-                f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs each; ask for less, or add nodes"
-            ) from error
-        except Exception as error:
-            raise error_from_worker(error) or error from None
+    if not job.units:
+        return
+    # Blocks that lie ready, as ray.data.range would want a whole CPU for tasks that make the numbers.
+    positions = ray.data.from_arrow([pa.table({"position": block}) for block in reading_blocks(job.units)])
+    try:
+        for row in stages(positions, job, placement).iter_rows():
+            yield summary_from_row(row)
+    except GetTimeoutError as error:
+        raise ClusterError(
+            f"`replicas` must find room within {START_SECONDS} s, but there is none for {placement.fewest} with "
+            f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs each; ask for less, or add nodes"
+        ) from error
+    except Exception as error:
+        raise error_from_worker(error) or error from None
 
 
 def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock) -> RunSummary:

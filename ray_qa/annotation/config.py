@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ray_qa.settings import FREE, AutoOrCount, ColumnSettings, ModelSettings, OutputFolder, ReadingSettings
 
@@ -56,6 +56,20 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
             if match is None or int(match[1]) < 1 or (match[2] and int(match[2]) < int(match[1])):
                 raise ValueError(f"`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is {value!r}")
         return value
+
+    @model_validator(mode="after")
+    def _device_and_gpus_agree(self) -> AnnotateConfig:
+        if self.device.startswith("cuda:"):
+            raise ValueError(
+                f"`device` must be auto, cpu, cuda or mps, as Ray gives each replica its card, but is {self.device!r}"
+            )
+        if self.device in ("cpu", "mps") and self.gpus_per_replica:
+            raise ValueError(
+                f"`gpus_per_replica` must be 0 with `device` {self.device}, but is {self.gpus_per_replica:g}"
+            )
+        if self.device == "cuda" and self.gpus_per_replica == 0:
+            raise ValueError("`gpus_per_replica` must be above 0 with `device` cuda, but is 0")
+        return self
 
     @property
     def columns(self) -> ColumnSettings:

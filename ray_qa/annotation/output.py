@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,23 @@ from ray_qa.runs.output_folder import (
     clear_output_folder,
     finish_output_folder,
 )
-from ray_qa.runs.plan_files import different_digests, different_settings, join_plan_file, read_plan_file
+from ray_qa.runs.plan_files import (
+    check_same_plan,
+    different_algorithms,
+    different_digests,
+    different_settings,
+    join_plan_file,
+    read_plan_file,
+    settled,
+)
 from ray_qa.storage.local import publish
 
 PART = re.compile(r"part-(\d{7,})\.parquet")
 DRAFT = re.compile(r"\.(part-\d{7,}\.parquet|_SUCCESS)\.[0-9a-f]{32}\.draft")
 ATTEMPTS = f"{OURS}/attempts"
 PROGRAM = "ray-qa"
+ALGORITHM = 1
+"""Goes up when the same rows, model and settings come out otherwise than before."""
 SUMMARY_KEY = b"ray_qa"
 
 
@@ -46,6 +56,7 @@ SUMMARY_KEY = b"ray_qa"
 class Plan:
     """What a run is to do: the units, and all that decides what their parts will hold."""
 
+    algorithm: int
     settings: dict[str, Any]
     weights_sha256: str
     tokenizer_sha256: str
@@ -87,6 +98,16 @@ def join_plan(folder: Path, plan: Plan) -> Plan:
         OutputError: if the folder is being made with another model, input or settings; all differences are named.
     """
     return join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "input", _differences)
+
+
+def check_joins(folder: Path, earlier: Plan, wanted: Plan) -> None:
+    """Check that ``wanted`` can go on with a folder's plan; what it leaves to be settled is as the folder's has it.
+
+    Raises:
+        OutputError: naming all differences.
+    """
+    settings = settled(wanted.settings, earlier.settings)
+    check_same_plan(folder, "input", _differences(earlier, replace(wanted, settings=settings)))
 
 
 def part_path(folder: Path, unit: int) -> Path:
@@ -183,6 +204,7 @@ def finish(folder: Path, run_json: bytes) -> None:
 def fingerprints(plan: Plan) -> dict[str, Any]:
     """What the parts of a plan are made with, for ``run.json``."""
     return {
+        "algorithm": plan.algorithm,
         "weights_sha256": plan.weights_sha256,
         "tokenizer_sha256": plan.tokenizer_sha256,
         "settings": plan.settings,
@@ -191,6 +213,7 @@ def fingerprints(plan: Plan) -> dict[str, Any]:
 
 
 def _differences(earlier: Plan, now: Plan) -> Iterable[str]:
+    yield from different_algorithms(earlier.algorithm, now.algorithm)
     yield from different_digests("the model's weights", earlier.weights_sha256, now.weights_sha256)
     yield from different_digests("the tokenizer", earlier.tokenizer_sha256, now.tokenizer_sha256)
     yield from different_settings(earlier.settings, now.settings)

@@ -11,14 +11,20 @@ from ray_qa.runs.live_line import duration
 class Progress:
     """What is known of a run so far. Thread-safe enough: every update replaces whole values."""
 
-    def __init__(self, *, rows: int, units: int, done: Counts, done_units: int) -> None:
+    def __init__(self, *, rows: int, units: int) -> None:
         self._rows = rows
         self._units = units
+        self._already = 0
+        self._counts = Counts()
+        self._done_units = 0
+        self._first_start = float("inf")
+        self._replicas: set[str] = set()
+
+    def go_on_from(self, done: Counts, done_units: int) -> None:
+        """Take in what earlier runs have done."""
         self._already = done.rows
         self._counts = done
         self._done_units = done_units
-        self._first_start = float("inf")
-        self._replicas: set[str] = set()
 
     def add(self, summary: UnitSummary) -> None:
         """Count one more published unit."""

@@ -38,6 +38,15 @@ ENCODED_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arithmetic:
+    """How every replica of a run computes: ``device`` is cpu, cuda or mps, ``dtype`` a name of torch's."""
+
+    device: str
+    dtype: str
+    batch_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotateJob:
     """All a worker needs to know; goes to each once."""
 
@@ -48,6 +57,7 @@ class AnnotateJob:
     """Input columns to read: those to keep, the question and the context."""
     units: tuple[Unit, ...]
     """The units that are still to be done."""
+    arithmetic: Arithmetic
     threads: int
 
 
@@ -95,9 +105,9 @@ class Annotator:
             self._reader = Reader.load(
                 model_here(job.model),
                 settings=job.config,
-                device=job.config.device,
-                dtype=job.config.dtype,
-                batch_tokens=job.config.batch_tokens,
+                device=job.arithmetic.device,
+                dtype=job.arithmetic.dtype,
+                batch_tokens=job.arithmetic.batch_tokens,
             )
         except RayQaError as error:
             # An actor that fails to start is tried again and its traceback shown; a failing task ends the run at once.

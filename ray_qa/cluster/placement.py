@@ -51,6 +51,7 @@ def place(
     replicas: str,
     cpus_per_replica: float | None,
     gpus_per_replica: float | None,
+    device: str,
     can_grow: bool,
 ) -> Placement:
     """Size the pool.
@@ -59,13 +60,14 @@ def place(
         nodes: the nodes as they are now.
         replicas: ``auto`` (as many as fit), ``N`` or ``MIN:MAX``.
         cpus_per_replica: CPUs of each; ``None``: 1, or an even share of a CPU-only cluster if ``replicas`` is given.
-        gpus_per_replica: GPUs of each; ``None``: 1 where there are any, else 0.
+        gpus_per_replica: GPUs of each; ``None``: 1 where there are any and the device may be CUDA, else 0.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         can_grow: whether the cluster may get more nodes, so that what does not fit now may later.
 
     Raises:
         ClusterError: if what is asked cannot fit and the cluster cannot grow.
     """
-    gpus = gpus_per_replica if gpus_per_replica is not None else float(any(node.gpus for node in nodes))
+    gpus = gpus_per_replica if gpus_per_replica is not None else _automatic_gpus(nodes, device)
     wanted = None if replicas == "auto" else [int(bound) for bound in replicas.split(":")]
     cpus = cpus_per_replica or _even_share(nodes, wanted, gpus)
     fitting = [_fitting(node, cpus, gpus) for node in nodes]
@@ -122,6 +124,10 @@ def place_workers(
 def resources(nodes: Sequence[Node]) -> str:
     """What all nodes have together, in words."""
     return f"{sum(node.cpus for node in nodes):g} CPUs and {sum(node.gpus for node in nodes):g} GPUs"
+
+
+def _automatic_gpus(nodes: Sequence[Node], device: str) -> float:
+    return float(device == "cuda" or (device == "auto" and any(node.gpus for node in nodes)))
 
 
 def _even_share(nodes: Sequence[Node], wanted: list[int] | None, gpus: float) -> float:

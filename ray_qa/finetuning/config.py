@@ -41,6 +41,7 @@ class FinetuneConfig(WindowSettings):
     epochs: PositiveInt = Field(2, description="Passes over the training windows.")
     max_steps: PositiveInt | None = Field(None, description="Stop after so many optimizer steps, if epochs give more.")
     batch_size: PositiveInt = Field(32, description="Windows in one optimizer step, over all workers.")
+    # Free, unlike annotate's: it decides no more than rounding, and lowering it is what helps when memory runs out.
     batch_tokens: Annotated[AutoOrCount, FREE] = Field(
         "auto",
         description="Most tokens, padding included, in one pass within a step; auto: 4,096 on CPU, 16,384 on CUDA.",

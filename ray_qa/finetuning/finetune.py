@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from ray_qa.cluster.connection import Cluster, connected, error_from_worker, has_room, quiet_ray
+from ray_qa.cluster.gpus import dtype_of_gpus
 from ray_qa.cluster.placement import READ_CPUS, WorkerPlacement, place_workers, resources
 from ray_qa.data.examples import ExamplesSummary, Setting, example_files, survey_examples, write_examples
 from ray_qa.data.parquet_files import check_apart
@@ -26,6 +28,7 @@ from ray_qa.finetuning.dataset import LabelCounts, shard_counts
 from ray_qa.finetuning.job import TrainingJob, encode_shards
 from ray_qa.finetuning.loop import train
 from ray_qa.finetuning.output import (
+    ALGORITHM,
     EVAL_ROWS,
     MLFLOW_RUN_ID,
     RAY_TRAIN,
@@ -33,10 +36,12 @@ from ray_qa.finetuning.output import (
     TENSORBOARD,
     TRAIN_ROWS,
     TrainingPlan,
+    check_joins,
     check_output,
     clear_output,
     finish,
     join_plan,
+    read_plan,
     remove_leftovers,
     shard_path,
     shard_paths,
@@ -48,9 +53,9 @@ from ray_qa.finetuning.tracking.tail import tail_metrics
 from ray_qa.finetuning.tracking.trackers import open_trackers
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.runs.live_line import shown
-from ray_qa.runs.output_folder import PLAN, SUCCESS
+from ray_qa.runs.output_folder import SUCCESS
 from ray_qa.runs.ownership import claim, output_lock
-from ray_qa.settings import deciding_settings
+from ray_qa.settings import AUTO, deciding_settings
 
 ROOM_SECONDS = 60
 """How long to wait for the cluster to have room for all workers."""
@@ -69,8 +74,9 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
     folder = Path(config.output)
     plan, base = _check_what_is_named(config, folder)
-    if not config.overwrite and (folder / PLAN).exists():
-        join_plan(folder, plan)
+    earlier = None if config.overwrite else read_plan(folder)
+    if earlier is not None:
+        check_joins(folder, earlier, plan)
         if (folder / SUCCESS).exists():
             remove_leftovers(folder)
             return read_summary(folder)
@@ -85,15 +91,21 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     progress = TrainingProgress()
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray():
         placement = _place(config, cluster)
+        device = "cuda" if placement.gpus else "cpu"
+        dtype: str = config.dtype
+        if dtype == AUTO:
+            dtype = dtype_of_gpus(placement.gpus) if placement.gpus else "float32"
         with output_lock(folder):
             if config.overwrite:
                 clear_output(folder)
+            plan = replace(plan, settings=plan.settings | {"device": device, "dtype": dtype})
             join_plan(folder, plan)
             job = TrainingJob(
                 config=config,
                 base=base,
                 threads=None if placement.gpus else placement.threads,
-                device="cuda" if placement.gpus else "cpu",
+                device=device,
+                dtype=dtype,
                 owner=claim(folder),
             )
             progress.enter("reading and encoding the rows")
@@ -125,7 +137,8 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
     assert train is not None
     assert base is not None
     plan = TrainingPlan(
-        settings=deciding_settings(config),
+        algorithm=ALGORITHM,
+        settings=deciding_settings(config) | {"device": AUTO},
         weights_sha256=base.weights_sha256,
         tokenizer_sha256=base.tokenizer_sha256,
         train=train,

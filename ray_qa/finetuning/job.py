@@ -28,6 +28,8 @@ class TrainingJob:
     threads: int | None = None
     """Torch's own on a CPU; ``None`` leaves them as they are."""
     device: str = "auto"
+    dtype: str = "auto"
+    """As the plan pins it."""
     owner: str = ""
     """Shown by workers before they write; see ``runs.ownership.claim``."""
     log_steps: int = 10

@@ -253,7 +253,7 @@ def _model_with_optimizer(job: TrainingJob, group: ProcessGroup) -> ModelWithOpt
     if job.device == "cuda" and not torch.cuda.is_available():
         raise ModelError("`gpus_per_worker` must be 0 where torch finds no CUDA, but is 1; install torch for CUDA")
     device = pick_device(job.device)
-    dtype = pick_dtype(job.config.dtype, device)
+    dtype = pick_dtype(job.dtype, device)
     module = load_base(job.base, job.config).to(device)
     for parameter in module.parameters():
         group.broadcast(parameter.data)

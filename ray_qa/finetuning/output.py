@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,20 @@ from ray_qa.runs.output_folder import (
     remove,
 )
 from ray_qa.runs.ownership import OWNER
-from ray_qa.runs.plan_files import different_digests, different_settings, join_plan_file, read_plan_file
+from ray_qa.runs.plan_files import (
+    check_same_plan,
+    different_algorithms,
+    different_digests,
+    different_settings,
+    join_plan_file,
+    read_plan_file,
+    settled,
+)
 from ray_qa.storage.local import publish
 
 PROGRAM = "ray-qa finetune"
+ALGORITHM = 1
+"""Goes up when the same rows, base and settings lead to another model than before."""
 TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet", f"{OURS}/train"
 RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"
 WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, OWNER)
@@ -48,6 +58,7 @@ CARD, CURVE, TENSORBOARD = "README.md", "learning_curve.png", "tensorboard"
 class TrainingPlan:
     """All that decides what a run will learn."""
 
+    algorithm: int
     settings: dict[str, Any]
     weights_sha256: str
     tokenizer_sha256: str
@@ -96,6 +107,16 @@ def join_plan(folder: Path, plan: TrainingPlan) -> None:
         OutputError: if the folder is being made with another model, data or settings; all differences are named.
     """
     join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "data", _differences)
+
+
+def check_joins(folder: Path, earlier: TrainingPlan, wanted: TrainingPlan) -> None:
+    """Check that ``wanted`` can go on with a folder's plan; what it leaves to be settled is as the folder's has it.
+
+    Raises:
+        OutputError: naming all differences.
+    """
+    settings = settled(wanted.settings, earlier.settings)
+    check_same_plan(folder, "data", _differences(earlier, replace(wanted, settings=settings)))
 
 
 def check_output_is_here(folder: Path) -> None:
@@ -149,6 +170,7 @@ def _exported(folder: Path) -> list[str]:
 
 
 def _differences(earlier: TrainingPlan, now: TrainingPlan) -> Iterator[str]:
+    yield from different_algorithms(earlier.algorithm, now.algorithm)
     yield from different_digests("the base model's weights", earlier.weights_sha256, now.weights_sha256)
     yield from different_digests("the tokenizer", earlier.tokenizer_sha256, now.tokenizer_sha256)
     for name in ("train", "eval"):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from ray_qa.errors import OutputError, first_line
+from ray_qa.settings import AUTO
 from ray_qa.storage.local import publish_new
 
 Plan = TypeVar("Plan")
@@ -55,18 +56,38 @@ def join_plan_file(
     earlier = read_plan_file(path, form, program)
     if earlier is None:  # it has just been taken away
         return join_plan_file(path, form, plan, program, rows, differences)
-    if found := list(differences(earlier, plan)):
+    check_same_plan(folder, rows, differences(earlier, plan))
+    return earlier
+
+
+def check_same_plan(folder: Path, rows: str, differences: Iterable[str]) -> None:
+    """Refuse to go on with an output that is being made by another plan.
+
+    Raises:
+        OutputError: naming all differences.
+    """
+    if found := list(differences):
         raise OutputError(
             f"`output` must have been made with the same model, {rows} and settings, but {folder} differs in "
             f"{'; '.join(found)}; name another output, or start again with --overwrite"
         )
-    return earlier
+
+
+def different_algorithms(there: int, now: int) -> Iterator[str]:
+    """A phrase that names the two where they differ."""
+    if there != now:
+        yield f"the version of the algorithm ({there} there, {now} now)"
 
 
 def different_digests(what: str, there: str, now: str) -> Iterator[str]:
     """A phrase that names the two where they differ."""
     if there != now:
         yield f"{what} ({there[:SHOWN_DIGITS]} there, {now[:SHOWN_DIGITS]} now)"
+
+
+def settled(wanted: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as an earlier plan has them wherever they are left to be settled."""
+    return {name: earlier.get(name) if value == AUTO else value for name, value in wanted.items()}
 
 
 def different_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

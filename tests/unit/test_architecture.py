@@ -51,7 +51,7 @@ LOADS = {
         "ray_qa.finetuning.step", "ray_qa.finetuning.validation", "ray_qa.finetuning.weights", "ray_qa.reader.reader",
         "ray_qa.reader.span_model",
     },
-    "ray": {"ray_qa.cluster.connection"},
+    "ray": {"ray_qa.annotation.arithmetic", "ray_qa.cluster.connection", "ray_qa.cluster.gpus"},
     "torch and ray": {"ray_qa.annotation.annotate", "ray_qa.finetuning.finetune"},
 }  # fmt: skip
 """What importing a module loads, through all that it imports; modules that are not named here load neither."""

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.cli.demo import DemoConfig
@@ -11,7 +11,7 @@ from ray_qa.cli.validation_messages import validated
 from ray_qa.errors import ConfigError
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.settings import ModelSettings, ReadingSettings
+from ray_qa.settings import FREE, ModelSettings, ReadingSettings, deciding_settings
 
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
 FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}
@@ -92,6 +92,12 @@ def test_the_defaults_are_those_of_the_design() -> None:
         ({"batch_tokens": 2.5}, "`batch_tokens` must be 'auto' or a whole number, but is 2.5"),
         ({"replicas": "0"}, "`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is '0'"),
         ({"replicas": "3:2"}, "`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is '3:2'"),
+        (
+            {"device": "cuda:1"},
+            "`device` must be auto, cpu, cuda or mps, as Ray gives each replica its card, but is 'cuda:1'",
+        ),
+        ({"device": "cpu", "gpus_per_replica": 1}, "`gpus_per_replica` must be 0 with `device` cpu, but is 1"),
+        ({"device": "cuda", "gpus_per_replica": 0}, "`gpus_per_replica` must be above 0 with `device` cuda, but is 0"),
         ({"replicas": "1:2:3"}, "`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is '1:2:3'"),
     ],
     ids=str,
@@ -110,7 +116,7 @@ def test_a_device_that_torch_would_not_know_is_refused(device: str) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"device": "cuda:1", "dtype": "bfloat16", "batch_tokens": "4096", "unit_rows": "auto"},
+        {"device": "cuda", "dtype": "bfloat16", "batch_tokens": "4096", "unit_rows": "auto"},
         {"replicas": "1:8", "cpus_per_replica": "0.5", "gpus_per_replica": 0},
         {"max_tokens": 65, "stride": 0, "replicas": "2:2"},
         {"stride": 319, "n_best": 1000, "null_threshold": "-1.5", "max_failed": 0},
@@ -251,3 +257,15 @@ def test_several_wrong_settings_of_finetuning_are_reported_together() -> None:
     names = ["train", "epochs", "schedule", "freeze", "report_to", "learnin_rate"]
     assert [line.split("`")[1] for line in lines] == names
     assert lines[-1].endswith("did you mean `learning_rate`?")
+
+
+class _Invented(BaseModel):
+    """Settings of which one is new and not marked, as a forgotten one would be."""
+
+    forgotten: int = 1
+    free: Annotated[int, FREE] = 2
+    limited: Annotated[int, Field(gt=0), FREE] = 3
+
+
+def test_a_setting_decides_the_result_unless_it_is_marked() -> None:
+    assert deciding_settings(_Invented()) == {"forgotten": 1}

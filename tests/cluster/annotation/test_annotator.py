@@ -18,6 +18,7 @@ from ray_qa.annotation.stages import (
     MOST_ATTEMPTS,
     AnnotateJob,
     Annotator,
+    Arithmetic,
     encode_units,
     summary_from_row,
 )
@@ -68,6 +69,7 @@ def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
                 ),
             ),
         ),
+        arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
         threads=1,
     )
     encoded = list(encode_units(pa.table({"position": [0, 1]}), job))

@@ -10,7 +10,7 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from ray_qa import AnnotateConfig
 from ray_qa.annotation.annotate import stages
-from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units
+from ray_qa.annotation.stages import AnnotateJob, Annotator, Arithmetic, encode_units
 from ray_qa.cluster.placement import Node, place
 from ray_qa.reader.model_files import ModelFiles
 
@@ -20,6 +20,7 @@ JOB = AnnotateJob(
     files=(),
     columns=(),
     units=(),
+    arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
     threads=1,
 )
 LAPTOP, GPU_NODE = Node(cpus=2, gpus=0), Node(cpus=4, gpus=1)
@@ -42,7 +43,12 @@ def _asked(
     """What the two stages ask on these nodes."""
     dataset = RecordingDataset()
     placement = place(
-        nodes, replicas=replicas, cpus_per_replica=cpus_per_replica, gpus_per_replica=gpus_per_replica, can_grow=True
+        nodes,
+        replicas=replicas,
+        cpus_per_replica=cpus_per_replica,
+        gpus_per_replica=gpus_per_replica,
+        device="auto",
+        can_grow=True,
     )
     stages(cast(Dataset, dataset), JOB, placement)
     (first, encoding), (second, scoring) = dataset.asked

@@ -93,7 +93,7 @@ def prepared(
     write_examples(config.train, "train", output / TRAIN_ROWS, survey_examples(config.train, "train"))
     if config.eval:
         write_examples([config.eval], "eval", output / EVAL_ROWS, survey_examples([config.eval], "eval"))
-    job = TrainingJob(config=config, base=find_model(config.model), threads=1, device="cpu")
+    job = TrainingJob(config=config, base=find_model(config.model), threads=1, device="cpu", dtype=config.dtype)
     count = pq.read_metadata(output / TRAIN_ROWS).num_row_groups
     list(encode_shards(pa.table({"shard": list(range(count))}), job))
     return job

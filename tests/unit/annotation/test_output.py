@@ -14,6 +14,7 @@ from ray_qa.annotation.output import (
     SUMMARY_KEY,
     Plan,
     begin_unit,
+    check_joins,
     check_output,
     clear_output,
     end_unit,
@@ -52,6 +53,7 @@ def part(counts: Counts) -> Any:
 
 
 PLAN = Plan(
+    algorithm=1,
     settings={"stride": 128, "keep": ["id"], "null_threshold": 0.5},
     weights_sha256="a" * 64,
     tokenizer_sha256="b" * 64,
@@ -282,3 +284,39 @@ def test_the_mark_of_success_is_written_last(folder: Path, monkeypatch: pytest.M
     finish(folder, b"{}")
     assert published == ["run.json", "_SUCCESS"]
     assert not (folder / ".ray_qa/attempts").exists()
+
+
+# What auto stood for
+
+
+@pytest.mark.parametrize("wanted", [{"dtype": "auto", "batch_tokens": "auto"}, {"dtype": "float32"}], ids=str)
+def test_what_a_command_leaves_to_be_settled_is_as_the_plan_has_it(tmp_path: Path, wanted: dict[str, Any]) -> None:
+    settled = replace(PLAN, settings=PLAN.settings | {"dtype": "float32", "batch_tokens": 512})
+    check_joins(tmp_path, settled, replace(settled, settings=settled.settings | wanted))
+
+
+def test_another_arithmetic_than_the_plans_is_refused_by_name(tmp_path: Path) -> None:
+    settled = replace(PLAN, settings=PLAN.settings | {"dtype": "float32", "device": "cuda"})
+    for wanted, told in (
+        ({"dtype": "bfloat16", "device": "auto"}, "`dtype` (float32 there, bfloat16 now)"),
+        ({"dtype": "auto", "device": "cpu"}, "`device` (cuda there, cpu now)"),
+    ):
+        with pytest.raises(OutputError) as caught:
+            check_joins(tmp_path, settled, replace(settled, settings=settled.settings | wanted))
+        assert f"differs in {told}; name another" in str(caught.value)
+
+
+def test_a_plan_of_another_version_of_the_algorithm_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"differs in the version of the algorithm \(0 there, 1 now\)"):
+        check_joins(tmp_path, replace(PLAN, algorithm=0), PLAN)
+
+
+def test_an_output_of_an_older_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "_ray_qa").mkdir()
+    (tmp_path / "part-0000000.parquet").touch()
+    with pytest.raises(OutputError) as caught:
+        check_output(tmp_path)
+    assert caught.value.problems == (
+        f"`output` must be a folder of this version of ray-qa annotate, but {tmp_path} was made by an older one "
+        "(it holds '_ray_qa'); name another",
+    )

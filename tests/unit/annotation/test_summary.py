@@ -24,7 +24,7 @@ CONFIG = AnnotateConfig(input=("in",), output="out", keep=("größe",))
 COUNTS = Counts(rows=1_000, answered=600, no_answer=390, failed=10, questions_cut=0, windows=1_500)
 SUMMARY = RunSummary(output="/out", counts=COUNTS, units=4, scored_rows=500, start_seconds=7.25, run_seconds=100.0)
 FILE = InputFile(path="/in/a", size=9, mtime_ns=5, footer_sha256="f", rows=(1_000,), text_bytes=(7,))
-PLAN = Plan(settings={"stride": 128}, weights_sha256="w", tokenizer_sha256="t", input=(FILE,), units=())
+PLAN = Plan(algorithm=1, settings={"stride": 128}, weights_sha256="w", tokenizer_sha256="t", input=(FILE,), units=())
 
 
 def record() -> dict[str, Any]:
@@ -42,6 +42,7 @@ def test_run_json_holds_counts_times_settings_versions_and_fingerprints() -> Non
     assert content["settings"]["keep"] == ["größe"]
     assert content["versions"].keys() == {"python", *PACKAGES}
     assert content["fingerprints"] == {
+        "algorithm": 1,
         "weights_sha256": "w",
         "tokenizer_sha256": "t",
         "settings": {"stride": 128},
@@ -81,8 +82,8 @@ def test_more_failures_than_allowed_is_exit_code_3(failed: int, max_failed: floa
 def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> None:
     names = deciding_settings(CONFIG).keys()
     assert ReadingSettings.model_fields.keys() <= names
-    assert {"question_column", "context_column", "keep", "prefix", "dtype"} <= names
-    indifferent = {"input", "output", "model", "device", "batch_tokens", "replicas", "cpus_per_replica"}
+    assert {"question_column", "context_column", "keep", "prefix", "device", "dtype", "batch_tokens"} <= names
+    indifferent = {"input", "output", "model", "replicas", "cpus_per_replica"}
     indifferent |= {"gpus_per_replica", "max_failed", "overwrite", "ray_address", "unit_rows"}
     assert names | indifferent == AnnotateConfig.model_fields.keys() | ModelSettings.model_fields.keys()
     assert not names & indifferent

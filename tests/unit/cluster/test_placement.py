@@ -14,7 +14,7 @@ GPU_BOX = [Node(cpus=16, gpus=4)]
 
 
 def placed(nodes: list[Node], replicas: str = "auto", **settings: Any) -> Placement:
-    asked: dict[str, Any] = {"cpus_per_replica": None, "gpus_per_replica": None, "can_grow": False}
+    asked: dict[str, Any] = {"cpus_per_replica": None, "gpus_per_replica": None, "device": "auto", "can_grow": False}
     return place(nodes, replicas=replicas, **asked | settings)
 
 
@@ -55,6 +55,19 @@ def test_replicas_take_a_gpu_each_where_there_are_any() -> None:
     assert placed(GPU_BOX) == Placement(fewest=4, most=4, threads=1, reserved_cpus=0.99, gpus=1)
     assert placed([*LAPTOP, *GPU_BOX]).most == 4
     assert placed(GPU_BOX, "2", cpus_per_replica=6).threads == 6
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("auto", 1), ("cuda", 1), ("cpu", 0), ("mps", 0)])
+def test_no_gpu_is_booked_for_another_device(device: str, gpus: float) -> None:
+    assert placed(GPU_BOX, device=device).gpus == gpus
+
+
+def test_cuda_is_booked_where_no_gpu_is_up_yet_and_refused_where_none_can_come() -> None:
+    assert placed(LAPTOP, device="cuda", can_grow=True) == Placement(
+        fewest=1, most=1, threads=1, reserved_cpus=0.99, gpus=1
+    )
+    with pytest.raises(ClusterError, match="each with 1 CPUs and 1 GPUs"):
+        placed(LAPTOP, device="cuda")
 
 
 def test_gpus_can_be_shared_or_left_alone() -> None:

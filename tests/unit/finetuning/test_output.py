@@ -29,6 +29,7 @@ from ray_qa.storage.local import publish
 
 CONFIG = FinetuneConfig(model="owner/base", train=("rows.json",), output="out")
 PLAN = TrainingPlan(
+    algorithm=1,
     settings=deciding_settings(CONFIG),
     weights_sha256="a" * 64,
     tokenizer_sha256="b" * 64,

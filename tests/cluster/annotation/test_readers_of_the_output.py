@@ -1,0 +1,71 @@
+"""An output folder is read as what it is by what people read Parquet with: its rows, all of them, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pandas as pd
+import polars as pl
+import pyarrow.dataset as ds
+import pytest
+import ray.data
+
+from ray_qa import AnnotateConfig, annotate
+from tests.cluster import corpora
+from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS, Annotated
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def one_part(ray_cluster: None, tiny_reader_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Annotated:  # noqa: ARG001  # only has to be there
+    folder = tmp_path_factory.mktemp("one-part")
+    rows = corpora.plain(9)
+    config = AnnotateConfig(
+        input=(str(corpora.write(folder / "in.parquet", rows)),),
+        output=str(folder / "out"),
+        model=str(tiny_reader_folder),
+        **ONE_REPLICA,
+        **SMALL_WINDOWS,
+    )
+    return Annotated(rows=rows, config=config, summary=annotate(config))
+
+
+@pytest.fixture(params=["one_part", "uninterrupted"])
+def output(request: pytest.FixtureRequest) -> Annotated:
+    """An output of one part, and one of many."""
+    annotated: Annotated = request.getfixturevalue(request.param)
+    return annotated
+
+
+def _with_datasets(folder: str, cache: Path) -> Rows:
+    rows: Rows = datasets.load_dataset(folder, split="train", cache_dir=str(cache)).to_list()
+    return rows
+
+
+def test_datasets_loads_the_annotated_rows(output: Annotated, tmp_path: Path) -> None:
+    datasets.disable_progress_bars()
+    assert _with_datasets(str(output.folder), tmp_path) == output.output.to_pylist()
+
+
+def test_arrow_reads_the_annotated_rows(output: Annotated) -> None:
+    assert ds.dataset(output.folder).to_table().to_pylist() == output.output.to_pylist()
+
+
+def test_pandas_reads_the_annotated_rows(output: Annotated) -> None:
+    frame = pd.read_parquet(output.folder)
+    assert list(frame.columns) == output.output.column_names
+    for name in ("id", "span", "start_score", "status"):
+        assert frame[name].tolist() == output.output[name].to_pylist()
+
+
+def test_polars_reads_the_annotated_rows(output: Annotated) -> None:
+    assert pl.read_parquet(output.folder).to_dicts() == output.output.to_pylist()
+
+
+def test_ray_reads_the_annotated_rows(output: Annotated) -> None:
+    rows = ray.data.read_parquet(str(output.folder)).take_all()
+    assert sorted(rows, key=lambda row: int(row["id"])) == output.output.to_pylist()
