@@ -1,4 +1,4 @@
-"""The records that pass between the parts: a row goes in, an answer comes out, a unit is summed up."""
+"""The records that pass between the parts: a row goes in, an answer comes out."""
 
 from __future__ import annotations
 

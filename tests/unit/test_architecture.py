@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 import ray_qa
+from tests.unit.house_map import BLOCK, CONTRIBUTING, PACKAGES, house_map
 
 PACKAGE = Path(ray_qa.__file__).parent
 TESTS = Path(__file__).parents[1]
@@ -239,6 +240,12 @@ def test_a_package_says_what_it_is_for_and_names_its_modules_in_reading_order(pa
     there = [path.stem for path in package.glob("*.py") if path.stem != "__init__"]
     there += [path.parent.name for path in package.glob("*/__init__.py")]
     assert sorted(word.strip("`") for word in listed.split() if word.startswith("``")) == sorted(there)
+
+
+def test_the_map_in_contributing_is_true() -> None:
+    (block,) = BLOCK.findall(CONTRIBUTING.read_text(encoding="utf-8"))
+    assert block == house_map(), "python -m tests.unit.house_map renews it"
+    assert sorted(PACKAGES) == sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
 
 def test_tests_mirror_the_packages() -> None:
