@@ -224,16 +224,22 @@ def _score(job: AnnotateJob, placement: Placement) -> Iterator[UnitSummary]:
         return
     # Blocks that lie ready, as ray.data.range would want a whole CPU for tasks that make the numbers.
     positions = ray.data.from_arrow([pa.table({"position": block}) for block in reading_blocks(job.units)])
+    rows = stages(positions, job, placement).iter_rows()
+    failure: Exception | None = None
     try:
-        for row in stages(positions, job, placement).iter_rows():
+        for row in rows:
             yield summary_from_row(row)
-    except GetTimeoutError as error:
-        raise ClusterError(
+    except GetTimeoutError:
+        failure = ClusterError(
             f"`replicas` must find room within {START_SECONDS} s, but there is none for {placement.fewest} with "
             f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs each; ask for less, or add nodes"
-        ) from error
+        )
     except Exception as error:
-        raise error_from_worker(error) or error from None
+        failure = error_from_worker(error) or error
+    # Raised from here, it refers to nothing of the run's, which would keep the replicas alive as long as it is.
+    del rows
+    if failure is not None:
+        raise failure
 
 
 def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock) -> RunSummary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import re
@@ -109,6 +110,8 @@ def quiet_ray(**data_settings: Any) -> Iterator[None]:
             logger.setLevel(level)
         for name, value in before.items():
             setattr(context, name, value)
+        # Ray Data ends its actors by letting go of them, which circles of its own put off for as long as they like.
+        gc.collect()
 
 
 def has_room(bundles: list[dict[str, float]], seconds: float) -> bool:

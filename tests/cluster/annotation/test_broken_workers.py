@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import ray
 import torch
 
 from ray_qa import annotate
 from ray_qa.cli.main import main
 from tests.cluster.conftest import Annotated
-from tests.cluster.processes import lines_but_progress, one_killed, replicas_below
+from tests.cluster.processes import lines_but_progress, one_killed, replicas_below, wait_until
 
 
 def test_a_page_that_cannot_be_read_ends_the_run_and_keeps_the_parts_until_the_file_is_mended(
@@ -28,6 +29,8 @@ def test_a_page_that_cannot_be_read_ends_the_run_and_keeps_the_parts_until_the_f
     (line,) = lines_but_progress(capsys.readouterr().err)
     assert str(path) in line
     assert 0 < len(kept) < len(uninterrupted.parts)
+    # Neither the replica nor a reading task is left, in a session that goes on.
+    wait_until(lambda: ray.available_resources().get("CPU") == ray.cluster_resources()["CPU"], "all CPUs are free")
     assert not (output / "_SUCCESS").exists()
 
     path.write_bytes(sound)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,19 +82,41 @@ def _rows_before(units: list[Unit], unit: Unit) -> range:
     return range(first, first + unit.rows)
 
 
-def test_neighbouring_units_of_a_row_group_are_one_pass_over_it(
+def test_a_file_is_opened_once_and_each_of_its_row_groups_is_one_pass(
     files: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = []
-    original = pq.ParquetFile
+    opened, passes = [], []
 
-    def recording(path: str, **options: Any) -> Any:
-        opened.append(Path(path).name)
-        return original(path, **options)
+    class Recording(pq.ParquetFile):  # type: ignore[misc]  # pyarrow ships no types
+        def __init__(self, path: str, **options: Any) -> None:
+            opened.append(Path(path).name)
+            super().__init__(path, **options)
 
-    monkeypatch.setattr(pq, "ParquetFile", recording)
-    list(read_units(files, planned(files, 8)[:8], ["n"]))
-    assert opened == ["a.parquet", "a.parquet"]  # once for each of its two row groups
+        def iter_batches(self, rows: int, *, row_groups: list[int], **options: Any) -> Any:
+            passes.extend(row_groups)
+            return super().iter_batches(rows, row_groups=row_groups, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", Recording)
+    assert numbers(list(read_units(files, planned(files, 8), ["n"]))) == list(range(100))
+    assert opened == ["a.parquet", "b.parquet", "c.parquet"]
+    assert passes == [0, 1, *range(6), *range(3)]
+
+
+def test_rows_that_are_skipped_are_let_go_of_as_they_come(tmp_path: Path) -> None:
+    path = str(tmp_path / "big.parquet")
+    text = [f"{number:09d} " * 40 for number in range(60_000)]
+    pq.write_table(pa.table({"text": text}), path, row_group_size=60_000, use_dictionary=False)
+    script = (
+        "import pyarrow as pa\n"
+        "from ray_qa.data.row_groups import read_units\n"
+        "from ray_qa.data.units import Piece, Unit\n"
+        "unit = Unit(number=0, pieces=(Piece(file=0, row_group=0, first_row=59_500, rows=500),))\n"
+        f"(table,) = read_units([{path!r}], [unit], ['text'])\n"
+        "assert table['text'][-1].as_py().startswith('000059999')\n"
+        "print(pa.default_memory_pool().max_memory())"
+    )
+    peak = int(subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout)
+    assert peak < 60_000 * 400 / 2  # the row group's text is 24 MB
 
 
 def test_empty_row_groups_between_others_are_no_obstacle(tmp_path: Path) -> None:
