@@ -1,4 +1,4 @@
 """The command annotate: a corpus in, its answers out.
 
-``annotate`` (the whole way) · ``config`` · ``arithmetic`` · ``stages`` · ``output`` · ``progress`` · ``summary``
+``annotate`` (the whole way) · ``config`` · ``arithmetic`` · ``stages`` · ``output`` · ``parts`` · ``progress`` · ``summary``
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -24,25 +25,27 @@ from ray_qa.annotation.output import (
     clear_output,
     fingerprints,
     finish,
-    finished_units,
     forget_attempts,
     join_plan,
-    read_counts,
+    plan_digest,
     read_plan,
 )
+from ray_qa.annotation.parts import read_parts, remove_strays
 from ray_qa.annotation.progress import Progress
 from ray_qa.annotation.stages import AnnotateJob, Annotator, columns_to_read, encode_units, summary_from_row
-from ray_qa.annotation.summary import RunSummary, UnitSummary, exit_code, read_summary, run_json
+from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, read_summary, run_json
 from ray_qa.cluster.connection import Cluster, connected, error_from_worker, quiet_ray
 from ray_qa.cluster.placement import READ_CPUS, Placement, place
 from ray_qa.data.parquet_files import InputFile, Inputs, check_apart, read_inputs
+from ray_qa.data.parts import part_numbers, part_path
 from ray_qa.data.schemas import check_columns
-from ray_qa.data.units import RowGroup, Unit, auto_unit_rows, plan_units, reading_blocks
+from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units, reading_blocks
 from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.reader import check_model
 from ray_qa.runs.live_line import shown
 from ray_qa.runs.output_folder import SUCCESS
+from ray_qa.runs.ownership import claim, output_lock
 from ray_qa.settings import deciding_settings
 
 START_SECONDS = 900
@@ -95,36 +98,47 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
         check_joins(folder, earlier, wanted)
-        if (folder / SUCCESS).exists():
+        if (folder / SUCCESS).exists() and _is_whole(folder, earlier, config.verify):
             return read_summary(folder, config.max_failed)
-        if not _pending(folder, earlier):
-            return _finish(config, earlier, 0, clock)
+        if _only_wants_finishing(folder, earlier):
+            with output_lock(folder, "annotating", may_share=True):
+                return _finish(config, earlier, 0, clock)
     check_model(model, config)
 
     progress = Progress(rows=inputs.rows, units=len(wanted.units))
-    with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
+    with (
+        shown(progress.line),
+        connected(config.ray_address) as cluster,
+        quiet_ray(**ONE_UNIT_A_BLOCK),
+        output_lock(folder, "annotating", may_share=not config.overwrite) as lock,
+    ):
         placement = _place(config, cluster)
         arithmetic = settle_arithmetic(config, placement, None if earlier is None else earlier.settings)
         if config.overwrite:
             clear_output(folder)
         plan = join_plan(folder, replace(wanted, settings=wanted.settings | asdict(arithmetic)))
-        forget_attempts(folder)
-        pending = _pending(folder, plan)
-        done = [unit for unit in plan.units if unit not in set(pending)]
-        progress.go_on_from(read_counts(folder, done), len(done))
+        digest = plan_digest(plan)
+        claim(folder, digest)
+        if lock.alone:
+            forget_attempts(folder)
+        lock.share()
+
+        done = _finished(folder, plan)
+        progress.go_on_from(sum(done.values(), start=Counts()), len(done))
         job = AnnotateJob(
             config=config,
             model=model,
             files=tuple(file.path for file in inputs.files),
             columns=columns_to_read(inputs.schema, config),
-            units=pending,
+            units=tuple(unit for unit in plan.units if unit.number not in done),
             arithmetic=arithmetic,
             threads=placement.threads,
+            plan=digest,
         )
         for unit_summary in _score(job, placement):
             clock.note(unit_summary)
             progress.add(unit_summary)
-    return _finish(config, plan, sum(unit.rows for unit in pending), clock)
+        return _finish(config, plan, sum(unit.rows for unit in job.units), clock)
 
 
 def stages(dataset: Dataset, job: AnnotateJob, placement: Placement) -> Dataset:
@@ -201,10 +215,33 @@ def _plan(config: AnnotateConfig, inputs: Inputs, model: ModelFiles) -> Plan:
     )
 
 
-def _pending(folder: Path, plan: Plan) -> tuple[Unit, ...]:
-    """The units whose parts are not there."""
-    done = finished_units(folder)
-    return tuple(unit for unit in plan.units if unit.number not in done)
+def _is_whole(folder: Path, plan: Plan, verify: bool) -> bool:
+    """Whether a finished output still has all its parts; where it has not, it is finished no more."""
+    there = part_numbers(folder)
+    if verify and there >= {unit.number for unit in plan.units}:
+        there = set(_finished(folder, plan))
+    missing = [unit.number for unit in plan.units if unit.number not in there]
+    if missing:
+        (folder / SUCCESS).unlink()
+        print(
+            f"ray-qa annotate: {folder} has lost {len(missing):,} of its {len(plan.units):,} parts "
+            f"({part_path(folder, missing[0]).name}{' …' if len(missing) > 1 else ''}); they are made again",
+            file=sys.stderr,
+            flush=True,
+        )
+    return not missing
+
+
+def _only_wants_finishing(folder: Path, plan: Plan) -> bool:
+    """Whether a run was cut off between its last part and its end."""
+    units = {unit.number for unit in plan.units}
+    return part_numbers(folder) >= units and _finished(folder, plan).keys() == units
+
+
+def _finished(folder: Path, plan: Plan) -> dict[int, Counts]:
+    """The counts of the units whose parts are there and were made by this plan."""
+    there = part_numbers(folder)
+    return read_parts(folder, [unit for unit in plan.units if unit.number in there], plan_digest(plan))
 
 
 def _place(config: AnnotateConfig, cluster: Cluster) -> Placement:
@@ -245,7 +282,14 @@ def _score(job: AnnotateJob, placement: Placement) -> Iterator[UnitSummary]:
 def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock) -> RunSummary:
     """Account for every row from the parts themselves, then mark the output as finished."""
     folder = Path(config.output)
-    counts = read_counts(folder, plan.units)
+    remove_strays(folder, part_numbers(folder) - {unit.number for unit in plan.units}, plan_digest(plan))
+    finished = _finished(folder, plan)
+    if missing := [unit.number for unit in plan.units if unit.number not in finished]:
+        raise OutputError(
+            f"`output` must have a part of this run for every unit, but {part_path(folder, missing[0])} is missing or "
+            "another run's; run the same command again"
+        )
+    counts = sum(finished.values(), start=Counts())
     summary = RunSummary(
         output=str(folder),
         counts=counts,

@@ -39,6 +39,9 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     overwrite: Annotated[bool, FREE] = Field(
         False, description="Start again: remove what an earlier run wrote to the output."
     )
+    verify: Annotated[bool, FREE] = Field(
+        False, description="Open every part of a finished output, not only count them."
+    )
     ray_address: Annotated[str | None, FREE] = Field(
         None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
     )

@@ -7,23 +7,19 @@ and what every output has: see ray_qa.runs.output_folder
 
 from __future__ import annotations
 
-import json
+import hashlib
 import re
 import shutil
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from ray_qa.annotation.summary import Counts
 from ray_qa.data.parquet_files import InputFile
+from ray_qa.data.parts import PART
 from ray_qa.data.units import Unit
-from ray_qa.errors import OutputError, first_line
 from ray_qa.runs.output_folder import (
     OURS,
     PLAN,
@@ -41,15 +37,12 @@ from ray_qa.runs.plan_files import (
     read_plan_file,
     settled,
 )
-from ray_qa.storage.local import publish
 
-PART = re.compile(r"part-(\d{7,})\.parquet")
 DRAFT = re.compile(r"\.(part-\d{7,}\.parquet|_SUCCESS)\.[0-9a-f]{32}\.draft")
 ATTEMPTS = f"{OURS}/attempts"
 PROGRAM = "ray-qa"
 ALGORITHM = 1
 """Goes up when the same rows, model and settings come out otherwise than before."""
-SUMMARY_KEY = b"ray_qa"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,39 +103,9 @@ def check_joins(folder: Path, earlier: Plan, wanted: Plan) -> None:
     check_same_plan(folder, "input", _differences(earlier, replace(wanted, settings=settings)))
 
 
-def part_path(folder: Path, unit: int) -> Path:
-    """Where the part of a unit lies: zero-padded, so that name order is input order."""
-    return folder / f"part-{unit:07d}.parquet"
-
-
-def finished_units(folder: Path) -> set[int]:
-    """Numbers of the units whose parts are there."""
-    matches = (PART.fullmatch(path.name) for path in folder.iterdir())
-    return {int(match[1]) for match in matches if match}
-
-
-def publish_part(folder: Path, unit: int, table: pa.Table) -> None:
-    """Write a part in one step: its bytes are complete before the folder is touched.
-
-    Raises:
-        OutputError: if the folder cannot be written to.
-    """
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    try:
-        publish(part_path(folder, unit), sink.getvalue().to_pybytes())
-    except OSError as error:
-        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
-
-
-def part_metadata(counts: Counts) -> dict[bytes, bytes]:
-    """What a part's Parquet metadata says of it."""
-    return {SUMMARY_KEY: json.dumps(asdict(counts)).encode()}
-
-
-def part_counts(schema: pa.Schema) -> Counts:
-    """The counts that a part carries."""
-    return Counts(**json.loads(schema.metadata[SUMMARY_KEY]))
+def plan_digest(plan: Plan) -> str:
+    """What stands for a plan in its parts and its claim."""
+    return hashlib.sha256(_PLAN_JSON.dump_json(plan)).hexdigest()
 
 
 def begin_unit(folder: Path, unit: int) -> int:
@@ -170,29 +133,6 @@ def end_unit(folder: Path, unit: int) -> None:
 def forget_attempts(folder: Path) -> None:
     """Take all marks away, as a run begins: those of a driver that was killed say nothing about the units."""
     shutil.rmtree(folder / ATTEMPTS, ignore_errors=True)
-
-
-def read_counts(folder: Path, units: Iterable[Unit]) -> Counts:
-    """Sum the counts that the parts carry.
-
-    Raises:
-        OutputError: if a part is not what the plan says.
-    """
-
-    def one(unit: Unit) -> Counts:
-        path = part_path(folder, unit.number)
-        try:
-            counts = part_counts(pq.read_schema(path))
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise OutputError(
-                f"{path} must be a part that annotate wrote, but is not; remove it and run again"
-            ) from error
-        if counts.rows != unit.rows or not counts.reconcile:
-            raise OutputError(f"{path} must have {unit.rows} rows, but has {counts.rows}; remove it and run again")
-        return counts
-
-    with ThreadPoolExecutor(16) as pool:
-        return sum(pool.map(one, units), start=Counts())
 
 
 def finish(folder: Path, run_json: bytes) -> None:

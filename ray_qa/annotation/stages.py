@@ -12,9 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 from ray_qa.annotation.config import AnnotateConfig
-from ray_qa.annotation.output import begin_unit, end_unit, part_metadata, part_path, publish_part, read_counts
+from ray_qa.annotation.output import begin_unit, end_unit
+from ray_qa.annotation.parts import PartLabel, publish_part, read_parts
 from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
 from ray_qa.cluster.worker import uninterrupted
+from ray_qa.data.parts import part_path
 from ray_qa.data.row_groups import read_units
 from ray_qa.data.schemas import kept_columns, part_table, texts
 from ray_qa.data.units import Unit
@@ -23,6 +25,7 @@ from ray_qa.reader.answers import failed
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_files import ModelFiles, model_here
 from ray_qa.records import Answer, Row
+from ray_qa.runs.ownership import check_claim
 
 MOST_ATTEMPTS = 3
 """A unit that has killed its worker this often is written as failed, ``worker_died``, and the run goes on."""
@@ -59,6 +62,8 @@ class AnnotateJob:
     """The units that are still to be done."""
     arithmetic: Arithmetic
     threads: int
+    plan: str
+    """The digest of the plan: what workers show before they write, and every part carries."""
 
 
 def columns_to_read(schema: pa.Schema, config: AnnotateConfig) -> tuple[str, ...]:
@@ -121,6 +126,7 @@ class Annotator:
         if self._refusal is not None:
             raise self._refusal
         (row,) = batch.to_pylist()
+        check_claim(Path(self._job.config.output), self._job.plan)
         counts = self._counts_if_done(row["unit"]) or self._annotate(row)
         summary = UnitSummary(
             unit=row["unit"],
@@ -134,7 +140,9 @@ class Annotator:
     def _counts_if_done(self, unit: int) -> Counts | None:
         """A task that is run again after its replica died finds the parts it had published."""
         folder = Path(self._job.config.output)
-        return read_counts(folder, [self._units[unit]]) if part_path(folder, unit).exists() else None
+        if not part_path(folder, unit).exists():
+            return None
+        return read_parts(folder, [self._units[unit]], self._job.plan).get(unit)
 
     def _annotate(self, row: Mapping[str, Any]) -> Counts:
         config, folder = self._job.config, Path(self._job.config.output)
@@ -144,7 +152,10 @@ class Annotator:
         else:
             answers = self._reader.score(EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column]))
         counts = count_answers(answers)
-        publish_part(folder, row["unit"], part_table(rows, answers, config.columns, part_metadata(counts)))
+        label = PartLabel(plan=self._job.plan, counts=counts)
+        part = part_table(rows, answers, config.columns, label.as_metadata())
+        check_claim(folder, self._job.plan)
+        publish_part(folder, row["unit"], part)
         end_unit(folder, row["unit"])
         return counts
 

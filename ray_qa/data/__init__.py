@@ -1,4 +1,4 @@
 """Rows in and out: which files and rows there are, what columns they have, what the gold answers say.
 
-``parquet_files`` · ``units`` · ``row_groups`` · ``schemas`` · ``squad_json`` · ``examples`` · ``gold``
+``parquet_files`` · ``units`` · ``row_groups`` · ``parts`` · ``schemas`` · ``squad_json`` · ``examples`` · ``gold``
 """

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ray_qa.data.gold import read_gold, read_predictions
+from ray_qa.data.parts import part_numbers
 from ray_qa.errors import InputError, OutputError, first_line
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.metrics.squad import Convention, SquadScores, convention_for, score_predictions
+from ray_qa.runs.output_folder import PLAN, SUCCESS
 from ray_qa.storage.local import publish
 
 
@@ -23,6 +25,8 @@ class EvaluationReport:
     convention: Convention
     """The official SQuAD procedure that the figures equal: v2.0 if any gold row is unanswerable."""
     scores: SquadScores
+    unfinished: str | None = None
+    """What the predictions lack, where they are the output of an annotate run that has not come to its end."""
 
 
 def evaluate(config: EvaluateConfig) -> EvaluationReport:
@@ -41,6 +45,7 @@ def evaluate(config: EvaluateConfig) -> EvaluationReport:
         gold=config.gold,
         convention=convention_for(golds),
         scores=score_predictions(golds, predictions),
+        unfinished=_unfinished(Path(config.predictions).expanduser()),
     )
     if output is not None:
         _write_scores(output, report.scores)
@@ -51,6 +56,7 @@ def describe(report: EvaluationReport) -> str:
     """The report as a short table in plain text, figures in percent."""
     scores = report.scores
     lines = [
+        *([] if report.unfinished is None else [f"not finished: {report.unfinished}"]),
         f"SQuAD {report.convention} scores of {report.predictions} against {report.gold}",
         f"{'':<12}{'exact':>8}{'f1':>8}{'rows':>10}",
         _line("all", scores.exact, scores.f1, scores.total),
@@ -63,6 +69,17 @@ def describe(report: EvaluationReport) -> str:
     if scores.extra:
         lines.append(f"predictions without a gold row, ignored: {scores.extra:,}")
     return "\n".join(lines)
+
+
+def _unfinished(folder: Path) -> str | None:
+    try:
+        units = len(json.loads((folder / PLAN).read_bytes())["units"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no output of annotate
+    there = part_numbers(folder)
+    if (folder / SUCCESS).exists() and there == set(range(units)):
+        return None
+    return f"{folder} has {len(there):,} of {units:,} parts; run the same annotate command again for the rest"
 
 
 def _line(rows: str, exact: float | None, f1: float | None, total: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -95,18 +96,20 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
         dtype: str = config.dtype
         if dtype == AUTO:
             dtype = dtype_of_gpus(placement.gpus) if placement.gpus else "float32"
-        with output_lock(folder):
+        with output_lock(folder, "training"):
             if config.overwrite:
                 clear_output(folder)
             plan = replace(plan, settings=plan.settings | {"device": device, "dtype": dtype})
             join_plan(folder, plan)
+            owner = uuid.uuid4().hex
+            claim(folder, owner)
             job = TrainingJob(
                 config=config,
                 base=base,
                 threads=None if placement.gpus else placement.threads,
                 device=device,
                 dtype=dtype,
-                owner=claim(folder),
+                owner=owner,
             )
             progress.enter("reading and encoding the rows")
             counts = _encode(job, plan)

@@ -1,67 +1,121 @@
-"""One command at a time in an output: a lock against others, and a claim that its workers show before they write."""
+"""Whose an output is: a lock against other commands, and a claim that workers show before they write."""
 
 from __future__ import annotations
 
 import fcntl
-import uuid
+import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from ray_qa.errors import OutputError, first_line
 from ray_qa.runs.output_folder import OURS
 from ray_qa.storage.local import publish
 
 OWNER = f"{OURS}/owner"
-"""The token of the workers of the command that is at work."""
+"""The token of the workers whose output it is."""
 LOCK = ".ray_qa.lock"
 """Beside our folder, not in it: clearing an output must not let go of it."""
+SHARING_SECONDS = 30.0
+"""How long a command that may share an output waits for another one to have begun its work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputLock:
+    """A lock that is held. ``alone``: no other command held it when it was taken."""
+
+    stream: IO[str]
+    alone: bool
+
+    def share(self) -> None:
+        """Let other commands in that may share the output."""
+        _try(self.stream, fcntl.LOCK_SH)
 
 
 @contextmanager
-def output_lock(folder: Path) -> Iterator[None]:
+def output_lock(folder: Path, doing: str, *, may_share: bool = False) -> Iterator[OutputLock]:
     """Keep other commands out of an output while the block runs; the system lets go of it when the process dies.
 
+    On a file system without locks there is none, and every command is alone.
+
+    Args:
+        folder: the output, which is made if it is not there.
+        doing: what another command would be doing there, for the message.
+        may_share: go on beside another command that shares.
+
     Raises:
-        OutputError: if another command is at work there.
+        OutputError: if another command is at work there, and not sharing.
     """
-    path = folder / LOCK
+    lock = _take(folder)
+    with lock.stream:
+        if not lock.alone and not (may_share and _wait_to_share(lock.stream)):
+            raise OutputError(
+                f"`output` must be one command's at a time, but another is {doing} in {folder}; wait for it to end"
+            )
+        try:
+            yield lock
+        finally:
+            if _try(lock.stream, fcntl.LOCK_EX):  # the last to leave takes the file away
+                (folder / LOCK).unlink(missing_ok=True)
+
+
+def claim(folder: Path, token: str) -> None:
+    """Make an output that of the workers who show ``token``.
+
+    Raises:
+        OutputError: if it cannot be written to.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = path.open("w")
+        publish(folder / OWNER, token.encode())
     except OSError as error:
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputError(
-                f"`output` must be one command's at a time, but another is training in {folder}; wait for it to end"
-            ) from error
-        except OSError:
-            pass  # a file system without locks
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
 
 
-def claim(folder: Path) -> str:
-    """Make the command that calls this the output's owner; gives the token its workers show."""
-    owner = uuid.uuid4().hex
-    publish(folder / OWNER, owner.encode())
-    return owner
-
-
-def check_claim(folder: Path, owner: str) -> None:
-    """Check, on a worker, that no later command has claimed the output: workers outlive a killed driver by seconds.
+def check_claim(folder: Path, token: str) -> None:
+    """Check, on a worker, that no other command has claimed the output: workers outlive a killed driver by seconds.
 
     Raises:
         OutputError: if one has.
     """
     try:
-        there = (folder / OWNER).read_text() if owner else ""
+        there = (folder / OWNER).read_text() if token else ""
     except FileNotFoundError:
         there = "nobody's"
-    if there != owner:
+    if there != token:
         raise OutputError(f"`output` must be one command's at a time, but another has taken {folder} over")
+
+
+def _take(folder: Path) -> OutputLock:
+    """The lock file, locked where nobody else has it. One that another command has taken away meanwhile is no lock."""
+    path = folder / LOCK
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stream = path.open("a")
+        except OSError as error:
+            raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
+        alone = _try(stream, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(stream.fileno()).st_ino:
+                return OutputLock(stream=stream, alone=alone)
+        stream.close()
+
+
+def _wait_to_share(stream: IO[str]) -> bool:
+    deadline = time.monotonic() + SHARING_SECONDS
+    while not (shares := _try(stream, fcntl.LOCK_SH)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return shares
+
+
+def _try(stream: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(stream, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system without locks
+    return True

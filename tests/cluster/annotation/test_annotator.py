@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ray_qa import AnnotateConfig
-from ray_qa.annotation.output import ATTEMPTS, begin_unit, part_path
+from ray_qa.annotation.output import ATTEMPTS, begin_unit
+from ray_qa.annotation.parts import PartLabel
 from ray_qa.annotation.stages import (
     ENCODED_SCHEMA,
     MOST_ATTEMPTS,
@@ -22,11 +23,13 @@ from ray_qa.annotation.stages import (
     encode_units,
     summary_from_row,
 )
-from ray_qa.annotation.summary import UnitSummary
+from ray_qa.annotation.summary import Counts, UnitSummary
+from ray_qa.data.parts import part_path
 from ray_qa.data.units import Piece, Unit
-from ray_qa.errors import ModelError
+from ray_qa.errors import ModelError, OutputError
 from ray_qa.reader.model_files import find_model
 from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
+from ray_qa.runs.ownership import claim
 from tests.cluster import corpora
 from tests.cluster.conftest import SMALL_WINDOWS
 
@@ -71,7 +74,9 @@ def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         ),
         arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
         threads=1,
+        plan="digest",
     )
+    claim(tmp_path / "out", "digest")
     encoded = list(encode_units(pa.table({"position": [0, 1]}), job))
     return Worker(job=job, replica=Annotator(job), encoded=encoded)
 
@@ -145,3 +150,24 @@ def test_a_worker_whose_model_differs_from_the_planned_one_refuses(worker: Worke
 
     with pytest.raises(ModelError, match=r"must be the same on every node, but .* differs"):
         replica(worker.encoded[0])
+
+
+def test_a_replica_that_outlives_its_run_stops_at_its_next_unit_and_publishes_nothing(worker: Worker) -> None:
+    worker.score(0)
+    before = part_path(worker.folder, 4).read_bytes()
+    claim(worker.folder, "another plan's digest")
+    for unit in (0, 1):
+        with pytest.raises(OutputError, match="another has taken"):
+            worker.replica(worker.encoded[unit])
+    assert part_path(worker.folder, 4).read_bytes() == before
+    assert not part_path(worker.folder, 5).exists()
+
+
+def test_a_part_of_another_plan_is_made_again(worker: Worker) -> None:
+    worker.score(0)
+    ours = part_path(worker.folder, 4).read_bytes()
+    table = pq.read_table(part_path(worker.folder, 4))
+    label = PartLabel(plan="another's", counts=Counts(rows=3, failed=3))
+    pq.write_table(table.replace_schema_metadata(label.as_metadata()), part_path(worker.folder, 4))
+    worker.score(0)
+    assert pq.read_table(part_path(worker.folder, 4)) == pq.read_table(pa.BufferReader(ours))

@@ -30,7 +30,7 @@ def test_a_page_that_cannot_be_read_ends_the_run_and_keeps_the_parts_until_the_f
     assert str(path) in line
     assert 0 < len(kept) < len(uninterrupted.parts)
     # Neither the replica nor a reading task is left, in a session that goes on.
-    wait_until(lambda: ray.available_resources().get("CPU") == ray.cluster_resources()["CPU"], "all CPUs are free")
+    wait_until(_all_cpus_are_free, "all CPUs are free")
     assert not (output / "_SUCCESS").exists()
 
     path.write_bytes(sound)
@@ -74,3 +74,9 @@ def _assert_same_parts(uninterrupted: Annotated, folder: Path) -> None:
     assert [part.name for part in parts] == [part.name for part in uninterrupted.parts]
     for ours, other in zip(parts, uninterrupted.parts, strict=True):
         assert ours.read_bytes() == other.read_bytes(), ours.name
+
+
+def _all_cpus_are_free() -> bool:
+    free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    return free.get("CPU") == there["CPU"]

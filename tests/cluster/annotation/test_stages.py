@@ -22,6 +22,7 @@ JOB = AnnotateJob(
     units=(),
     arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
     threads=1,
+    plan="digest",
 )
 LAPTOP, GPU_NODE = Node(cpus=2, gpus=0), Node(cpus=4, gpus=1)
 

@@ -144,7 +144,7 @@ def test_a_second_command_at_work_in_the_same_output(
     machine = Cluster(private=True, nodes=(Node(cpus=2, gpus=0),))
     monkeypatch.setattr("ray_qa.finetuning.finetune.connected", lambda _: nullcontext(machine))
     flags = ["--train", str(rows), "--output", str(output), "--model", str(tiny_base), *SMALL, "--workers", "1"]
-    with output_lock(output):
+    with output_lock(output, "training"):
         assert main(["finetune", *flags, "--overwrite"]) == 2
     assert (output / "checkpoints" / "checkpoint-0000005").exists()
     assert (output / ".ray_qa" / "plan.json").exists()

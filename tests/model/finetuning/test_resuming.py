@@ -92,7 +92,8 @@ def test_a_finished_run_has_nothing_left_to_do(tiny_base: Path, tmp_path: Path) 
 def test_workers_of_a_command_that_was_replaced_write_no_more(tiny_base: Path, tmp_path: Path) -> None:
     job = prepared(tmp_path / "run", tiny_base, questions(40), max_steps=5)
     output = Path(job.config.output)
-    first, second = (replace(job, owner=claim(output)) for _ in range(2))
+    first, second = (replace(job, owner=owner) for owner in ("first", "second"))
+    claim(output, "second")
     with pytest.raises(OutputError, match="`output` must be one command's at a time, but another has taken"):
         train(first)
     assert read_metrics(output / METRICS) == []

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from ray_qa.annotation.output import (
-    SUMMARY_KEY,
     Plan,
     begin_unit,
     check_joins,
@@ -19,23 +15,17 @@ from ray_qa.annotation.output import (
     clear_output,
     end_unit,
     finish,
-    finished_units,
     forget_attempts,
     join_plan,
-    part_metadata,
-    part_path,
-    publish_part,
-    read_counts,
+    plan_digest,
     read_plan,
 )
-from ray_qa.annotation.summary import Counts
 from ray_qa.data.parquet_files import InputFile
+from ray_qa.data.parts import part_path
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import OutputError
 from ray_qa.runs import output_folder, plan_files
 from ray_qa.storage.local import publish_new
-
-COUNTS = Counts(rows=3, answered=2, failed=1, windows=4)
 
 
 def input_file(path: str, **changes: Any) -> InputFile:
@@ -45,11 +35,6 @@ def input_file(path: str, **changes: Any) -> InputFile:
 
 def unit(number: int, rows: int = 3) -> Unit:
     return Unit(number=number, pieces=(Piece(file=0, row_group=0, first_row=0, rows=rows),))
-
-
-def part(counts: Counts) -> Any:
-    table = pa.table({"n": list(range(counts.rows))})
-    return table.replace_schema_metadata(part_metadata(counts))
 
 
 PLAN = Plan(
@@ -66,7 +51,7 @@ PLAN = Plan(
 def folder(tmp_path: Path) -> Path:
     """An output folder with a plan and the first of its two parts."""
     join_plan(tmp_path / "out", PLAN)
-    publish_part(tmp_path / "out", 0, part(COUNTS))
+    part_path(tmp_path / "out", 0).touch()
     return tmp_path / "out"
 
 
@@ -202,31 +187,6 @@ def test_a_plan_that_cannot_be_understood_is_refused(folder: Path, content: byte
         read_plan(folder)
 
 
-def test_names_of_parts_sort_in_input_order(tmp_path: Path) -> None:
-    numbers = [0, 9, 10, 99_999, 1_000_000, 9_999_999]
-    names = [part_path(tmp_path, number).name for number in numbers]
-    assert names == sorted(names)
-    assert names[1] == "part-0000009.parquet"
-
-
-def test_finished_units_are_those_whose_parts_are_there(folder: Path) -> None:
-    publish_part(folder, 12_345_678, part(COUNTS))
-    (folder / ".part-0000001.parquet.0.draft").touch()
-    assert finished_units(folder) == {0, 12_345_678}
-
-
-def test_a_part_is_published_whole_and_again_in_its_place(folder: Path) -> None:
-    publish_part(folder, 0, part(replace(COUNTS, answered=3, failed=0)))
-    assert pq.read_table(part_path(folder, 0)).column("n").to_pylist() == [0, 1, 2]
-    assert read_counts(folder, [unit(0)]).answered == 3
-    assert sorted(path.name for path in folder.iterdir()) == [".ray_qa", "part-0000000.parquet"]
-
-
-def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=rf"^`output` must be writable, but {tmp_path}/gone gives: .*No such file"):
-        publish_part(tmp_path / "gone", 0, part(COUNTS))
-
-
 def test_attempts_at_a_unit_are_counted_until_its_part_is_there(folder: Path) -> None:
     assert [begin_unit(folder, 1) for _ in range(3)] == [1, 2, 3]
     assert begin_unit(folder, 11) == 1
@@ -237,44 +197,6 @@ def test_attempts_at_a_unit_are_counted_until_its_part_is_there(folder: Path) ->
     assert begin_unit(folder, 11) == 1
     forget_attempts(folder)
     forget_attempts(folder)
-
-
-def test_counts_are_summed_over_the_parts(folder: Path) -> None:
-    publish_part(folder, 1, part(Counts(rows=3, no_answer=3, questions_cut=1, windows=3)))
-    assert read_counts(folder, [unit(0), unit(1)]) == Counts(
-        rows=6, answered=2, no_answer=3, failed=1, questions_cut=1, windows=7
-    )
-    assert read_counts(folder, []) == Counts()
-
-
-def without_metadata(path: Path) -> None:
-    pq.write_table(pa.table({"n": [1]}), path)
-
-
-def with_other_metadata(path: Path) -> None:
-    pq.write_table(part(COUNTS).replace_schema_metadata({SUMMARY_KEY: '{"lines": 3}'}), path)
-
-
-def with_broken_metadata(path: Path) -> None:
-    pq.write_table(part(COUNTS).replace_schema_metadata({SUMMARY_KEY: "{"}), path)
-
-
-def truncated(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-5])
-
-
-@pytest.mark.parametrize("spoil", [without_metadata, with_other_metadata, with_broken_metadata, truncated, Path.unlink])
-def test_what_is_no_part_of_ours_is_named(folder: Path, spoil: Callable[[Path], None]) -> None:
-    spoil(part_path(folder, 0))
-    with pytest.raises(OutputError, match=r"part-0000000\.parquet must be a part that annotate wrote, but is not"):
-        read_counts(folder, [unit(0)])
-
-
-@pytest.mark.parametrize("counts", [Counts(rows=2, answered=2), replace(COUNTS, answered=1)])
-def test_a_part_whose_rows_do_not_reconcile_with_the_plan_is_named(folder: Path, counts: Counts) -> None:
-    publish_part(folder, 0, part(counts))
-    with pytest.raises(OutputError, match=rf"part-0000000\.parquet must have 3 rows, but has {counts.rows}; remove it"):
-        read_counts(folder, [unit(0)])
 
 
 def test_the_mark_of_success_is_written_last(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,3 +242,15 @@ def test_an_output_of_an_older_version_is_refused_in_one_line(tmp_path: Path) ->
         f"`output` must be a folder of this version of ray-qa annotate, but {tmp_path} was made by an older one "
         "(it holds '_ray_qa'); name another",
     )
+
+
+def test_a_plans_digest_is_the_same_when_it_is_read_back_and_changes_with_all_that_it_holds(tmp_path: Path) -> None:
+    join_plan(tmp_path, PLAN)
+    there = read_plan(tmp_path)
+    assert there is not None
+    assert plan_digest(there) == plan_digest(PLAN)
+    changes: list[dict[str, Any]] = [
+        {"algorithm": 2}, {"settings": {}}, {"weights_sha256": "c"}, {"tokenizer_sha256": "c"}, {"input": ()},
+        {"units": (unit(0),)},
+    ]  # fmt: skip
+    assert len({plan_digest(replace(PLAN, **change)) for change in [{}, *changes]}) == len(changes) + 1

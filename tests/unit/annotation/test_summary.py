@@ -84,7 +84,7 @@ def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> Non
     assert ReadingSettings.model_fields.keys() <= names
     assert {"question_column", "context_column", "keep", "prefix", "device", "dtype", "batch_tokens"} <= names
     indifferent = {"input", "output", "model", "replicas", "cpus_per_replica"}
-    indifferent |= {"gpus_per_replica", "max_failed", "overwrite", "ray_address", "unit_rows"}
+    indifferent |= {"gpus_per_replica", "max_failed", "overwrite", "ray_address", "unit_rows", "verify"}
     assert names | indifferent == AnnotateConfig.model_fields.keys() | ModelSettings.model_fields.keys()
     assert not names & indifferent
     assert json.loads(json.dumps(deciding_settings(CONFIG))) == deciding_settings(CONFIG)

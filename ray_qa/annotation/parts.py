@@ -1,0 +1,103 @@
+"""The parts of an annotate run: published whole, and believed only where they carry the digest of its plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ray_qa.annotation.summary import Counts
+from ray_qa.data.parts import part_path
+from ray_qa.data.units import Unit
+from ray_qa.errors import OutputError, first_line
+from ray_qa.storage.local import publish
+
+METADATA_KEY = b"ray_qa"
+READERS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartLabel:
+    """What a part says of itself: the plan it was made by, as a digest, and what became of its rows."""
+
+    plan: str
+    counts: Counts
+
+    def as_metadata(self) -> dict[bytes, bytes]:
+        """As a part's Parquet metadata holds it."""
+        return {METADATA_KEY: json.dumps({"plan": self.plan, **asdict(self.counts)}).encode()}
+
+
+def publish_part(folder: Path, unit: int, table: pa.Table) -> None:
+    """Write a part in one step: its bytes are complete before the folder is touched.
+
+    Raises:
+        OutputError: if the folder cannot be written to.
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    try:
+        publish(part_path(folder, unit), sink.getvalue().to_pybytes())
+    except OSError as error:
+        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
+
+
+def read_label(path: Path) -> PartLabel:
+    """What a part says of itself, from its footer.
+
+    Raises:
+        OutputError: if it is no part that annotate wrote.
+    """
+    try:
+        values = json.loads(pq.read_schema(path).metadata[METADATA_KEY])
+        return PartLabel(plan=values.pop("plan"), counts=Counts(**values))
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise OutputError(f"{path} must be a part that annotate wrote, but is not; remove it and run again") from error
+
+
+def read_parts(folder: Path, units: Iterable[Unit], plan: str) -> dict[int, Counts]:
+    """The counts of those units whose parts were made by the plan; the parts of other plans count as not there.
+
+    Args:
+        folder: the output.
+        units: units whose parts are there.
+        plan: the digest of the plan that is believed.
+
+    Raises:
+        OutputError: if a part cannot be read, or is not what the plan says.
+    """
+
+    def read(unit: Unit) -> Counts | None:
+        path = part_path(folder, unit.number)
+        label = read_label(path)
+        if label.plan != plan:
+            return None
+        if label.counts.rows != unit.rows or not label.counts.reconcile:
+            raise OutputError(
+                f"{path} must have {unit.rows} rows, but has {label.counts.rows}; remove it and run again"
+            )
+        return label.counts
+
+    units = list(units)
+    with ThreadPoolExecutor(READERS) as pool:
+        return {
+            unit.number: counts for unit, counts in zip(units, pool.map(read, units), strict=True) if counts is not None
+        }
+
+
+def remove_strays(folder: Path, numbers: Iterable[int], plan: str) -> None:
+    """Remove parts that are none of the plan's units': a replica of another run published them after it was replaced.
+
+    Raises:
+        OutputError: if one is no part that annotate wrote, or claims to be of this plan.
+    """
+    for number in numbers:
+        path = part_path(folder, number)
+        if read_label(path).plan == plan:
+            raise OutputError(f"{path} must be of a unit of the plan, but is of none; remove it and run again")
+        path.unlink(missing_ok=True)

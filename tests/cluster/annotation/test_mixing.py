@@ -1,0 +1,116 @@
+"""Parts of two runs never pass for one: laid in by hand, left by another command, lost from a finished output."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ray_qa import AnnotateConfig, annotate
+from ray_qa.cli.main import main
+from tests.cluster import corpora
+from tests.cluster.annotation.test_readers_of_the_output import Rows
+from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS, Annotated
+from tests.cluster.processes import driver, lines_but_progress, wait_until
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+
+def rows_of(folder: Path) -> Rows:
+    rows: Rows = pa.concat_tables(pq.read_table(path) for path in sorted(folder.glob("part-*"))).to_pylist()
+    return rows
+
+
+@pytest.fixture
+def small(tiny_reader_folder: Path, tmp_path: Path) -> Annotated:
+    """Five units of four rows."""
+    rows = corpora.plain(20)
+    config = AnnotateConfig(
+        input=(str(corpora.write(tmp_path / "in.parquet", rows)),),
+        output=str(tmp_path / "out"),
+        model=str(tiny_reader_folder),
+        unit_rows=4,
+        **ONE_REPLICA,
+        **SMALL_WINDOWS,
+    )
+    return Annotated(rows=rows, config=config, summary=annotate(config))
+
+
+def test_parts_of_another_model_in_an_unfinished_output_are_made_again(
+    small: Annotated, poisoned_reader: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = rows_of(small.folder)
+    others = small.config.model_copy(update={"output": str(tmp_path / "others"), "model": str(poisoned_reader)})
+    annotate(others)
+    (small.folder / "_SUCCESS").unlink()
+    (small.folder / "part-0000001.parquet").unlink()
+    for part in ("part-0000002.parquet", "part-0000004.parquet"):
+        shutil.copy(tmp_path / "others" / part, small.folder / part)
+    # One more than the plan has: what a replica of a longer run may publish after it was replaced.
+    shutil.copy(tmp_path / "others" / "part-0000003.parquet", small.folder / "part-0000009.parquet")
+
+    assert main(["annotate", *small.flags]) == 0
+    assert rows_of(small.folder) == expected
+    assert [path.name for path in small.parts] == [f"part-000000{n}.parquet" for n in range(5)]
+    assert "12 rows in" in capsys.readouterr().out  # three units of four
+
+
+def test_a_part_that_is_missing_from_a_finished_output_is_noticed_and_made_again(
+    small: Annotated, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = rows_of(small.folder)
+    (small.folder / "part-0000003.parquet").unlink()
+    assert main(["evaluate", "--predictions", str(small.folder), "--gold", small.config.input[0]]) == 2  # no gold there
+    capsys.readouterr()
+
+    assert main(["annotate", *small.flags]) == 0
+    (line,) = lines_but_progress(capsys.readouterr().err)
+    assert line == (
+        f"ray-qa annotate: {small.folder} has lost 1 of its 5 parts (part-0000003.parquet); they are made again"
+    )
+    assert rows_of(small.folder) == expected
+    assert (small.folder / "_SUCCESS").exists()
+
+
+def test_a_part_that_was_truncated_or_swapped_is_found_by_verify(
+    small: Annotated, poisoned_reader: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = rows_of(small.folder)
+    path = small.folder / "part-0000003.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[:-7])
+    assert main(["annotate", *small.flags]) == 0
+    assert main(["annotate", *small.flags, "--verify"]) == 2
+    (line,) = lines_but_progress(capsys.readouterr().err)
+    assert line == f"ray-qa annotate: {path} must be a part that annotate wrote, but is not; remove it and run again"
+
+    others = small.config.model_copy(update={"output": str(tmp_path / "others"), "model": str(poisoned_reader)})
+    annotate(others)
+    shutil.copy(tmp_path / "others" / path.name, path)
+    assert main(["annotate", *small.flags, "--verify"]) == 0
+    assert "has lost 1 of its 5 parts (part-0000003.parquet)" in capsys.readouterr().err
+    assert rows_of(small.folder) == expected
+
+
+@pytest.mark.timeout(600)
+def test_an_output_cannot_be_started_again_while_a_command_works_in_it(
+    uninterrupted: Annotated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    flags = [*uninterrupted.flags, "--output", str(output)]
+    with driver("annotate", flags, tmp_path / "err") as process:
+        wait_until(lambda: any(output.glob("part-*")), "the first part is there")
+        other: list[Any] = [*flags, "--overwrite", "--null-threshold", "3"]
+        assert main(["annotate", *other]) == 2
+        (line,) = lines_but_progress(capsys.readouterr().err)
+        assert line == (
+            "ray-qa annotate: `output` must be one command's at a time, but another is annotating in "
+            f"{output}; wait for it to end"
+        )
+        assert process.wait(timeout=120) == 0
+    assert rows_of(output) == uninterrupted.output.to_pylist()
+    assert not (output / ".ray_qa.lock").exists()
