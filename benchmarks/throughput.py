@@ -87,8 +87,8 @@ def measure(table: pa.Table, repeats: int) -> Throughput:
     ]
     encoded = reader.tokenizer.encode(rows, reader.settings.max_question_tokens)
     windows = encoded.windows(reader.settings, reader.tokenizer.template.special_tokens)
-    packed = batch_by_length(windows.tokens, reader.batch_tokens)
-    batches = [collate(encoded, windows, window_W, reader.tokenizer.template) for window_W in packed]
+    grouped = batch_by_length(windows.tokens, reader.batch_tokens)
+    batches = [collate(encoded, windows, window_W, reader.tokenizer.template) for window_W in grouped]
     reader.read(rows[:50])
 
     forwards, readers, runs = [], [], []
@@ -104,7 +104,7 @@ def measure(table: pa.Table, repeats: int) -> Throughput:
         reader=statistics.median(readers),
         annotate=statistics.median(run.rows_per_second for run in runs),
         annotate_start_seconds=statistics.median(run.start_seconds for run in runs),
-        padding_share=padding_share(windows.tokens, packed),
+        padding_share=padding_share(windows.tokens, grouped),
         machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; {model.device}",
         versions={"ray": ray.__version__, "torch": torch.__version__, "transformers": transformers.__version__},
     )

@@ -1,7 +1,8 @@
-"""Entry point for ``ray job submit -- python jobs/evaluate.py``: the same as ``ray-qa evaluate``."""
+"""Entry point of evaluate for ``ray job submit``; takes the same flags as ``ray-qa evaluate``."""
 
 import sys
 
 from ray_qa.cli.main import main
 
-sys.exit(main(["evaluate", *sys.argv[1:]]))
+if __name__ == "__main__":
+    sys.exit(main(["evaluate", *sys.argv[1:]]))

@@ -19,9 +19,19 @@ class Free:
     """
 
 
-FREE = Free()
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Marks a setting whose ``auto`` is settled once, by rows or machines, and pinned in the plan as it was settled."""
+
+
+FREE, SETTLED = Free(), Settled()
 AUTO: Final = "auto"
-"""The value of a setting that is settled once, by the machines at hand, and pinned in the plan as it was settled."""
+
+
+def unsettled(config: BaseModel) -> frozenset[str]:
+    """The names of the settings that are left to be settled: a run that is gone on with has settled them."""
+    fields = type(config).model_fields.items()
+    return frozenset(name for name, field in fields if SETTLED in field.metadata and getattr(config, name) == AUTO)
 
 
 def deciding_settings(config: BaseModel) -> dict[str, Any]:
@@ -73,15 +83,15 @@ class ModelSettings(BaseModel):
     model: Annotated[str, FREE] = Field(
         "embedded", min_length=1, description="A folder, a hub id (owner/name[@revision]), or the small embedded model."
     )
-    batch_tokens: AutoOrCount = Field(
+    batch_tokens: Annotated[AutoOrCount, SETTLED] = Field(
         "auto",
         description="Most tokens, padding included, in one forward pass; auto: 1,024 a CPU thread, 16,384 on CUDA.",
     )
-    device: str = Field(
+    device: Annotated[str, SETTLED] = Field(
         "auto",
-        description="auto, cpu, cuda, cuda:N or mps; auto: CUDA if any.",
+        description="auto, cpu, cuda or mps; auto: CUDA where GPUs are.",
     )
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], SETTLED] = Field(
         "auto", description="Arithmetic of the forward pass; auto: float32 on CPU, bfloat16 or float16 on a GPU."
     )
 
@@ -97,6 +107,23 @@ def _no_url(value: str) -> str:
     if "://" in value:
         raise ValueError(f"`output` must be a path this machine can write to, but is the URL {value}; mount it first")
     return value
+
+
+def _duration(value: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)?[smh]?", value):
+        raise ValueError(
+            f"`wait_for_nodes` must be a number of seconds, or one with s, m or h behind it, but is {value!r}"
+        )
+    return value
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+"""A time such as 90, 90s, 15m or 2h."""
+
+
+def in_seconds(duration: str) -> float:
+    """A :data:`Duration` in seconds."""
+    return float(duration.rstrip("smh")) * {"m": 60, "h": 3_600}.get(duration[-1], 1)
 
 
 OutputFolder = Annotated[str, Field(min_length=1), AfterValidator(_no_url)]

@@ -1,4 +1,5 @@
 """The command annotate: a corpus in, its answers out.
 
-``annotate`` (the whole way) · ``config`` · ``arithmetic`` · ``stages`` · ``output`` · ``parts`` · ``progress`` · ``summary``
+``annotate`` (the whole way) · ``config`` · ``stages`` · ``output`` · ``parts`` ·
+``progress`` · ``summary``
 """

@@ -13,9 +13,7 @@ from typing import Any
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, Dataset
-from ray.exceptions import GetTimeoutError
 
-from ray_qa.annotation.arithmetic import settle_arithmetic
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import (
     ALGORITHM,
@@ -34,8 +32,11 @@ from ray_qa.annotation.parts import read_parts, remove_strays
 from ray_qa.annotation.progress import Progress
 from ray_qa.annotation.stages import AnnotateJob, Annotator, columns_to_read, encode_units, summary_from_row
 from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, read_summary, run_json
-from ray_qa.cluster.connection import Cluster, connected, error_from_worker, quiet_ray
+from ray_qa.cluster.arithmetic import settle_arithmetic
+from ray_qa.cluster.connection import Cluster, connected, quiet_ray
 from ray_qa.cluster.placement import READ_CPUS, Placement, place
+from ray_qa.cluster.room import wait_for_room
+from ray_qa.cluster.worker_errors import error_from_worker
 from ray_qa.data.parquet_files import InputFile, Inputs, check_apart, read_inputs
 from ray_qa.data.parts import part_numbers, part_path
 from ray_qa.data.schemas import check_columns
@@ -44,19 +45,17 @@ from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.reader import check_model
 from ray_qa.runs.live_line import shown
-from ray_qa.runs.output_folder import SUCCESS
 from ray_qa.runs.ownership import claim, output_lock
-from ray_qa.settings import deciding_settings
+from ray_qa.settings import deciding_settings, in_seconds, unsettled
+from ray_qa.storage.local import SUCCESS
 
-START_SECONDS = 900
-"""How long the first replicas may take to be placed and loaded: a cluster may have to start machines for them."""
 STALL_SECONDS = 4 * 3600
 """Ray's guard against a run that stands still; above what a big model on a slow CPU takes for a unit."""
 ONE_UNIT_A_BLOCK: dict[str, Any] = {
-    # Any block is above one byte: every unit leaves the encoder as a block of its own, and at once.
+    # Any block is above one byte: every unit leaves its encoding task as a block of its own, and at once.
     "target_max_block_size": 1,
-    # The run's clock starts with the first encoding, and no unit waits encoded for a replica that is still loading.
-    "wait_for_min_actors_s": START_SECONDS,
+    # Work begins with the first replica that is up.
+    "wait_for_min_actors_s": -1,
     "execution_no_progress_timeout_s": STALL_SECONDS,
 }
 """What Ray Data is set to during a run."""
@@ -67,20 +66,20 @@ class _Clock:
     """When things happened, in seconds since the epoch."""
 
     called: float
-    first_encoding: float = math.inf
+    first_start: float = math.inf
     last_part: float = -math.inf
 
     def note(self, summary: UnitSummary) -> None:
-        self.first_encoding = min(self.first_encoding, summary.encoding_started)
+        self.first_start = min(self.first_start, summary.started)
         self.last_part = max(self.last_part, summary.published)
 
     @property
     def start_seconds(self) -> float:
-        return self.first_encoding - self.called if self.first_encoding < math.inf else 0.0
+        return self.first_start - self.called if self.first_start < math.inf else 0.0
 
     @property
     def run_seconds(self) -> float:
-        return max(0.0, self.last_part - self.first_encoding) if self.first_encoding < math.inf else 0.0
+        return max(0.0, self.last_part - self.first_start) if self.first_start < math.inf else 0.0
 
 
 def annotate(config: AnnotateConfig) -> RunSummary:
@@ -97,7 +96,7 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     wanted = _plan(config, inputs, model)
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
-        check_joins(folder, earlier, wanted)
+        check_joins(folder, earlier, wanted, unsettled(config))
         if (folder / SUCCESS).exists() and _is_whole(folder, earlier, config.verify):
             return read_summary(folder, config.max_failed)
         if _only_wants_finishing(folder, earlier):
@@ -112,8 +111,18 @@ def annotate(config: AnnotateConfig) -> RunSummary:
         quiet_ray(**ONE_UNIT_A_BLOCK),
         output_lock(folder, "annotating", may_share=not config.overwrite) as lock,
     ):
-        placement = _place(config, cluster)
-        arithmetic = settle_arithmetic(config, placement, None if earlier is None else earlier.settings)
+        placement = _place(config, cluster, progress)
+        # Batches are any machine's to choose, so a run that goes on keeps those of its plan.
+        pinned = earlier.settings if earlier is not None and "batch_tokens" in unsettled(config) else {}
+        arithmetic = settle_arithmetic(
+            device=config.device,
+            dtype=config.dtype,
+            batch_tokens=pinned.get("batch_tokens", config.batch_tokens),
+            work="reading",
+            gpus=placement.gpus,
+            threads=placement.threads,
+            patience=in_seconds(config.wait_for_nodes),
+        )
         if config.overwrite:
             clear_output(folder)
         plan = join_plan(folder, replace(wanted, settings=wanted.settings | asdict(arithmetic)))
@@ -244,8 +253,9 @@ def _finished(folder: Path, plan: Plan) -> dict[int, Counts]:
     return read_parts(folder, [unit for unit in plan.units if unit.number in there], plan_digest(plan))
 
 
-def _place(config: AnnotateConfig, cluster: Cluster) -> Placement:
-    return place(
+def _place(config: AnnotateConfig, cluster: Cluster, progress: Progress) -> Placement:
+    """Size the pool, and wait until there is room for its first replica where the cluster may have to grow for it."""
+    placement = place(
         cluster.nodes,
         replicas=config.replicas,
         cpus_per_replica=config.cpus_per_replica,
@@ -253,6 +263,16 @@ def _place(config: AnnotateConfig, cluster: Cluster) -> Placement:
         device=config.device,
         can_grow=not cluster.private,
     )
+    each = f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs"
+    progress.enter(f"waiting for room for a replica with {each}")
+    bundle = {"CPU": placement.reserved_cpus} | ({"GPU": placement.gpus} if placement.gpus else {})
+    if not cluster.private and not wait_for_room([bundle], in_seconds(config.wait_for_nodes)):
+        raise ClusterError(
+            f"`replicas` must find room within {config.wait_for_nodes} (`wait_for_nodes`), but there is none for one "
+            f"with {each}; ask for less, or add nodes"
+        )
+    progress.enter("starting replicas and loading the model")
+    return placement
 
 
 def _score(job: AnnotateJob, placement: Placement) -> Iterator[UnitSummary]:
@@ -266,11 +286,6 @@ def _score(job: AnnotateJob, placement: Placement) -> Iterator[UnitSummary]:
     try:
         for row in rows:
             yield summary_from_row(row)
-    except GetTimeoutError:
-        failure = ClusterError(
-            f"`replicas` must find room within {START_SECONDS} s, but there is none for {placement.fewest} with "
-            f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs each; ask for less, or add nodes"
-        )
     except Exception as error:
         failure = error_from_worker(error) or error
     # Raised from here, it refers to nothing of the run's, which would keep the replicas alive as long as it is.

@@ -7,7 +7,16 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from ray_qa.settings import FREE, AutoOrCount, ColumnSettings, ModelSettings, OutputFolder, ReadingSettings
+from ray_qa.settings import (
+    FREE,
+    SETTLED,
+    AutoOrCount,
+    ColumnSettings,
+    Duration,
+    ModelSettings,
+    OutputFolder,
+    ReadingSettings,
+)
 
 
 class AnnotateConfig(ReadingSettings, ModelSettings):
@@ -21,7 +30,7 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     context_column: str = Field("context", description="Column that holds the context.")
     keep: tuple[str, ...] = Field((), description="Input columns to carry to the output; all unless given.")
     prefix: str = Field("", description="Put before the name of every column that is added.")
-    unit_rows: Annotated[AutoOrCount, FREE] = Field(
+    unit_rows: Annotated[AutoOrCount, SETTLED] = Field(
         "auto", description="Rows that are read, scored and committed together."
     )
     replicas: Annotated[str, FREE] = Field("auto", description="Model actors: auto, N, or MIN:MAX to follow the load.")
@@ -41,6 +50,9 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     )
     verify: Annotated[bool, FREE] = Field(
         False, description="Open every part of a finished output, not only count them."
+    )
+    wait_for_nodes: Annotated[Duration, FREE] = Field(
+        "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )
     ray_address: Annotated[str | None, FREE] = Field(
         None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."

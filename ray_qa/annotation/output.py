@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from ray_qa.data.units import Unit
 from ray_qa.runs.output_folder import (
     OURS,
     PLAN,
-    SUCCESS,
     check_output_folder,
     clear_output_folder,
     finish_output_folder,
@@ -37,8 +36,9 @@ from ray_qa.runs.plan_files import (
     read_plan_file,
     settled,
 )
+from ray_qa.storage.local import SUCCESS
 
-DRAFT = re.compile(r"\.(part-\d{7,}\.parquet|_SUCCESS)\.[0-9a-f]{32}\.draft")
+DRAFT = re.compile(rf"\.{PART.pattern}\.[0-9a-f]{{32}}\.draft")
 ATTEMPTS = f"{OURS}/attempts"
 PROGRAM = "ray-qa"
 ALGORITHM = 1
@@ -93,13 +93,13 @@ def join_plan(folder: Path, plan: Plan) -> Plan:
     return join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "input", _differences)
 
 
-def check_joins(folder: Path, earlier: Plan, wanted: Plan) -> None:
-    """Check that ``wanted`` can go on with a folder's plan; what it leaves to be settled is as the folder's has it.
+def check_joins(folder: Path, earlier: Plan, wanted: Plan, unsettled: Collection[str] = ()) -> None:
+    """Check that ``wanted`` can go on with a folder's plan; settings that are ``unsettled`` are as that has them.
 
     Raises:
         OutputError: naming all differences.
     """
-    settings = settled(wanted.settings, earlier.settings)
+    settings = settled(wanted.settings, earlier.settings, unsettled)
     check_same_plan(folder, "input", _differences(earlier, replace(wanted, settings=settings)))
 
 

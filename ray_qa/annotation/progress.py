@@ -17,8 +17,13 @@ class Progress:
         self._already = 0
         self._counts = Counts()
         self._done_units = 0
+        self._stage = "starting Ray"
         self._first_start = float("inf")
         self._replicas: set[str] = set()
+
+    def enter(self, stage: str) -> None:
+        """Say what is being done while no unit has been scored."""
+        self._stage = stage
 
     def go_on_from(self, done: Counts, done_units: int) -> None:
         """Take in what earlier runs have done."""
@@ -30,7 +35,7 @@ class Progress:
         """Count one more published unit."""
         self._counts += summary.counts
         self._done_units += 1
-        self._first_start = min(self._first_start, summary.encoding_started)
+        self._first_start = min(self._first_start, summary.started)
         self._replicas.add(summary.replica)
 
     def line(self) -> str:
@@ -38,7 +43,7 @@ class Progress:
         counts = self._counts
         if not self._replicas:
             done = f" · {counts.rows:,} of {self._rows:,} rows were done before" if counts.rows else ""
-            return f"starting Ray and loading the model{done}"
+            return f"{self._stage}{done}"
         rate = (counts.rows - self._already) / max(1e-9, time.time() - self._first_start)
         left = (self._rows - counts.rows) / rate if rate else 0.0
         return " · ".join(

@@ -22,6 +22,7 @@ from ray_qa.data.schemas import kept_columns, part_table, texts
 from ray_qa.data.units import Unit
 from ray_qa.errors import RayQaError
 from ray_qa.reader.answers import failed
+from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_files import ModelFiles, model_here
 from ray_qa.records import Answer, Row
@@ -33,20 +34,10 @@ MOST_ATTEMPTS = 3
 ENCODED_SCHEMA = pa.schema(
     [
         ("unit", pa.int64()),
-        ("encoding_started", pa.float64()),
         ("rows", pa.large_binary()),
         ("encoded", pa.large_binary()),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arithmetic:
-    """How every replica of a run computes: ``device`` is cpu, cuda or mps, ``dtype`` a name of torch's."""
-
-    device: str
-    dtype: str
-    batch_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +72,14 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
 
         tokenizer = load_pair_tokenizer(model_here(job.model).folder)
     units = [job.units[position] for position in batch["position"].to_pylist()]
-    started = time.time()
     for unit, rows in zip(units, read_units(job.files, units, job.columns), strict=True):
         pairs = zip(texts(rows[job.config.question_column]), texts(rows[job.config.context_column]), strict=True)
         encoded = tokenizer.encode(
             [Row(question=question, context=context) for question, context in pairs], job.config.max_question_tokens
         )
-        values = [[unit.number], [started], [_to_ipc(rows)], [encoded.to_ipc()]]
+        values = [[unit.number], [_to_ipc(rows)], [encoded.to_ipc()]]
         arrays = [pa.array(value, type=field.type) for value, field in zip(values, ENCODED_SCHEMA, strict=True)]
         yield pa.Table.from_arrays(arrays, schema=ENCODED_SCHEMA)
-        started = time.time()
 
 
 class Annotator:
@@ -125,6 +114,7 @@ class Annotator:
         """Score the one unit of ``batch``; see ``ENCODED_SCHEMA``."""
         if self._refusal is not None:
             raise self._refusal
+        started = time.time()
         (row,) = batch.to_pylist()
         check_claim(Path(self._job.config.output), self._job.plan)
         counts = self._counts_if_done(row["unit"]) or self._annotate(row)
@@ -132,7 +122,7 @@ class Annotator:
             unit=row["unit"],
             counts=counts,
             replica=self._replica,
-            encoding_started=row["encoding_started"],
+            started=started,
             published=time.time(),
         )
         return summary_table(summary)
@@ -167,7 +157,7 @@ def summary_table(summary: UnitSummary) -> pa.Table:
 
 def summary_from_row(row: Mapping[str, Any]) -> UnitSummary:
     """The summary that :func:`summary_table` made a row of."""
-    own = {name: row[name] for name in ("unit", "replica", "encoding_started", "published")}
+    own = {name: row[name] for name in ("unit", "replica", "started", "published")}
     return UnitSummary(counts=Counts(**{name: row[name] for name in Counts.__slots__}), **own)
 
 

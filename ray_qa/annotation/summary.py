@@ -59,12 +59,12 @@ def count_answers(answers: Sequence[Answer]) -> Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitSummary:
-    """One published part: its unit, its counts, where and when it was made (seconds since the epoch)."""
+    """One published part: its unit, its counts, where and from when to when it was scored (seconds since the epoch)."""
 
     unit: int
     counts: Counts
     replica: str
-    encoding_started: float
+    started: float
     published: float
 
 
@@ -78,9 +78,9 @@ class RunSummary:
     scored_rows: int
     """Rows scored by this very run; the rest had been finished by earlier ones."""
     start_seconds: float
-    """From the call to the first unit's encoding: checks, Ray, model loading; not Python's own imports before it."""
+    """From the call to the first unit's scoring: checks, Ray, model loading; not Python's own imports before it."""
     run_seconds: float
-    """From the start of the first unit's encoding to the last part's publication."""
+    """From the start of the first unit's scoring to the last part's publication."""
     exit_code: int = 0
 
     @property

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import logging
 import os
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +13,9 @@ from typing import Any
 
 import ray
 from ray.data import DataContext
-from ray.util.placement_group import placement_group, remove_placement_group
 
-from ray_qa import errors
 from ray_qa.cluster.placement import Node
-from ray_qa.errors import ClusterError, RayQaError, first_line, full_disk
-
-_ERROR_IN_TRACEBACK = re.compile(r"^ray_qa\.errors\.(\w+): (.+)$", re.MULTILINE)
-_FULL_DISK_IN_TRACEBACK = re.compile(rf"^OSError: (\[Errno (?:{errno.ENOSPC}|{errno.EDQUOT})\] .+)$", re.MULTILINE)
+from ray_qa.errors import ClusterError, first_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +36,9 @@ def connected(address: str | None) -> Iterator[Cluster]:
         ClusterError: if the cluster cannot be reached.
     """
     if ray.is_initialized():
-        yield Cluster(private=False, nodes=_nodes())
+        # A process that started its cluster itself is the head; such a cluster is this machine and no more.
+        ours = ray._private.worker._global_node  # told nowhere else
+        yield Cluster(private=bool(ours and ours.head), nodes=_nodes())
         return
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -112,29 +107,6 @@ def quiet_ray(**data_settings: Any) -> Iterator[None]:
             setattr(context, name, value)
         # Ray Data ends its actors by letting go of them, which circles of its own put off for as long as they like.
         gc.collect()
-
-
-def has_room(bundles: list[dict[str, float]], seconds: float) -> bool:
-    """Whether all bundles of resources can be had at once; waits for them, and lets go of them again."""
-    group = placement_group(bundles, strategy="PACK")
-    try:
-        return bool(group.wait(seconds))
-    finally:
-        remove_placement_group(group)
-
-
-def error_from_worker(error: Exception) -> RayQaError | None:
-    """The error of ours that was raised on a worker and that a Ray error tells of, if it does.
-
-    Ray hands on the text of a worker's traceback, not the exception; one of ours ends in a line that says all. So does
-    what the system says of a full disk.
-    """
-    told = _ERROR_IN_TRACEBACK.search(str(error))
-    if told and (kind := getattr(errors, told[1], None)):
-        ours: RayQaError = kind(told[2])
-        return ours
-    full = _FULL_DISK_IN_TRACEBACK.search(str(error))
-    return full_disk(full[1]) if full else None
 
 
 def _nodes() -> tuple[Node, ...]:

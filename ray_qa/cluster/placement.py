@@ -75,7 +75,7 @@ def place(
     fewest, most = (wanted[0], wanted[-1]) if wanted else (max(1, room), max(1, room))
     if most > room and not can_grow:
         raise ClusterError(
-            f"`replicas` must fit the machine ({resources(nodes)}), but {most} are asked for, "
+            f"`replicas` must fit the machine ({all_resources(nodes)}), but {most} are asked for, "
             f"each with {cpus:g} CPUs and {gpus:g} GPUs"
         )
     shares = [(node.cpus - READ_CPUS) / count for node, count in zip(nodes, fitting, strict=True) if count]
@@ -97,7 +97,7 @@ def place_workers(
     cpus_per_worker: float | None,
     gpus_per_worker: float | None,
 ) -> WorkerPlacement:
-    """Size a team of training workers, which all run at once.
+    """Size a group of training workers, which all run at once.
 
     Args:
         nodes: the nodes as they are now.
@@ -121,7 +121,7 @@ def place_workers(
     )
 
 
-def resources(nodes: Sequence[Node]) -> str:
+def all_resources(nodes: Sequence[Node]) -> str:
     """What all nodes have together, in words."""
     return f"{sum(node.cpus for node in nodes):g} CPUs and {sum(node.gpus for node in nodes):g} GPUs"
 

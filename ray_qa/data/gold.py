@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from ray_qa.data.parquet_files import find_files
 from ray_qa.data.squad_json import load_json, read_squad_json
 from ray_qa.errors import InputError, first_line
+from ray_qa.storage.local import SUCCESS
 
 Value = TypeVar("Value")
 Setting = Literal["gold", "predictions"]
@@ -62,9 +63,9 @@ def read_predictions(path: str, id_column: str, prefix: str) -> dict[str, str]:
 
 def _finished_parts(folder: str) -> list[str]:
     parts = find_files([folder], "predictions")
-    if not (Path(folder).expanduser() / "_SUCCESS").exists():
+    if not (Path(folder).expanduser() / SUCCESS).exists():
         raise InputError(
-            f"`predictions` must be a finished run of annotate, but {folder} has no _SUCCESS; "
+            f"`predictions` must be a finished run of annotate, but {folder} has no {SUCCESS}; "
             "run the same annotate command again to finish it"
         )
     return parts

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 UNIT_BYTES = 64 * 1024 * 1024
 FEWEST_ROWS, MOST_ROWS, MOST_TEXT = 128, 2_048, 4 * 1024 * 1024
-"""Bounds of the automatic unit: enough rows to pack well, few enough that a CPU commits every few minutes."""
+"""Bounds of the automatic unit: rows enough for little padding, few enough that a CPU commits every few minutes."""
 WANTED_UNITS, MOST_UNITS = 64, 10_000
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EvaluateConfig(BaseModel):
-    """Validator predictions against gold answers: SQuAD exact match and F1."""
+    """Judge predictions against gold answers: SQuAD exact match and F1."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -14,4 +14,4 @@ class EvaluateConfig(BaseModel):
     gold: str = Field(min_length=1, description="Parquet (file, folder, glob) with an answers column, or SQuAD JSON.")
     id_column: str = Field("id", min_length=1, description="Column that ties predictions to gold rows.")
     prefix: str = Field("", description="The --prefix that annotate was given.")
-    output: str | None = Field(None, description="Also write the report to this JSON file.")
+    output: str | None = Field(None, description="Also write the scores to this JSON file.")

@@ -12,8 +12,8 @@ from ray_qa.data.parts import part_numbers
 from ray_qa.errors import InputError, OutputError, first_line
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.metrics.squad import Convention, SquadScores, convention_for, score_predictions
-from ray_qa.runs.output_folder import PLAN, SUCCESS
-from ray_qa.storage.local import publish
+from ray_qa.runs.output_folder import PLAN
+from ray_qa.storage.local import SUCCESS, publish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class EvaluationReport:
 
 
 def evaluate(config: EvaluateConfig) -> EvaluationReport:
-    """Validator predictions against gold answers; write the scores to ``config.output`` if it is given.
+    """Judge predictions against gold answers; write the scores to ``config.output`` if it is given.
 
     Raises:
         InputError: Gold or predictions cannot be read, or have no id in common.

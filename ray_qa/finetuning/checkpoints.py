@@ -21,7 +21,7 @@ from ray_qa.errors import OutputError, first_line
 from ray_qa.storage.local import draft_of, remove_folder
 
 CHECKPOINT = re.compile(r"checkpoint-(\d{7,})")
-FOLDER = "checkpoints"
+CHECKPOINTS = "checkpoints"
 WEIGHTS, MOMENTS, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
 
@@ -36,7 +36,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessGroupShape:
-    """What a team of workers is, as far as it decides how sums are rounded."""
+    """What a process group is, as far as it decides how sums are rounded."""
 
     workers: int
     device: str
@@ -68,11 +68,11 @@ class TrainingState:
     scaler: dict[str, Any] = field(default_factory=dict)
     evaluations: tuple[Evaluation, ...] = ()
     teams: tuple[ProcessGroupShape, ...] = ()
-    """Who has trained, one after the other; teams of one shape that follow each other count once."""
+    """Who has trained, one after the other; groups of one shape that follow each other count once."""
 
-    def carried_on_by(self, team: ProcessGroupShape) -> TrainingState:
-        """The same, with ``team`` as the latest to train."""
-        return self if self.teams[-1:] == (team,) else replace(self, teams=(*self.teams, team))
+    def carried_on_by(self, group: ProcessGroupShape) -> TrainingState:
+        """The same, with ``group`` as the latest to train."""
+        return self if self.teams[-1:] == (group,) else replace(self, teams=(*self.teams, group))
 
     @property
     def best(self) -> Evaluation | None:
@@ -85,12 +85,12 @@ _STATE_JSON: TypeAdapter[TrainingState] = TypeAdapter(TrainingState)
 
 def checkpoint_path(folder: Path, step: int) -> Path:
     """Where the checkpoint after ``step`` steps lies in the output folder."""
-    return folder / FOLDER / f"checkpoint-{step:07d}"
+    return folder / CHECKPOINTS / f"checkpoint-{step:07d}"
 
 
 def checkpoint_steps(folder: Path) -> list[int]:
     """After which steps there are checkpoints, in order."""
-    there = (folder / FOLDER).glob("checkpoint-*")
+    there = (folder / CHECKPOINTS).glob("checkpoint-*")
     matches = (CHECKPOINT.fullmatch(path.name) for path in there)
     return sorted(int(match[1]) for match in matches if match)
 
@@ -119,7 +119,7 @@ def remove_old_checkpoints(folder: Path, state: TrainingState, keep: int) -> Non
     for step in steps:
         if step not in kept:
             remove_folder(checkpoint_path(folder, step))
-    for draft in (folder / FOLDER).glob(".checkpoint-*.draft"):
+    for draft in (folder / CHECKPOINTS).glob(".checkpoint-*.draft"):
         shutil.rmtree(draft, ignore_errors=True)
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, field_validator
 
 from ray_qa.finetuning.lr_schedule import Schedule
-from ray_qa.settings import FREE, AutoOrCount, OutputFolder, WindowSettings
+from ray_qa.settings import FREE, SETTLED, AutoOrCount, Duration, OutputFolder, WindowSettings
 
-REPORTS = ("tensorboard", "mlflow")
+TRACKERS = ("tensorboard", "mlflow")
 
 
 class FinetuneConfig(WindowSettings):
@@ -53,10 +53,10 @@ class FinetuneConfig(WindowSettings):
     max_grad_norm: float = Field(
         1.0, ge=0, allow_inf_nan=False, description="Gradients are scaled down to this norm; 0: never."
     )
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], SETTLED] = Field(
         "auto",
         description="Arithmetic of the passes, float16 with loss scaling (weights stay float32); "
-        "auto: float32 on CPU, bfloat16 on CUDA.",
+        "auto: float32 on CPU, bfloat16 or float16 on a GPU.",
     )
     gradient_checkpointing: Annotated[bool, FREE] = Field(
         False, description="Compute activations twice to keep fewer in memory."
@@ -89,6 +89,9 @@ class FinetuneConfig(WindowSettings):
     overwrite: Annotated[bool, FREE] = Field(
         False, description="Start again: remove what an earlier run wrote to the output."
     )
+    wait_for_nodes: Annotated[Duration, FREE] = Field(
+        "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
+    )
     ray_address: Annotated[str | None, FREE] = Field(
         None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
     )
@@ -109,8 +112,8 @@ class FinetuneConfig(WindowSettings):
 
     @field_validator("report_to")
     @classmethod
-    def _reports_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _trackers_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            if name not in REPORTS:
-                raise ValueError(f"`report_to` must be of {', '.join(REPORTS)}, but has {name!r}")
+            if name not in TRACKERS:
+                raise ValueError(f"`report_to` must be of {', '.join(TRACKERS)}, but has {name!r}")
         return value

@@ -1,4 +1,4 @@
-"""Finetune, the whole way: bring the rows into one form, encode them once, train on a team of workers, sum up."""
+"""Finetune, the whole way: bring the rows into one form, encode them once, train on all workers, sum up."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ import ray.train
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
-from ray_qa.cluster.connection import Cluster, connected, error_from_worker, has_room, quiet_ray
-from ray_qa.cluster.gpus import dtype_of_gpus
-from ray_qa.cluster.placement import READ_CPUS, WorkerPlacement, place_workers, resources
+from ray_qa.cluster.arithmetic import settle_arithmetic
+from ray_qa.cluster.connection import Cluster, connected, quiet_ray
+from ray_qa.cluster.placement import READ_CPUS, WorkerPlacement, all_resources, place_workers
+from ray_qa.cluster.room import wait_for_room
+from ray_qa.cluster.worker_errors import error_from_worker
 from ray_qa.data.examples import ExamplesSummary, Setting, example_files, survey_examples, write_examples
 from ray_qa.data.parquet_files import check_apart
 from ray_qa.errors import ClusterError, InputError, Problems
@@ -54,14 +56,12 @@ from ray_qa.finetuning.tracking.tail import tail_metrics
 from ray_qa.finetuning.tracking.trackers import open_trackers
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.runs.live_line import shown
-from ray_qa.runs.output_folder import SUCCESS
 from ray_qa.runs.ownership import claim, output_lock
-from ray_qa.settings import AUTO, deciding_settings
+from ray_qa.settings import AUTO, deciding_settings, in_seconds, unsettled
+from ray_qa.storage.local import SUCCESS
 
-ROOM_SECONDS = 60
-"""How long to wait for the cluster to have room for all workers."""
 MOST_FAILURES = 3
-"""A team that has failed this often without a new checkpoint in between ends the run."""
+"""Workers that have failed this often without a new checkpoint in between ends the run."""
 
 
 def finetune(config: FinetuneConfig) -> FinetuneSummary:
@@ -77,7 +77,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     plan, base = _check_what_is_named(config, folder)
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
-        check_joins(folder, earlier, plan)
+        check_joins(folder, earlier, plan, unsettled(config))
         if (folder / SUCCESS).exists():
             remove_leftovers(folder)
             return read_summary(folder)
@@ -91,15 +91,20 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     )
     progress = TrainingProgress()
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray():
-        placement = _place(config, cluster)
-        device = "cuda" if placement.gpus else "cpu"
-        dtype: str = config.dtype
-        if dtype == AUTO:
-            dtype = dtype_of_gpus(placement.gpus) if placement.gpus else "float32"
+        placement = _place(config, cluster, progress)
+        arithmetic = settle_arithmetic(
+            device=AUTO,
+            dtype=config.dtype,
+            batch_tokens=config.batch_tokens,
+            work="training",
+            gpus=placement.gpus,
+            threads=placement.threads,
+            patience=in_seconds(config.wait_for_nodes),
+        )
         with output_lock(folder, "training"):
             if config.overwrite:
                 clear_output(folder)
-            plan = replace(plan, settings=plan.settings | {"device": device, "dtype": dtype})
+            plan = replace(plan, device=arithmetic.device, settings=plan.settings | {"dtype": arithmetic.dtype})
             join_plan(folder, plan)
             owner = uuid.uuid4().hex
             claim(folder, owner)
@@ -107,8 +112,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
                 config=config,
                 base=base,
                 threads=None if placement.gpus else placement.threads,
-                device=device,
-                dtype=dtype,
+                arithmetic=arithmetic,
                 owner=owner,
             )
             progress.enter("reading and encoding the rows")
@@ -141,7 +145,8 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
     assert base is not None
     plan = TrainingPlan(
         algorithm=ALGORITHM,
-        settings=deciding_settings(config) | {"device": AUTO},
+        settings=deciding_settings(config),
+        device=None,
         weights_sha256=base.weights_sha256,
         tokenizer_sha256=base.tokenizer_sha256,
         train=train,
@@ -155,24 +160,39 @@ def _survey(sources: Sequence[str], setting: Setting, folder: Path) -> ExamplesS
     return survey_examples(sources, setting)
 
 
-def _place(config: FinetuneConfig, cluster: Cluster) -> WorkerPlacement:
+def _place(config: FinetuneConfig, cluster: Cluster, progress: TrainingProgress) -> WorkerPlacement:
     placement = place_workers(
         cluster.nodes,
         workers=config.workers,
         cpus_per_worker=config.cpus_per_worker,
         gpus_per_worker=config.gpus_per_worker,
     )
-    fits = placement.fits
+    asked = f"{placement.workers} are asked for, each with {placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
     if not cluster.private:
-        fits = has_room([_resources(placement)] * placement.workers, ROOM_SECONDS)
-    if not fits:
+        _wait_for_room(config, placement, progress)
+    elif not placement.fits:
         raise ClusterError(
-            f"`workers` must fit the cluster ({resources(cluster.nodes)}), but {placement.workers} are asked for, "
-            f"each with {placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
-            f"{'' if cluster.private else f', and there was no room within {ROOM_SECONDS} s'}; "
+            f"`workers` must fit the cluster ({all_resources(cluster.nodes)}), but {asked}; "
             "lower `workers` or what each is to have"
         )
     return placement
+
+
+def _wait_for_room(
+    config: FinetuneConfig, placement: WorkerPlacement, progress: TrainingProgress, why: str = ""
+) -> None:
+    """Wait until all workers can run at once; a cluster may have to bring up nodes for them.
+
+    Raises:
+        ClusterError: if they cannot within ``wait_for_nodes``.
+    """
+    each = f"{placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
+    progress.enter(f"waiting for room for {placement.workers} workers with {each} each{why}")
+    if not wait_for_room([_resources(placement)] * placement.workers, in_seconds(config.wait_for_nodes)):
+        raise ClusterError(
+            f"`workers` must find room within {config.wait_for_nodes} (`wait_for_nodes`), but there is none for "
+            f"{placement.workers} with {each} each{why}; ask for less, or add nodes and run the same command again"
+        )
 
 
 def _resources(placement: WorkerPlacement) -> dict[str, float]:
@@ -212,7 +232,7 @@ def _encode(job: TrainingJob, plan: TrainingPlan) -> LabelCounts:
 
 
 def _train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: TrainingProgress) -> int:
-    """Run teams of workers until the last step is done; gives how often one had to be started again."""
+    """Run the workers until the last step is done; gives how often one had to be started again."""
     folder = Path(job.config.output)
     restarts = failures = 0
     while True:
@@ -227,15 +247,8 @@ def _train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: Tr
             if failures >= MOST_FAILURES:
                 raise
             restarts += 1
-            _wait_for_room(placement, progress)
+            _wait_for_room(job.config, placement, progress, ", as one was lost")
             progress.enter("starting workers again, as one was lost")
-
-
-def _wait_for_room(placement: WorkerPlacement, progress: TrainingProgress) -> None:
-    """Wait for as long as it takes: a lost node comes back when its cluster brings another up."""
-    progress.enter(f"waiting for room for {placement.workers} workers, as one was lost")
-    while not has_room([_resources(placement)] * placement.workers, ROOM_SECONDS):
-        pass
 
 
 def _train_once(job: TrainingJob, placement: WorkerPlacement, folder: Path) -> None:

@@ -15,6 +15,7 @@ from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import write_shard
 from ray_qa.finetuning.labelling import label_examples
 from ray_qa.finetuning.output import TRAIN_ROWS, check_output_is_here, shard_path
+from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, model_here
 from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
 
@@ -25,11 +26,9 @@ class TrainingJob:
 
     config: FinetuneConfig
     base: ModelFiles
+    arithmetic: Arithmetic
     threads: int | None = None
     """Torch's own on a CPU; ``None`` leaves them as they are."""
-    device: str = "auto"
-    dtype: str = "auto"
-    """As the plan pins it."""
     owner: str = ""
     """Shown by workers before they write; see ``runs.ownership.claim``."""
     log_steps: int = 10

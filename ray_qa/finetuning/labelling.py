@@ -89,13 +89,13 @@ class _Tally:
         """The runs of a row's usable gold answers; each is counted."""
         runs = []
         for text, start in zip(answers["text"], answers["answer_start"], strict=True):
-            placed = locate_answer(context, text, start)
-            run = align_to_tokens(char_start_T, char_end_T, placed) if isinstance(placed, LocatedAnswer) else None
-            if run is None or not isinstance(placed, LocatedAnswer):
-                self.dropped_answers[placed if isinstance(placed, str) else "answer_without_tokens"] += 1
+            located = locate_answer(context, text, start)
+            run = align_to_tokens(char_start_T, char_end_T, located) if isinstance(located, LocatedAnswer) else None
+            if run is None or not isinstance(located, LocatedAnswer):
+                self.dropped_answers[located if isinstance(located, str) else "answer_without_tokens"] += 1
                 continue
             runs.append(run)
-            self.answers.update(used=1, repaired=placed.repaired, trimmed=placed.trimmed, unaligned=not run.aligned)
+            self.answers.update(used=1, repaired=located.repaired, trimmed=located.trimmed, unaligned=not run.aligned)
         return runs
 
     def counts(self, *, answerable: int, unanswerable: int, questions_cut: int) -> LabelCounts:

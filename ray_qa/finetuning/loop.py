@@ -1,4 +1,4 @@
-"""The training loop: every worker of a team runs it, and so does a single process without Ray."""
+"""The training loop: every worker runs it, and so does a single process without Ray."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ray_qa.finetuning.tracking.metrics_log import METRICS, Metrics, append_metr
 from ray_qa.finetuning.validation import Validator
 from ray_qa.finetuning.weights import export_model, load_checkpoint, save_checkpoint
 from ray_qa.reader.arrays import Ints
-from ray_qa.reader.batching import automatic_batch_tokens, batch_by_length
+from ray_qa.reader.batching import batch_by_length
 from ray_qa.reader.model_files import model_here
 from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.reader.span_model import pick_device, pick_dtype
@@ -97,7 +97,6 @@ class _Run:
         validator = None
         if config.eval is not None:
             validator = Validator.open(folder / EVAL_ROWS, tokenizer, config, group)
-        automatic = automatic_batch_tokens("training", model.device.type, torch.get_num_threads())
         return cls(
             job=job,
             group=group,
@@ -107,7 +106,7 @@ class _Run:
             model=model,
             validator=validator,
             steps_of_epochs=list(steps_of_epochs(data, config)),
-            batch_tokens=automatic if config.batch_tokens == "auto" else config.batch_tokens,
+            batch_tokens=job.arithmetic.batch_tokens,
         )
 
     @property
@@ -128,7 +127,7 @@ class _Run:
         return state.carried_on_by(self._shape())
 
     def _shape(self) -> ProcessGroupShape:
-        """What this team is, as far as it decides how sums are rounded."""
+        """What this group is, as far as it decides how sums are rounded."""
         return ProcessGroupShape(
             workers=self.group.workers,
             device=self.model.device.type,
@@ -250,10 +249,10 @@ class _Run:
 
 
 def _model_with_optimizer(job: TrainingJob, group: ProcessGroup) -> ModelWithOptimizer:
-    if job.device == "cuda" and not torch.cuda.is_available():
+    if job.arithmetic.device == "cuda" and not torch.cuda.is_available():
         raise ModelError("`gpus_per_worker` must be 0 where torch finds no CUDA, but is 1; install torch for CUDA")
-    device = pick_device(job.device)
-    dtype = pick_dtype(job.dtype, device)
+    device = pick_device(job.arithmetic.device)
+    dtype = pick_dtype(job.arithmetic.dtype, device)
     module = load_base(job.base, job.config).to(device)
     for parameter in module.parameters():
         group.broadcast(parameter.data)

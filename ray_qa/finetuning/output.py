@@ -12,7 +12,7 @@ and what every output has: see ray_qa.runs.output_folder
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 
 from ray_qa.data.examples import ExamplesSummary
 from ray_qa.errors import OutputError
-from ray_qa.finetuning.checkpoints import FOLDER
+from ray_qa.finetuning.checkpoints import CHECKPOINTS
 from ray_qa.finetuning.tracking.metrics_log import METRICS
 from ray_qa.runs.output_folder import (
     OURS,
@@ -60,6 +60,8 @@ class TrainingPlan:
 
     algorithm: int
     settings: dict[str, Any]
+    device: str | None
+    """cpu or cuda; ``None`` until the workers are placed."""
     weights_sha256: str
     tokenizer_sha256: str
     train: ExamplesSummary
@@ -81,12 +83,16 @@ def check_output(folder: Path) -> None:
 
 def clear_output(folder: Path) -> None:
     """Remove what finetune wrote, and nothing else."""
-    patterns = (f"{TENSORBOARD}/events.out.tfevents.*", f"{FOLDER}/checkpoint-*", f"{FOLDER}/.checkpoint-*.draft")
+    patterns = (
+        f"{TENSORBOARD}/events.out.tfevents.*",
+        f"{CHECKPOINTS}/checkpoint-*",
+        f"{CHECKPOINTS}/.checkpoint-*.draft",
+    )
     names = [METRICS, CARD, CURVE, *_exported(folder)]
     clear_output_folder(
         folder, [*(folder / name for name in names), *(path for pattern in patterns for path in folder.glob(pattern))]
     )
-    for name in (TENSORBOARD, FOLDER):
+    for name in (TENSORBOARD, CHECKPOINTS):
         with suppress(OSError):  # not there, or the user keeps something in it
             (folder / name).rmdir()
 
@@ -109,13 +115,13 @@ def join_plan(folder: Path, plan: TrainingPlan) -> None:
     join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "data", _differences)
 
 
-def check_joins(folder: Path, earlier: TrainingPlan, wanted: TrainingPlan) -> None:
-    """Check that ``wanted`` can go on with a folder's plan; what it leaves to be settled is as the folder's has it.
+def check_joins(folder: Path, earlier: TrainingPlan, wanted: TrainingPlan, unsettled: Collection[str] = ()) -> None:
+    """Check that ``wanted`` can go on with a folder's plan; settings that are ``unsettled`` are as that has them.
 
     Raises:
         OutputError: naming all differences.
     """
-    settings = settled(wanted.settings, earlier.settings)
+    settings = settled(wanted.settings, earlier.settings, unsettled)
     check_same_plan(folder, "data", _differences(earlier, replace(wanted, settings=settings)))
 
 
@@ -171,6 +177,8 @@ def _exported(folder: Path) -> list[str]:
 
 def _differences(earlier: TrainingPlan, now: TrainingPlan) -> Iterator[str]:
     yield from different_algorithms(earlier.algorithm, now.algorithm)
+    if now.device is not None and earlier.device != now.device:
+        yield f"the device ({earlier.device} there, {now.device} now; see `gpus_per_worker`)"
     yield from different_digests("the base model's weights", earlier.weights_sha256, now.weights_sha256)
     yield from different_digests("the tokenizer", earlier.tokenizer_sha256, now.tokenizer_sha256)
     for name in ("train", "eval"):

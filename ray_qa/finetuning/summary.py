@@ -40,7 +40,7 @@ class FinetuneSummary:
     bad_steps: int
     """Steps that were skipped because loss or gradient were not finite."""
     restarts: int
-    """How often the team of workers was started again in this very run."""
+    """How often the workers were started again in this very run."""
     seconds: float
     """Of this very run, from the call."""
     labels: LabelCounts

@@ -1,4 +1,4 @@
-"""Judging a model in training: the same decoding as annotate, the same figures as evaluate, spread over the workers."""
+"""Validating a model in training: annotate's decoding and evaluate's figures, spread over the workers."""
 
 from __future__ import annotations
 

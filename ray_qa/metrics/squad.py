@@ -52,7 +52,7 @@ class SquadScores:
 
 
 def score_predictions(golds: Mapping[str, tuple[str, ...]], predictions: Mapping[str, str]) -> SquadScores:
-    """Validator predictions by the convention that suits the gold data.
+    """Judge predictions by the convention that suits the gold data.
 
     Args:
         golds: Gold answers by row id, in data-set order; none means unanswerable.

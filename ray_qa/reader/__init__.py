@@ -2,5 +2,5 @@
 
 ``reader`` (the whole way) · ``model_files`` · ``pair_tokenizer`` · ``encoded`` · ``windows`` · ``batching`` ·
 ``collate`` · ``scoring`` · ``backend`` · ``span_model`` · ``spans`` · ``answers`` ·
-``arrays`` · ``transformers_logging``
+``arithmetic`` · ``arrays`` · ``transformers_logging``
 """

@@ -10,3 +10,8 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
+
+
+def to_numpy(array: Any) -> npt.NDArray[Any]:
+    """A NumPy or torch array as a NumPy array."""
+    return array if isinstance(array, np.ndarray) else np.asarray(array.cpu())

@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 from array_api_compat import array_namespace, device
 
-from ray_qa.reader.arrays import Bools, Floats
+from ray_qa.reader.arrays import Bools, Floats, to_numpy
 from ray_qa.reader.collate import Batch
 from ray_qa.reader.spans import WindowSpans, best_spans
 from ray_qa.settings import ReadingSettings
@@ -83,8 +82,4 @@ def search_spans(
         char_end_WT=batch.char_end_WT,
     )
     null_W = start_WT[:, null_position] + end_WT[:, null_position]
-    return WindowScores(spans=spans, null_score_W=_to_numpy(null_W), finite_W=_to_numpy(finite_W))
-
-
-def _to_numpy(array: Any) -> Any:
-    return array if isinstance(array, np.ndarray) else np.asarray(array.cpu())
+    return WindowScores(spans=spans, null_score_W=to_numpy(null_W), finite_W=to_numpy(finite_W))

@@ -37,7 +37,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The arrays of one forward pass, all of shape (W, T), padded on the right.
+    """The arrays of one forward pass, of shape (W, T), padded on the right; ``window_W`` says which windows they are.
 
     ``eligible_WT`` marks context tokens with text; ``char_start_WT`` and ``char_end_WT`` hold the range of each in
     the row's context and 0 elsewhere. ``token_type_ids_WT`` is ``None`` where the model takes none.

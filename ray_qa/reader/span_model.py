@@ -1,4 +1,4 @@
-"""The torch backend: loading a span model, and its forward pass, windows in, start and end logits out.
+"""The torch backend: loading a span model, its forward pass, and the search over its logits on their device.
 
 Shapes: W windows, T tokens.
 """

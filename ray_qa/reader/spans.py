@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
-from ray_qa.reader.arrays import Bools, Floats, Ints
+from ray_qa.reader.arrays import Bools, Floats, Ints, to_numpy
 
 Array = Any
 """A NumPy or a torch array, float32 or float64; the results are NumPy arrays."""
@@ -60,15 +59,15 @@ def best_spans(
     """
     flat_WS, lengths = _span_scores(start_logits_WT, end_logits_WT, eligible_WT, max_answer_tokens)
     if n_best == 1:
-        picked_WK = _to_numpy(array_namespace(flat_WS).argmax(flat_WS, axis=1))[:, None]
+        picked_WK = to_numpy(array_namespace(flat_WS).argmax(flat_WS, axis=1))[:, None]
     elif char_start_WT is None or char_end_WT is None:
         raise ValueError("n_best above 1 needs the tokens' character ranges")
     else:
         picked_WK = _pick_distinct(flat_WS, lengths, eligible_WT, n_best, char_start_WT, char_end_WT)
 
     first_WK, last_WK, found_WK = _pairs(picked_WK, lengths, eligible_WT)
-    start_score_WK = np.take_along_axis(_to_numpy(start_logits_WT), first_WK, axis=1)
-    end_score_WK = np.take_along_axis(_to_numpy(end_logits_WT), last_WK, axis=1)
+    start_score_WK = np.take_along_axis(to_numpy(start_logits_WT), first_WK, axis=1)
+    end_score_WK = np.take_along_axis(to_numpy(end_logits_WT), last_WK, axis=1)
     return WindowSpans(
         first_WK=first_WK,
         last_WK=last_WK,
@@ -109,7 +108,7 @@ def _pick_distinct(
     spans = order_WS.shape[1]
     taken = min(n_best, spans)
     while True:
-        picked_WK = _to_numpy(order_WS[:, :taken])
+        picked_WK = to_numpy(order_WS[:, :taken])
         first_WK, last_WK, found_WK = _pairs(picked_WK, lengths, eligible_WT)
         ranges_WK = np.take_along_axis(char_start_WT, first_WK, axis=1) << 32
         ranges_WK = ranges_WK + np.take_along_axis(char_end_WT, last_WK, axis=1)
@@ -127,10 +126,6 @@ def _log_sum_exp(flat_WS: Array) -> Floats:
     xp = array_namespace(flat_WS)
     highest_W = xp.max(flat_WS, axis=1)
     safe_W = xp.where(xp.isfinite(highest_W), highest_W, xp.zeros_like(highest_W))
-    total_W = _to_numpy(xp.sum(xp.exp(flat_WS - safe_W[:, None]), axis=1)).astype(np.float64)
+    total_W = to_numpy(xp.sum(xp.exp(flat_WS - safe_W[:, None]), axis=1)).astype(np.float64)
     some_W = total_W > 0
-    return np.where(some_W, np.log(np.where(some_W, total_W, 1.0)) + _to_numpy(safe_W), -np.inf)
-
-
-def _to_numpy(array: Array) -> npt.NDArray[Any]:
-    return array if isinstance(array, np.ndarray) else np.asarray(array.cpu())
+    return np.where(some_W, np.log(np.where(some_W, total_W, 1.0)) + to_numpy(safe_W), -np.inf)

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ray_qa.errors import OutputError
-from ray_qa.storage.local import publish
+from ray_qa.storage.local import SUCCESS, drafts_of, publish
 
 OURS = ".ray_qa"
-PLAN, RUN, SUCCESS = f"{OURS}/plan.json", f"{OURS}/run.json", "_SUCCESS"
-OURS_BEFORE_0_2 = "_ray_qa"
+PLAN, RUN = f"{OURS}/plan.json", f"{OURS}/run.json"
+OLD_SIDE_FOLDER = "_ray_qa"
 
 
 def check_output_folder(folder: Path, program: str, fits: Callable[[str], bool]) -> None:
@@ -35,10 +35,10 @@ def check_output_folder(folder: Path, program: str, fits: Callable[[str], bool])
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"`output` must be a folder, but {folder} is a file")
     names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    if OURS_BEFORE_0_2 in names:
+    if OLD_SIDE_FOLDER in names:
         raise OutputError(
             f"`output` must be a folder of this version of {program}, but {folder} was made by an older one "
-            f"(it holds {OURS_BEFORE_0_2!r}); name another"
+            f"(it holds {OLD_SIDE_FOLDER!r}); name another"
         )
     is_ours = (folder / PLAN).exists()
     foreign = [name for name in names if not name.startswith(".") and not (is_ours and fits(name))]
@@ -56,7 +56,7 @@ def clear_output_folder(folder: Path, published: Iterable[Path]) -> None:
         folder: the output.
         published: what the command wrote outside ``.ray_qa/``.
     """
-    for path in [folder / SUCCESS, *published, *(folder / OURS).glob("*")]:
+    for path in [folder / SUCCESS, *drafts_of(folder / SUCCESS), *published, *(folder / OURS).glob("*")]:
         if path != folder / PLAN:
             remove(path)
     remove(folder / OURS)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from ray_qa.errors import OutputError, first_line
-from ray_qa.settings import AUTO
 from ray_qa.storage.local import publish_new
 
 Plan = TypeVar("Plan")
@@ -85,9 +84,9 @@ def different_digests(what: str, there: str, now: str) -> Iterator[str]:
         yield f"{what} ({there[:SHOWN_DIGITS]} there, {now[:SHOWN_DIGITS]} now)"
 
 
-def settled(wanted: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as an earlier plan has them wherever they are left to be settled."""
-    return {name: earlier.get(name) if value == AUTO else value for name, value in wanted.items()}
+def settled(wanted: Mapping[str, Any], earlier: Mapping[str, Any], unsettled: Collection[str]) -> dict[str, Any]:
+    """The settings, those that are left to be settled as an earlier plan has them."""
+    return {name: earlier.get(name) if name in unsettled else value for name, value in wanted.items()}
 
 
 def different_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

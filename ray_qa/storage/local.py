@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+SUCCESS = "_SUCCESS"
+"""The name of the empty file that says, as the last thing written, that a folder is whole."""
+
 
 def publish(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path`` in one step: write beside it, fsync, rename, fsync the folder."""
@@ -31,6 +34,11 @@ def publish_new(path: Path, content: bytes) -> bool:
         draft.unlink(missing_ok=True)
     _sync(path.parent)
     return True
+
+
+def drafts_of(path: Path) -> list[Path]:
+    """What killed processes have left of drafts for ``path``."""
+    return list(path.parent.glob(f".{path.name}.*.draft"))
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def replicas_below(pid: int) -> set[int]:
 
 
 def training_workers_below(pid: int) -> set[int]:
-    """The processes of the training team that a driver started."""
+    """The training workers that a driver started."""
     return {process.pid for process in below(pid) if "RayTrainWorker" in _title(process)}
 
 

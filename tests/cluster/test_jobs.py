@@ -75,9 +75,9 @@ def test_a_job_fine_tunes_a_model_on_two_workers_and_its_log_ends_with_the_summa
     flags = ["--model", str(tiny_base), "--train", str(tmp_path / "rows.parquet"), "--max-steps", "12"]
     windows = ["--max-tokens", "96", "--stride", "16", "--max-question-tokens", "24"]
     output = ["--output", str(tmp_path / "out"), "--eval", str(tmp_path / "rows.parquet")]
-    team = ["--workers", "2", "--cpus-per-worker", "0.5", "--batch-size", "8"]
+    workers = ["--workers", "2", "--cpus-per-worker", "0.5", "--batch-size", "8"]
 
-    done = _submit(head, *flags, *windows, *output, *team, token=head.token, job="finetune")
+    done = _submit(head, *flags, *windows, *output, *workers, token=head.token, job="finetune")
 
     assert done.returncode == 0, done.stdout
     assert "succeeded" in done.stdout

@@ -31,7 +31,7 @@ FLOORS: list[dict[str, set[str]]] = [
         }
     },
     {"runs": {"pyarrow", "pydantic", "rich"}},
-    {"cluster": {"ray"}},
+    {"cluster": {"ray", "torch"}},
     {
         "annotation": {"numpy", "pyarrow", "pydantic", "ray", "torch"},
         "finetuning": {
@@ -52,7 +52,7 @@ LOADS = {
         "ray_qa.finetuning.step", "ray_qa.finetuning.validation", "ray_qa.finetuning.weights", "ray_qa.reader.reader",
         "ray_qa.reader.span_model",
     },
-    "ray": {"ray_qa.annotation.arithmetic", "ray_qa.cluster.connection", "ray_qa.cluster.gpus"},
+    "ray": {"ray_qa.cluster.arithmetic", "ray_qa.cluster.connection", "ray_qa.cluster.room"},
     "torch and ray": {"ray_qa.annotation.annotate", "ray_qa.finetuning.finetune"},
 }  # fmt: skip
 """What importing a module loads, through all that it imports; modules that are not named here load neither."""

@@ -11,7 +11,7 @@ from ray_qa.cli.validation_messages import validated
 from ray_qa.errors import ConfigError
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.settings import FREE, ModelSettings, ReadingSettings, deciding_settings
+from ray_qa.settings import FREE, ModelSettings, ReadingSettings, deciding_settings, in_seconds, unsettled
 
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
 FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}
@@ -269,3 +269,20 @@ class _Invented(BaseModel):
 
 def test_a_setting_decides_the_result_unless_it_is_marked() -> None:
     assert deciding_settings(_Invented()) == {"forgotten": 1}
+
+
+def test_only_what_is_marked_is_left_to_be_settled() -> None:
+    config = AnnotateConfig(input=("in",), output="out", prefix="auto", batch_tokens=5)
+    assert unsettled(config) == {"device", "dtype", "unit_rows"}
+    assert unsettled(FinetuneConfig(**FINETUNE)) == {"dtype"}
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1.5s", 1.5), ("15m", 900), ("2h", 7_200), ("0", 0)])
+def test_durations_are_read_in_seconds(text: str, seconds: float) -> None:
+    assert in_seconds(validated(AnnotateConfig, ANNOTATE | {"wait_for_nodes": text}).wait_for_nodes) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "15 m", "-3", "1d", "∞"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    (line,) = refusals(wait_for_nodes=text)
+    assert line == f"`wait_for_nodes` must be a number of seconds, or one with s, m or h behind it, but is {text!r}"

@@ -1,6 +1,6 @@
 """Handing the metrics of a run on to TensorBoard and MLflow, from the process that started it.
 
-What was sent is known by its kind and step: the metrics log gets shorter where a team of workers goes back to a
+What was sent is known by its kind and step: the metrics log gets shorter where the workers go back to a
 checkpoint, and a command that is run again meets what an earlier one has sent.
 """
 

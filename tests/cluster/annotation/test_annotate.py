@@ -98,7 +98,7 @@ def test_a_finished_folder_holds_the_parts_the_mark_of_success_and_nothing_unfin
     names = {path.name for path in annotated.folder.iterdir()}
 
     assert names == {".ray_qa", "_SUCCESS", *(part.name for part in annotated.parts)}
-    assert {path.name for path in (annotated.folder / ".ray_qa").iterdir()} == {"plan.json", "run.json"}
+    assert {path.name for path in (annotated.folder / ".ray_qa").iterdir()} == {"owner", "plan.json", "run.json"}
     assert [part.name for part in annotated.parts][:2] == ["part-0000000.parquet", "part-0000001.parquet"]
     assert pq.read_table(annotated.folder).num_rows == annotated.rows.num_rows
 

@@ -19,7 +19,6 @@ from ray_qa.annotation.stages import (
     MOST_ATTEMPTS,
     AnnotateJob,
     Annotator,
-    Arithmetic,
     encode_units,
     summary_from_row,
 )
@@ -27,6 +26,7 @@ from ray_qa.annotation.summary import Counts, UnitSummary
 from ray_qa.data.parts import part_path
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import ModelError, OutputError
+from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import find_model
 from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.runs.ownership import claim
@@ -111,7 +111,7 @@ def test_a_replica_publishes_the_part_of_a_unit_and_sums_it_up(worker: Worker) -
     assert pq.read_table(part_path(worker.folder, 5))["id"].to_pylist() == [4, 5, 6, 7, 8, 9, 10, 11]
     assert summary.unit == 5
     assert summary.counts.rows == summary.counts.answered + summary.counts.no_answer == 8
-    assert summary.encoding_started < summary.published
+    assert summary.started < summary.published
     assert not part_path(worker.folder, 4).exists()
     assert list((worker.folder / ATTEMPTS).iterdir()) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -55,18 +56,27 @@ def test_a_replica_that_is_killed_in_the_middle_leaves_no_trace_in_the_output(
     assert len(killed) == 1
     assert summary.scored_rows == uninterrupted.rows.num_rows
     assert summary.counts == uninterrupted.summary.counts
-    assert sorted(path.name for path in (tmp_path / ".ray_qa").iterdir()) == ["plan.json", "run.json"]
+    assert sorted(path.name for path in (tmp_path / ".ray_qa").iterdir()) == ["owner", "plan.json", "run.json"]
     _assert_same_parts(uninterrupted, tmp_path)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there, so a replica can load its model")
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="MPS is there, so a replica can load its model")
 def test_a_replica_that_cannot_load_its_model_ends_the_run_in_one_line(
     uninterrupted: Annotated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["annotate", *uninterrupted.flags, "--output", str(tmp_path), "--device", "cuda"]) == 2
+    assert main(["annotate", *uninterrupted.flags, "--output", str(tmp_path), "--device", "mps"]) == 2
 
     (line,) = lines_but_progress(capsys.readouterr().err)
-    assert "`device` must be one this machine has, but is cuda" in line
+    assert "`device` must be one this machine has, but mps gives: " in line
+
+
+def test_a_gpu_that_the_machine_has_not_is_refused_at_once(
+    uninterrupted: Annotated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["annotate", *uninterrupted.flags, "--output", str(tmp_path / "out"), "--device", "cuda"]) == 2
+    (line,) = lines_but_progress(capsys.readouterr().err)
+    assert re.search(r"`replicas` must fit the machine \(\d+ CPUs and 0 GPUs\), but \d+ are asked for, each with", line)
+    assert not (tmp_path / "out" / ".ray_qa" / "plan.json").exists()
 
 
 def _assert_same_parts(uninterrupted: Annotated, folder: Path) -> None:

@@ -10,8 +10,9 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from ray_qa import AnnotateConfig
 from ray_qa.annotation.annotate import stages
-from ray_qa.annotation.stages import AnnotateJob, Annotator, Arithmetic, encode_units
+from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units
 from ray_qa.cluster.placement import Node, place
+from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles
 
 JOB = AnnotateJob(

@@ -18,7 +18,7 @@ from ray_qa.finetuning.loop import train
 from ray_qa.finetuning.output import TRAIN_ROWS
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from ray_qa.runs.ownership import claim
-from tests.model.finetuning.training_rows import prepared, questions, team, train_as_team, weights
+from tests.model.finetuning.training_rows import prepared, processes, questions, train_in_processes, weights
 
 ROWS = questions(120, unanswerable=0.3)
 SETTINGS: dict[str, Any] = {
@@ -37,8 +37,8 @@ def test_a_process_that_stops_and_starts_again_ends_with_the_same_weights(
     tiny_base: Path, tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = SETTINGS | {"dtype": dtype}
-    undisturbed = prepared(tmp_path / "undisturbed", tiny_base, ROWS, judge=questions(12), **settings)
-    disturbed = prepared(tmp_path / "disturbed", tiny_base, ROWS, judge=questions(12), **settings)
+    undisturbed = prepared(tmp_path / "undisturbed", tiny_base, ROWS, eval_rows=questions(12), **settings)
+    disturbed = prepared(tmp_path / "disturbed", tiny_base, ROWS, eval_rows=questions(12), **settings)
     expected = train(undisturbed)
 
     for last_step in (3, 11, 22, 26):  # before the first checkpoint, between two, after one of an evaluation
@@ -53,16 +53,16 @@ def test_a_process_that_stops_and_starts_again_ends_with_the_same_weights(
 
 
 @pytest.mark.timeout(600)
-def test_a_team_of_three_whose_processes_are_killed_ends_with_the_same_weights(tiny_base: Path, tmp_path: Path) -> None:
+def test_three_workers_whose_processes_are_killed_ends_with_the_same_weights(tiny_base: Path, tmp_path: Path) -> None:
     short = SETTINGS | {"epochs": 1, "save_every": 4}
     undisturbed = prepared(tmp_path / "undisturbed", tiny_base, ROWS, **short)
     disturbed = prepared(tmp_path / "disturbed", tiny_base, ROWS, **short)
-    train_as_team(undisturbed, 3)
+    train_in_processes(undisturbed, 3)
 
-    with team(disturbed, 3) as members:
+    with processes(disturbed, 3) as members:
         _wait_for_a_checkpoint(disturbed)
         members[1].kill()
-    train_as_team(disturbed, 3)
+    train_in_processes(disturbed, 3)
 
     _assert_equal(disturbed, undisturbed)
 
@@ -70,7 +70,7 @@ def test_a_team_of_three_whose_processes_are_killed_ends_with_the_same_weights(t
 @pytest.mark.timeout(600)
 def test_a_run_that_goes_on_with_other_workers_says_so(tiny_base: Path, tmp_path: Path) -> None:
     job = prepared(tmp_path / "run", tiny_base, ROWS, epochs=1, save_every=4)
-    with team(job, 2) as members:
+    with processes(job, 2) as members:
         _wait_for_a_checkpoint(job)
         members[1].kill()
     state = train(replace(job, threads=2))

@@ -27,7 +27,7 @@ from ray_qa.finetuning.step import FlatGradients, ModelWithOptimizer, take_step
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
 from ray_qa.settings import ReadingSettings
-from tests.model.finetuning.training_rows import losses, prepared, questions, train_as_team, weights
+from tests.model.finetuning.training_rows import losses, prepared, questions, train_in_processes, weights
 
 
 def test_64_rows_are_learnt_by_heart_and_the_model_can_be_used_at_once(tiny_base: Path, tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_64_rows_are_learnt_by_heart_and_the_model_can_be_used_at_once(tiny_base
         tmp_path / "run",
         tiny_base,
         rows,
-        judge=rows,
+        eval_rows=rows,
         epochs=50,
         batch_size=16,
         learning_rate=3e-3,
@@ -231,7 +231,7 @@ def test_steps_with_losses_that_are_not_finite_are_skipped_and_named(tiny_base: 
 
 
 def test_the_log_has_a_line_at_least_every_ten_steps_with_everything_in_it(tiny_base: Path, tmp_path: Path) -> None:
-    job = prepared(tmp_path / "run", tiny_base, questions(60), judge=questions(10, seed=1), epochs=4, eval_every=13)
+    job = prepared(tmp_path / "run", tiny_base, questions(60), eval_rows=questions(10, seed=1), epochs=4, eval_every=13)
     train(job)
 
     lines = read_metrics(Path(job.config.output) / METRICS)
@@ -249,7 +249,7 @@ def test_rows_that_say_nothing_of_answers_are_left_out_of_judging(tiny_base: Pat
     silent = pa.Table.from_pylist([{**row, "answers": None} for row in questions(3, seed=2).to_pylist()], judged.schema)
     scores = []
     for name, rows in (("all", judged), ("with", pa.concat_tables([silent, judged]))):
-        job = prepared(tmp_path / name, tiny_base, questions(16), judge=rows, max_steps=2, dropout=0.0)
+        job = prepared(tmp_path / name, tiny_base, questions(16), eval_rows=rows, max_steps=2, dropout=0.0)
         scores.append(train(job).evaluations)
     assert scores[0] == scores[1]
 
@@ -258,7 +258,7 @@ def test_old_checkpoints_go_and_the_best_one_becomes_the_model(tiny_base: Path, 
     rows = questions(48)
     # It learns fast, then is thrown far off by a learning rate that never falls.
     job = prepared(
-        tmp_path / "run", tiny_base, rows, judge=rows, epochs=40, eval_every=20, save_every=30, keep_checkpoints=1,
+        tmp_path / "run", tiny_base, rows, eval_rows=rows, epochs=40, eval_every=20, save_every=30, keep_checkpoints=1,
         schedule="constant", learning_rate=8e-3, dropout=0.2, max_grad_norm=0,
     )  # fmt: skip
     state = train(job)
@@ -273,12 +273,12 @@ def test_old_checkpoints_go_and_the_best_one_becomes_the_model(tiny_base: Path, 
 
 
 def _loss_of_every_step(job: TrainingJob, workers: int) -> list[float]:
-    """Train as a team, with a line in the log for every step."""
+    """Train in several processes, with a line in the log for every step."""
     every_step = replace(job, log_steps=1)
     if workers == 1:
         train(every_step)
     else:
-        train_as_team(every_step, workers)
+        train_in_processes(every_step, workers)
     return losses(job)
 
 

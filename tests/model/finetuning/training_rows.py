@@ -1,4 +1,4 @@
-"""Small training sets, and training runs without Ray: in this process, or as a team of processes over gloo."""
+"""Small training sets, and training runs without Ray: in this process, or as several processes over gloo."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.job import TrainingJob, encode_shards
 from ray_qa.finetuning.output import EVAL_ROWS, SHARDS, TRAIN_ROWS
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
+from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import find_model
 
 WORDS = [
@@ -67,13 +68,13 @@ def questions(rows: int, *, seed: int = 0, unanswerable: float = 0.0, words: int
 
 
 def prepared(
-    folder: Path, model: Path, rows: pa.Table, *, judge: pa.Table | None = None, **settings: Any
+    folder: Path, model: Path, rows: pa.Table, *, eval_rows: pa.Table | None = None, **settings: Any
 ) -> TrainingJob:
     """Write rows down and encode them as finetune does before training; gives what a worker is told."""
     folder.mkdir(parents=True)
     pq.write_table(rows, folder / "rows.parquet")
-    if judge is not None:
-        pq.write_table(judge, folder / "judge.parquet")
+    if eval_rows is not None:
+        pq.write_table(eval_rows, folder / "eval.parquet")
     output = folder / "out"
     small: dict[str, Any] = {
         "max_tokens": 96,
@@ -85,7 +86,7 @@ def prepared(
     config = FinetuneConfig(
         model=str(model),
         train=(str(folder / "rows.parquet"),),
-        eval=None if judge is None else str(folder / "judge.parquet"),
+        eval=None if eval_rows is None else str(folder / "eval.parquet"),
         output=str(output),
         **small | settings,
     )
@@ -93,15 +94,17 @@ def prepared(
     write_examples(config.train, "train", output / TRAIN_ROWS, survey_examples(config.train, "train"))
     if config.eval:
         write_examples([config.eval], "eval", output / EVAL_ROWS, survey_examples([config.eval], "eval"))
-    job = TrainingJob(config=config, base=find_model(config.model), threads=1, device="cpu", dtype=config.dtype)
+    budget = config.batch_tokens if isinstance(config.batch_tokens, int) else 4_096
+    arithmetic = Arithmetic(device="cpu", dtype=config.dtype, batch_tokens=budget)
+    job = TrainingJob(config=config, base=find_model(config.model), arithmetic=arithmetic, threads=1)
     count = pq.read_metadata(output / TRAIN_ROWS).num_row_groups
     list(encode_shards(pa.table({"shard": list(range(count))}), job))
     return job
 
 
 @contextmanager
-def team(job: TrainingJob, workers: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Start a team of processes that train; those that still run in the end are killed."""
+def processes(job: TrainingJob, workers: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Start processes that train; those that still run in the end are killed."""
     output = Path(job.config.output)
     meeting = output.parent / "meeting"
     meeting.unlink(missing_ok=True)
@@ -124,9 +127,9 @@ def team(job: TrainingJob, workers: int) -> Iterator[list[subprocess.Popen[bytes
             member.wait()
 
 
-def train_as_team(job: TrainingJob, workers: int) -> None:
+def train_in_processes(job: TrainingJob, workers: int) -> None:
     """Train with so many processes, to the end."""
-    with team(job, workers) as members:
+    with processes(job, workers) as members:
         assert [member.wait(240) for member in members] == [0] * workers
 
 

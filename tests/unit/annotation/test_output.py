@@ -211,20 +211,27 @@ def test_the_mark_of_success_is_written_last(folder: Path, monkeypatch: pytest.M
 # What auto stood for
 
 
-@pytest.mark.parametrize("wanted", [{"dtype": "auto", "batch_tokens": "auto"}, {"dtype": "float32"}], ids=str)
-def test_what_a_command_leaves_to_be_settled_is_as_the_plan_has_it(tmp_path: Path, wanted: dict[str, Any]) -> None:
+def test_what_a_command_leaves_to_be_settled_is_as_the_plan_has_it(tmp_path: Path) -> None:
     settled = replace(PLAN, settings=PLAN.settings | {"dtype": "float32", "batch_tokens": 512})
-    check_joins(tmp_path, settled, replace(settled, settings=settled.settings | wanted))
+    wanted = replace(settled, settings=settled.settings | {"dtype": "auto", "batch_tokens": "auto"})
+    check_joins(tmp_path, settled, wanted, {"dtype", "batch_tokens"})
+    check_joins(tmp_path, settled, settled, {"batch_tokens"})
+
+
+def test_a_column_that_happens_to_be_called_auto_is_not_left_to_be_settled(tmp_path: Path) -> None:
+    there = replace(PLAN, settings=PLAN.settings | {"prefix": "qa_"})
+    with pytest.raises(OutputError, match=r"differs in `prefix` \(qa_ there, auto now\)"):
+        check_joins(tmp_path, there, replace(there, settings=there.settings | {"prefix": "auto"}), {"dtype"})
 
 
 def test_another_arithmetic_than_the_plans_is_refused_by_name(tmp_path: Path) -> None:
     settled = replace(PLAN, settings=PLAN.settings | {"dtype": "float32", "device": "cuda"})
-    for wanted, told in (
-        ({"dtype": "bfloat16", "device": "auto"}, "`dtype` (float32 there, bfloat16 now)"),
-        ({"dtype": "auto", "device": "cpu"}, "`device` (cuda there, cpu now)"),
+    for wanted, unsettled, told in (
+        ({"dtype": "bfloat16", "device": "auto"}, {"device"}, "`dtype` (float32 there, bfloat16 now)"),
+        ({"dtype": "auto", "device": "cpu"}, {"dtype"}, "`device` (cuda there, cpu now)"),
     ):
         with pytest.raises(OutputError) as caught:
-            check_joins(tmp_path, settled, replace(settled, settings=settled.settings | wanted))
+            check_joins(tmp_path, settled, replace(settled, settings=settled.settings | wanted), unsettled)
         assert f"differs in {told}; name another" in str(caught.value)
 
 

@@ -10,7 +10,7 @@ from ray_qa.annotation.summary import Counts, UnitSummary
 
 def summary(rows: int, *, started: float = 100.0, replica: str = "node:1") -> UnitSummary:
     counts = Counts(rows=rows, answered=rows - 3, no_answer=2, failed=1)
-    return UnitSummary(unit=0, counts=counts, replica=replica, encoding_started=started, published=started + 1)
+    return UnitSummary(unit=0, counts=counts, replica=replica, started=started, published=started + 1)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_the_line_tells_rows_rate_outcomes_units_replicas_and_time_left() -> Non
 def test_rows_of_earlier_runs_count_as_done_but_not_for_the_rate() -> None:
     state = Progress(rows=2_000, units=4)
     state.go_on_from(Counts(rows=1_000, answered=1_000), 2)
-    assert state.line() == "starting Ray and loading the model · 1,000 of 2,000 rows were done before"
+    assert state.line() == "starting Ray · 1,000 of 2,000 rows were done before"
     state.add(summary(500))
     line = state.line()
     assert line.startswith("1,500/2,000 rows · 50.0 rows/s · 1,497 answered")
@@ -43,5 +43,5 @@ def test_rows_of_earlier_runs_count_as_done_but_not_for_the_rate() -> None:
 @pytest.mark.usefixtures("at_noon")
 def test_a_unit_without_rows_does_not_divide_by_nothing() -> None:
     state = Progress(rows=10, units=2)
-    state.add(UnitSummary(unit=0, counts=Counts(), replica="r", encoding_started=110.0, published=110.0))
+    state.add(UnitSummary(unit=0, counts=Counts(), replica="r", started=110.0, published=110.0))
     assert "0.0 rows/s" in state.line()

@@ -82,9 +82,18 @@ def test_more_failures_than_allowed_is_exit_code_3(failed: int, max_failed: floa
 def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> None:
     names = deciding_settings(CONFIG).keys()
     assert ReadingSettings.model_fields.keys() <= names
-    assert {"question_column", "context_column", "keep", "prefix", "device", "dtype", "batch_tokens"} <= names
+    assert {
+        "question_column",
+        "context_column",
+        "keep",
+        "prefix",
+        "device",
+        "dtype",
+        "batch_tokens",
+        "unit_rows",
+    } <= names
     indifferent = {"input", "output", "model", "replicas", "cpus_per_replica"}
-    indifferent |= {"gpus_per_replica", "max_failed", "overwrite", "ray_address", "unit_rows", "verify"}
+    indifferent |= {"gpus_per_replica", "max_failed", "overwrite", "ray_address", "verify", "wait_for_nodes"}
     assert names | indifferent == AnnotateConfig.model_fields.keys() | ModelSettings.model_fields.keys()
     assert not names & indifferent
     assert json.loads(json.dumps(deciding_settings(CONFIG))) == deciding_settings(CONFIG)

@@ -14,7 +14,7 @@ from ray_qa.errors import ConfigError
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
-def test_without_a_trip_the_usage_is_shown(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_the_usage_is_shown(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 0
     shown = capsys.readouterr().out
     assert shown == cli.USAGE
@@ -27,7 +27,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     assert re.fullmatch(r"ray-qa \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
-def test_an_unknown_trip_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
         "ray-qa: the command must be one of demo, annotate, finetune, evaluate, but is 'anotate'\n"
@@ -52,7 +52,7 @@ def test_every_problem_is_one_line_and_exit_code_2(command: str, capsys: pytest.
     assert all(re.fullmatch(rf"ray-qa {command}: `\w+` must be given, but is missing", line) for line in lines)
 
 
-def test_a_trip_prints_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_prints_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     qas = [{"id": "1", "question": "?", "answers": [{"text": "x", "answer_start": 0}]}]
     gold, predictions = tmp_path / "gold.json", tmp_path / "predictions.json"
     gold.write_text(json.dumps({"data": [{"paragraphs": [{"context": "x", "qas": qas}]}]}))
@@ -61,7 +61,7 @@ def test_a_trip_prints_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "100.00" in capsys.readouterr().out
 
 
-def test_the_exit_code_of_a_trip_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exit_code_of_a_command_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Sequence[str]] = []
 
     def command(arguments: Sequence[str]) -> int:

@@ -130,7 +130,7 @@ def _unused(nodes: list[Node], placement: Placement) -> list[Node]:
 # Teams of training workers
 
 
-def team(
+def workers_placed(
     nodes: list[Node], workers: Any = "auto", cpus: float | None = None, gpus: float | None = None
 ) -> WorkerPlacement:
     return place_workers(nodes, workers=workers, cpus_per_worker=cpus, gpus_per_worker=gpus)
@@ -154,19 +154,19 @@ def team(
 def test_a_team_has_a_worker_for_each_gpu_or_else_for_each_node(
     nodes: list[Node], workers: Any, expected: WorkerPlacement
 ) -> None:
-    assert team(nodes, workers) == expected
+    assert workers_placed(nodes, workers) == expected
 
 
 def test_workers_can_share_gpus_or_leave_them_alone() -> None:
-    assert team(GPU_BOX, gpus=0.5).workers == 8
-    on_cpus = team(GPU_BOX, gpus=0)
+    assert workers_placed(GPU_BOX, gpus=0.5).workers == 8
+    on_cpus = workers_placed(GPU_BOX, gpus=0)
     assert (on_cpus.workers, on_cpus.threads, on_cpus.gpus) == (1, 16, 0)
 
 
 def test_cpus_that_are_asked_for_are_what_each_worker_gets() -> None:
-    assert team(GPU_BOX, cpus=5) == WorkerPlacement(workers=3, threads=5, cpus=5, gpus=1, fits=True)
-    assert team(GPU_BOX, 4, cpus=5).fits is False
-    assert team(LAPTOP, 4, cpus=0.5) == WorkerPlacement(workers=4, threads=1, cpus=0.5, gpus=0, fits=True)
+    assert workers_placed(GPU_BOX, cpus=5) == WorkerPlacement(workers=3, threads=5, cpus=5, gpus=1, fits=True)
+    assert workers_placed(GPU_BOX, 4, cpus=5).fits is False
+    assert workers_placed(LAPTOP, 4, cpus=0.5) == WorkerPlacement(workers=4, threads=1, cpus=0.5, gpus=0, fits=True)
 
 
 workers_wanted = st.sampled_from(["auto", 1, 2, 3, 7])
@@ -176,21 +176,21 @@ workers_wanted = st.sampled_from(["auto", 1, 2, 3, 7])
 def test_a_team_that_fits_is_one_that_the_nodes_can_hold_all_at_once(
     nodes: list[Node], workers: Any, cpus: float | None, gpus: float | None
 ) -> None:
-    placed_team = team(nodes, workers, cpus, gpus)
+    group = workers_placed(nodes, workers, cpus, gpus)
     free = [[node.cpus, node.gpus] for node in nodes]
     held = 0
     for node in free:
-        while node[0] >= placed_team.cpus and node[1] >= placed_team.gpus:
-            node[0] -= placed_team.cpus
-            node[1] -= placed_team.gpus
+        while node[0] >= group.cpus and node[1] >= group.gpus:
+            node[0] -= group.cpus
+            node[1] -= group.gpus
             held += 1
-    assert placed_team.fits == (held >= placed_team.workers)
-    assert placed_team.workers == workers or workers == "auto"
-    assert placed_team.threads <= max(1, placed_team.cpus)
+    assert group.fits == (held >= group.workers)
+    assert group.workers == workers or workers == "auto"
+    assert group.threads <= max(1, group.cpus)
 
 
 @given(clusters, cpu_shares)
 def test_what_is_chosen_automatically_fits(nodes: list[Node], cpus: float | None) -> None:
-    chosen = team(nodes, cpus=cpus)
+    chosen = workers_placed(nodes, cpus=cpus)
     smallest = min(node.cpus for node in nodes)
     assert chosen.fits or (cpus or 1) > smallest

@@ -136,7 +136,7 @@ def test_the_positions_of_a_batch_lead_to_the_tokens_of_the_gold_or_to_the_null(
 
 
 @given(corpora, templates, st.data())
-def test_a_batch_is_what_assembling_the_same_windows_of_all_rows_gives(
+def test_a_batch_is_what_collating_the_same_windows_of_all_rows_gives(
     rows: list[Example], template: Template, data: st.DataObject
 ) -> None:
     training = opened(rows, template)

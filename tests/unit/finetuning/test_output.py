@@ -13,6 +13,7 @@ from ray_qa.finetuning.checkpoints import TrainingState, publish_checkpoint
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.output import (
     TrainingPlan,
+    check_joins,
     check_output,
     clear_output,
     finish,
@@ -30,6 +31,7 @@ from ray_qa.storage.local import publish
 CONFIG = FinetuneConfig(model="owner/base", train=("rows.json",), output="out")
 PLAN = TrainingPlan(
     algorithm=1,
+    device="cpu",
     settings=deciding_settings(CONFIG),
     weights_sha256="a" * 64,
     tokenizer_sha256="b" * 64,
@@ -192,6 +194,12 @@ def test_a_plan_that_differs_is_refused_and_the_difference_named(
     assert snapshot(folder) == before
 
 
+def test_another_device_is_refused_by_the_setting_that_decides_it(folder: Path) -> None:
+    check_joins(folder, PLAN, replace(PLAN, device=None))
+    with pytest.raises(OutputError, match=r"differs in the device \(cpu there, cuda now; see `gpus_per_worker`\)"):
+        join_plan(folder, replace(PLAN, device="cuda"))
+
+
 def test_all_differences_are_named_in_one_line(folder: Path) -> None:
     settings = deciding_settings(CONFIG.model_copy(update={"seed": 14, "learning_rate": 1e-4}))
     with pytest.raises(OutputError) as caught:
@@ -213,7 +221,8 @@ def test_a_plan_that_cannot_be_understood_is_refused(folder: Path, content: byte
 def test_what_decides_what_is_learnt_is_in_the_plan_and_nothing_else() -> None:
     free = {
         "batch_tokens", "cpus_per_worker", "eval", "gpus_per_worker", "gradient_checkpointing", "keep_checkpoints",
-        "max_bad_steps", "model", "output", "overwrite", "ray_address", "report_to", "save_every", "train", "workers",
+        "max_bad_steps", "model", "output", "overwrite", "ray_address", "report_to", "save_every", "train",
+        "wait_for_nodes", "workers",
     }  # fmt: skip
     assert PLAN.settings.keys() == FinetuneConfig.model_fields.keys() - free
 

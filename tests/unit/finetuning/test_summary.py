@@ -74,7 +74,13 @@ def plan(of: FinetuneConfig) -> TrainingPlan:
     rows = ExamplesSummary(rows=1_100, answerable=900, sha256="d" * 64)
     judged = ExamplesSummary(rows=120, answerable=90, sha256="e" * 64) if of.eval else None
     return TrainingPlan(
-        algorithm=1, settings=deciding_settings(of), weights_sha256="w", tokenizer_sha256="t", train=rows, eval=judged
+        algorithm=1,
+        device="cpu",
+        settings=deciding_settings(of),
+        weights_sha256="w",
+        tokenizer_sha256="t",
+        train=rows,
+        eval=judged,
     )
 
 

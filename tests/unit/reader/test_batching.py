@@ -14,8 +14,8 @@ budgets = st.integers(1, 2_000)
 @given(lengths, budgets)
 def test_every_window_is_packed_exactly_once(tokens: list[int], budget: int) -> None:
     batches = batch_by_length(np.array(tokens, dtype=np.int64), budget)
-    packed = [window for batch in batches for window in batch.tolist()]
-    assert sorted(packed) == list(range(len(tokens)))
+    batched = [window for batch in batches for window in batch.tolist()]
+    assert sorted(batched) == list(range(len(tokens)))
     assert all(len(batch) for batch in batches)
 
 
@@ -35,11 +35,11 @@ def test_batches_are_as_full_as_the_budget_allows(tokens: list[int], budget: int
 @given(lengths, budgets)
 def test_the_longest_windows_come_first(tokens: list[int], budget: int) -> None:
     batches = batch_by_length(np.array(tokens, dtype=np.int64), budget)
-    packed = [tokens[window] for batch in batches for window in batch]
-    assert packed == sorted(tokens, reverse=True)
+    batched = [tokens[window] for batch in batches for window in batch]
+    assert batched == sorted(tokens, reverse=True)
 
 
-def test_windows_of_one_length_keep_their_order_so_that_packing_is_repeatable() -> None:
+def test_windows_of_one_length_keep_their_order_so_that_batching_is_repeatable() -> None:
     tokens = np.array([7, 9, 7, 9, 7] * 20)
     first, again = (np.concatenate(batch_by_length(tokens.copy(), 40)).tolist() for _ in range(2))
     assert first == again == [*np.flatnonzero(tokens == 9), *np.flatnonzero(tokens == 7)]
@@ -52,7 +52,7 @@ def test_less_than_five_percent_of_a_real_corpus_is_padding(budget: int) -> None
     tokens = contexts.astype(np.int64) + random.integers(8, 25, size=2_000)
     assert 0 < padding_share(tokens, batch_by_length(tokens, budget)) < 0.05
     unsorted = np.split(np.arange(2_000), 200)
-    assert padding_share(tokens, unsorted) > 0.3  # the corpus is one where packing matters
+    assert padding_share(tokens, unsorted) > 0.3  # the corpus is one where batching matters
 
 
 def test_waste_is_the_share_of_computed_tokens_that_are_padding() -> None:

@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
+from ray_qa.reader.arrays import Bools, Ints
 from ray_qa.reader.spans import WindowSpans, best_spans
-
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

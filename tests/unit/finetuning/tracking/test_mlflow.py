@@ -122,11 +122,11 @@ def test_mlflow_gets_settings_and_every_figure_and_is_told_of_the_end(
 ) -> None:
     settings = config("mlflow", train=("a" * 2_000, "b"), learning_rate=1e-5)
     environment = dict(os.environ)
-    following = trackers_of(settings, folder)
-    following.update(log_until(20))
-    following.update(log_until(STEPS))
+    opened = trackers_of(settings, folder)
+    opened.update(log_until(20))
+    opened.update(log_until(STEPS))
     assert server.client.get_run(run_id(folder)).info.status == "RUNNING"
-    following.close()
+    opened.close()
     run = server.client.get_run(run_id(folder))
     assert (run.info.status, run.info.run_name, run.info.experiment_id) == ("FINISHED", "out", "0")
     assert tracked_points(server, run_id(folder)) == expected_tracked(log_until(STEPS))
@@ -160,9 +160,9 @@ def test_a_run_that_is_resumed_goes_on_as_the_same_run_without_a_point_twice(
 
 def test_a_long_log_is_sent_in_requests_that_mlflow_takes(folder: Path, server: TrackingServer) -> None:
     lines = [trained(step) for step in range(1, 451)]
-    following = trackers_of(config("mlflow"), folder)
-    following.update(lines)
-    following.close()
+    opened = trackers_of(config("mlflow"), folder)
+    opened.update(lines)
+    opened.close()
     assert tracked_points(server, run_id(folder)) == expected_tracked(lines)
 
 
@@ -175,9 +175,9 @@ def test_where_the_earlier_run_is_gone_a_new_one_begins(folder: Path, server: Tr
         server.client.delete_run(deleted)
         (folder / ".ray_qa/mlflow_run_id").write_text(deleted)
     before = run_id(folder)
-    following = trackers_of(config("mlflow"), folder)
-    following.update(log_until(STEPS))
-    following.close()
+    opened = trackers_of(config("mlflow"), folder)
+    opened.update(log_until(STEPS))
+    opened.close()
     assert run_id(folder) != before
     assert tracked_points(server, run_id(folder)) == expected_tracked(log_until(STEPS))
 
@@ -187,9 +187,9 @@ def test_the_experiment_is_the_one_that_mlflows_variables_name(
 ) -> None:
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "reading")
     for _ in range(2):
-        following = trackers_of(config("mlflow"), folder)
-        following.update(log_until(10))
-        following.close()
+        opened = trackers_of(config("mlflow"), folder)
+        opened.update(log_until(10))
+        opened.close()
     made = server.client.get_run(run_id(folder)).info.experiment_id
     assert server.client.get_experiment(made).name == "reading"
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "987654321")
@@ -202,17 +202,17 @@ def test_a_server_that_dies_in_mid_run_is_told_of_once_and_gets_all_when_it_is_b
 ) -> None:
     monkeypatch.setattr(trackers, "RETRY_SECONDS", 0.0)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri.replace("//", "//me:secret@"))
-    following = trackers_of(config("mlflow"), folder)
-    following.update(log_until(30))
+    opened = trackers_of(config("mlflow"), folder)
+    opened.update(log_until(30))
     server.stop()
     try:
         for step in (40, 50, 60):
-            following.update(log_until(step))
+            opened.update(log_until(step))
     finally:
         server.start()
-    following.update(log_until(80))
-    following.update(log_until(STEPS))
-    following.close()
+    opened.update(log_until(80))
+    opened.update(log_until(STEPS))
+    opened.close()
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"metrics do not reach mlflow at {server.uri}, training goes on")
     assert "secret" not in line

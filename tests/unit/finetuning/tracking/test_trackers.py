@@ -58,14 +58,14 @@ def test_every_line_is_sent_once_and_in_order_whatever_the_log_and_the_tracker_d
     looks: list[tuple[int, bool, bool]],
 ) -> None:
     notebook = Notebook()
-    following = Trackers(feeds=[Feed(tracker=notebook)])
+    opened = Trackers(feeds=[Feed(tracker=notebook)])
     for step, broken, another_driver in [*looks, (STEPS, False, False)]:
         if another_driver:
-            following = Trackers(feeds=[Feed(tracker=notebook)])
+            opened = Trackers(feeds=[Feed(tracker=notebook)])
         notebook.broken = broken
-        following.feeds[0].retry_at = 0.0
-        following.update(log_until(step))  # which may be shorter than the last time
-    following.close()
+        opened.feeds[0].retry_at = 0.0
+        opened.update(log_until(step))  # which may be shorter than the last time
+    opened.close()
     assert notebook.lines == log_until(STEPS)
     assert notebook.ended == [True]
 
@@ -74,18 +74,18 @@ def test_a_tracker_that_fails_is_told_of_once_without_credentials_and_left_in_pe
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     broken, sound = Notebook(broken=True), Notebook()
-    following = Trackers(feeds=[Feed(tracker=broken), Feed(tracker=sound)])
+    opened = Trackers(feeds=[Feed(tracker=broken), Feed(tracker=sound)])
     for step in (10, 20, 30):
-        following.update(log_until(step))
+        opened.update(log_until(step))
     assert capsys.readouterr().err == (
         "metrics do not reach the notebook, training goes on without it and it is tried again from time to time: "
         "no paper at https://paper\n"
     )
     assert sound.lines == log_until(30)
     broken.broken = False
-    following.update(log_until(40))
+    opened.update(log_until(40))
     assert broken.lines == []  # it is not yet time
-    following.close()
+    opened.close()
     assert broken.lines == log_until(40)
     assert (broken.ended, sound.ended) == ([False], [False])
     assert capsys.readouterr().err == ""
@@ -93,19 +93,19 @@ def test_a_tracker_that_fails_is_told_of_once_without_credentials_and_left_in_pe
 
 def test_a_tracker_that_never_comes_back_does_not_hinder_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     notebook = Notebook(broken=True)
-    following = Trackers(feeds=[Feed(tracker=notebook)])
-    following.update(log_until(20))
-    following.close()
+    opened = Trackers(feeds=[Feed(tracker=notebook)])
+    opened.update(log_until(20))
+    opened.close()
     assert notebook.ended == []
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_without_any_lines_nothing_is_opened_or_ended() -> None:
     notebook = Notebook(broken=True)
-    following = Trackers(feeds=[Feed(tracker=notebook)])
-    following.update([])
-    following.close()
-    assert (notebook.ended, following.feeds[0].warned) == ([], False)
+    opened = Trackers(feeds=[Feed(tracker=notebook)])
+    opened.update([])
+    opened.close()
+    assert (notebook.ended, opened.feeds[0].warned) == ([], False)
 
 
 @pytest.mark.parametrize(
@@ -156,14 +156,14 @@ def event_points(folder: Path) -> dict[str, list[tuple[int, float, float]]]:
 
 
 def test_tensorboard_shows_every_figure_at_its_step_and_time(folder: Path) -> None:
-    following = trackers_of(config("tensorboard"), folder)
-    following.update(log_until(20))
+    opened = trackers_of(config("tensorboard"), folder)
+    opened.update(log_until(20))
     deadline = time.monotonic() + 30
     while event_points(folder) != expected_points(log_until(20)):  # without waiting for the end
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    following.update(log_until(STEPS))
-    following.close()
+    opened.update(log_until(STEPS))
+    opened.close()
     shown = event_points(folder)
     assert shown == expected_points(log_until(STEPS))
     assert {"train/loss", "train/learning_rate", "train/bad_steps", "eval/f1", "eval/exact"} <= shown.keys()
@@ -191,10 +191,10 @@ def test_event_files_that_cannot_be_written_do_not_end_the_run(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "tensorboard").touch()
-    following = trackers_of(config("tensorboard"), folder)
-    following.update(log_until(10))
+    opened = trackers_of(config("tensorboard"), folder)
+    opened.update(log_until(10))
     assert capsys.readouterr().err.startswith("metrics do not reach TensorBoard's files, training goes on without it")
     (folder / "tensorboard").unlink()
-    following.update(log_until(20))
-    following.close()
+    opened.update(log_until(20))
+    opened.close()
     assert event_points(folder) == expected_points(log_until(20))
