@@ -43,7 +43,7 @@ def test_a_run_that_is_killed_at_three_moments_and_ended_by_two_drivers_at_once_
 
 def _assert_finished_and_equal(output: Path, uninterrupted: Annotated) -> None:
     names = [path.name for path in (output / ".ray_qa").iterdir()]
-    assert sorted(names) == ["plan.json", "run.json"]
+    assert sorted(names) == ["owner", "plan.json", "run.json"]
     assert (output / "_SUCCESS").exists()
     assert [part.name for part in _parts(output)] == [part.name for part in uninterrupted.parts]
     for ours, other in zip(_parts(output), uninterrupted.parts, strict=True):
