@@ -87,7 +87,7 @@ def measure(table: pa.Table, repeats: int) -> Throughput:
     ]
     encoded = reader.tokenizer.encode(rows, reader.settings.max_question_tokens)
     windows = encoded.windows(reader.settings, reader.tokenizer.template.special_tokens)
-    grouped = batch_by_length(windows.tokens, reader.batch_tokens)
+    grouped = batch_by_length(windows.tokens, reader.budget.tokens)
     batches = [collate(encoded, windows, window_W, reader.tokenizer.template) for window_W in grouped]
     reader.read(rows[:50])
 

@@ -44,6 +44,10 @@ _HOMES = {
 __all__ = sorted(_HOMES)  # one list of names, tested against the imports above
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'ray_qa' has no attribute {name!r}")

@@ -10,10 +10,12 @@ Status = Literal["answered", "no_answer", "failed"]
 
 Reason = Literal[
     "question_missing",
+    "question_not_text",
     "question_empty",
     "question_not_unicode",
     "question_no_text",
     "context_missing",
+    "context_not_text",
     "context_empty",
     "context_not_unicode",
     "context_too_long",

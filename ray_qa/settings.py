@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from ray_qa.errors import ConfigError
+from ray_qa.validation_messages import explain
 
 AutoOrCount = Literal["auto"] | Annotated[int, Field(gt=0)]
 
@@ -28,6 +42,39 @@ FREE, SETTLED = Free(), Settled()
 AUTO: Final = "auto"
 
 
+class Settings(BaseModel):
+    """A frozen set of settings, validated as it is made.
+
+    Raises:
+        ConfigError: with one line in our words for every setting that is wrong.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    if not TYPE_CHECKING:  # type checkers are to see the settings themselves
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise ConfigError(*explain(error, type(self))) from None
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _as_texts(value: object) -> object:
+    """One text or path where several may be given stands for itself."""
+    if isinstance(value, str | Path):
+        return (str(value),)
+    return tuple(map(_as_text, value)) if isinstance(value, list | tuple) else value
+
+
+PathText = Annotated[str, BeforeValidator(_as_text)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
+
+
 def unsettled(config: BaseModel) -> frozenset[str]:
     """The names of the settings that are left to be settled: a run that is gone on with has settled them."""
     fields = type(config).model_fields.items()
@@ -40,10 +87,8 @@ def deciding_settings(config: BaseModel) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=free)
 
 
-class WindowSettings(BaseModel):
+class WindowSettings(Settings):
     """How questions and contexts become windows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_tokens: PositiveInt = Field(384, description="Tokens in one window: question, context slice and specials.")
     stride: int = Field(128, ge=0, description="Context tokens that neighbouring windows share.")
@@ -75,12 +120,10 @@ class ReadingSettings(WindowSettings):
     n_best: int = Field(1, ge=1, le=1000, description="Best distinct spans to give; above 1 adds the column n_best.")
 
 
-class ModelSettings(BaseModel):
+class ModelSettings(Settings):
     """Which model, on what, and how much of it at a time."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: Annotated[str, FREE] = Field(
+    model: Annotated[PathText, FREE] = Field(
         "embedded", min_length=1, description="A folder, a hub id (owner/name[@revision]), or the small embedded model."
     )
     batch_tokens: Annotated[AutoOrCount, SETTLED] = Field(
@@ -126,7 +169,7 @@ def in_seconds(duration: str) -> float:
     return float(duration.rstrip("smh")) * {"m": 60, "h": 3_600}.get(duration[-1], 1)
 
 
-OutputFolder = Annotated[str, Field(min_length=1), AfterValidator(_no_url)]
+OutputFolder = Annotated[PathText, Field(min_length=1), AfterValidator(_no_url)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

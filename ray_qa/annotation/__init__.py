@@ -1,5 +1,5 @@
 """The command annotate: a corpus in, its answers out.
 
-``annotate`` (the whole way) · ``config`` · ``stages`` · ``output`` · ``parts`` ·
+``annotate`` (the whole way) · ``config`` · ``pipeline`` · ``stages`` · ``output`` · ``parts`` ·
 ``progress`` · ``summary``
 """

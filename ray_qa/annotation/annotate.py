@@ -5,14 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import ray
-from ray.data import ActorPoolStrategy, Dataset
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import (
@@ -28,19 +22,19 @@ from ray_qa.annotation.output import (
     plan_digest,
     read_plan,
 )
-from ray_qa.annotation.parts import read_parts, remove_strays
+from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
+from ray_qa.annotation.pipeline import ONE_UNIT_A_BLOCK, score_units
 from ray_qa.annotation.progress import Progress
-from ray_qa.annotation.stages import AnnotateJob, Annotator, columns_to_read, encode_units, summary_from_row
+from ray_qa.annotation.stages import AnnotateJob, columns_to_read
 from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, read_summary, run_json
 from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.cluster.connection import Cluster, connected, quiet_ray
-from ray_qa.cluster.placement import READ_CPUS, Placement, place
+from ray_qa.cluster.placement import Placement, place
 from ray_qa.cluster.room import wait_for_room
-from ray_qa.cluster.worker_errors import error_from_worker
 from ray_qa.data.parquet_files import InputFile, Inputs, check_apart, read_inputs
 from ray_qa.data.parts import part_numbers, part_path
 from ray_qa.data.schemas import check_columns
-from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units, reading_blocks
+from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
 from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.reader import check_model
@@ -48,17 +42,6 @@ from ray_qa.runs.live_line import shown
 from ray_qa.runs.ownership import claim, output_lock
 from ray_qa.settings import deciding_settings, in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
-
-STALL_SECONDS = 4 * 3600
-"""Ray's guard against a run that stands still; above what a big model on a slow CPU takes for a unit."""
-ONE_UNIT_A_BLOCK: dict[str, Any] = {
-    # Any block is above one byte: every unit leaves its encoding task as a block of its own, and at once.
-    "target_max_block_size": 1,
-    # Work begins with the first replica that is up.
-    "wait_for_min_actors_s": -1,
-    "execution_no_progress_timeout_s": STALL_SECONDS,
-}
-"""What Ray Data is set to during a run."""
 
 
 @dataclass(slots=True)
@@ -97,9 +80,9 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
         check_joins(folder, earlier, wanted, unsettled(config))
-        if (folder / SUCCESS).exists() and _is_whole(folder, earlier, config.verify):
+        if (folder / SUCCESS).exists() and _is_whole(folder, earlier, config.verify) and not _to_retry(config, earlier):
             return read_summary(folder, config.max_failed)
-        if _only_wants_finishing(folder, earlier):
+        if _only_wants_finishing(folder, earlier) and not _to_retry(config, earlier):
             with output_lock(folder, "annotating", may_share=True):
                 return _finish(config, earlier, 0, clock)
     check_model(model, config)
@@ -125,14 +108,16 @@ def annotate(config: AnnotateConfig) -> RunSummary:
         )
         if config.overwrite:
             clear_output(folder)
-        plan = join_plan(folder, replace(wanted, settings=wanted.settings | asdict(arithmetic)))
+        basis = wanted if earlier is None else earlier  # equal, but for what was left to be settled
+        plan = join_plan(folder, replace(basis, settings=basis.settings | asdict(arithmetic)))
         digest = plan_digest(plan)
         claim(folder, digest)
         if lock.alone:
             forget_attempts(folder)
         lock.share()
 
-        done = _finished(folder, plan)
+        again = _to_retry(config, plan)
+        done = {unit: counts for unit, counts in _finished(folder, plan).items() if unit not in again}
         progress.go_on_from(sum(done.values(), start=Counts()), len(done))
         job = AnnotateJob(
             config=config,
@@ -142,40 +127,15 @@ def annotate(config: AnnotateConfig) -> RunSummary:
             units=tuple(unit for unit in plan.units if unit.number not in done),
             arithmetic=arithmetic,
             threads=placement.threads,
+            again=again,
             plan=digest,
         )
-        for unit_summary in _score(job, placement):
+        if job.units:
+            (folder / SUCCESS).unlink(missing_ok=True)
+        for unit_summary in score_units(job, placement):
             clock.note(unit_summary)
             progress.add(unit_summary)
         return _finish(config, plan, sum(unit.rows for unit in job.units), clock)
-
-
-def stages(dataset: Dataset, job: AnnotateJob, placement: Placement) -> Dataset:
-    """The two stages over a dataset of positions in ``job.units``: encode on CPU tasks, score on the replicas.
-
-    Ray Data fuses stages that ask for the same resources, which would end their overlap: theirs always differ.
-    """
-    encoded = dataset.map_batches(
-        encode_units,  # type: ignore[arg-type]  # Ray's UDF type knows no generators of Arrow tables
-        batch_size=None,
-        batch_format="pyarrow",
-        fn_kwargs={"job": job},
-        num_cpus=READ_CPUS,
-    )
-    return encoded.map_batches(
-        Annotator,
-        batch_size=1,
-        batch_format="pyarrow",
-        fn_constructor_kwargs={"job": job},
-        compute=ActorPoolStrategy(
-            min_size=placement.fewest,
-            max_size=placement.most,
-            # Two in flight hide the hand-over, and let the pool see load above 1.75, where it grows.
-            max_tasks_in_flight_per_actor=2,
-        ),
-        num_cpus=placement.reserved_cpus,
-        num_gpus=placement.gpus or None,
-    )
 
 
 def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, ModelFiles]:
@@ -247,6 +207,14 @@ def _only_wants_finishing(folder: Path, plan: Plan) -> bool:
     return part_numbers(folder) >= units and _finished(folder, plan).keys() == units
 
 
+def _to_retry(config: AnnotateConfig, plan: Plan) -> frozenset[int]:
+    """The finished units that are to be scored once more."""
+    folder = Path(config.output)
+    if not config.retry_failed:
+        return frozenset()
+    return units_to_retry(folder, _finished(folder, plan), f"{config.prefix}reason")
+
+
 def _finished(folder: Path, plan: Plan) -> dict[int, Counts]:
     """The counts of the units whose parts are there and were made by this plan."""
     there = part_numbers(folder)
@@ -273,25 +241,6 @@ def _place(config: AnnotateConfig, cluster: Cluster, progress: Progress) -> Plac
         )
     progress.enter("starting replicas and loading the model")
     return placement
-
-
-def _score(job: AnnotateJob, placement: Placement) -> Iterator[UnitSummary]:
-    """Run the stages on Ray and yield the summary of every unit as its part is published."""
-    if not job.units:
-        return
-    # Blocks that lie ready, as ray.data.range would want a whole CPU for tasks that make the numbers.
-    positions = ray.data.from_arrow([pa.table({"position": block}) for block in reading_blocks(job.units)])
-    rows = stages(positions, job, placement).iter_rows()
-    failure: Exception | None = None
-    try:
-        for row in rows:
-            yield summary_from_row(row)
-    except Exception as error:
-        failure = error_from_worker(error) or error
-    # Raised from here, it refers to nothing of the run's, which would keep the replicas alive as long as it is.
-    del rows
-    if failure is not None:
-        raise failure
 
 
 def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock) -> RunSummary:

@@ -16,19 +16,20 @@ from ray_qa.settings import (
     ModelSettings,
     OutputFolder,
     ReadingSettings,
+    Texts,
 )
 
 
 class AnnotateConfig(ReadingSettings, ModelSettings):
     """Answer every row of a Parquet corpus and write the answers back to Parquet."""
 
-    input: Annotated[tuple[str, ...], FREE] = Field(
+    input: Annotated[Texts, FREE] = Field(
         min_length=1, description="Parquet files, folders or globs, read in this order."
     )
     output: Annotated[OutputFolder, FREE] = Field(description="Folder for the annotated parts; run again to resume.")
     question_column: str = Field("question", description="Column that holds the question.")
     context_column: str = Field("context", description="Column that holds the context.")
-    keep: tuple[str, ...] = Field((), description="Input columns to carry to the output; all unless given.")
+    keep: Texts = Field((), description="Input columns to carry to the output; all unless given.")
     prefix: str = Field("", description="Put before the name of every column that is added.")
     unit_rows: Annotated[AutoOrCount, SETTLED] = Field(
         "auto", description="Rows that are read, scored and committed together."
@@ -47,6 +48,9 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     )
     overwrite: Annotated[bool, FREE] = Field(
         False, description="Start again: remove what an earlier run wrote to the output."
+    )
+    retry_failed: Annotated[bool, FREE] = Field(
+        False, description="Score units again whose rows failed for a reason that may pass, such as worker_died."
     )
     verify: Annotated[bool, FREE] = Field(
         False, description="Open every part of a finished output, not only count them."
@@ -71,6 +75,14 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
             if match is None or int(match[1]) < 1 or (match[2] and int(match[2]) < int(match[1])):
                 raise ValueError(f"`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is {value!r}")
         return value
+
+    @model_validator(mode="after")
+    def _question_and_context_are_two(self) -> AnnotateConfig:
+        if self.question_column == self.context_column:
+            raise ValueError(
+                f"`question_column` must be another column than `context_column`, but both are {self.context_column!r}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _device_and_gpus_agree(self) -> AnnotateConfig:

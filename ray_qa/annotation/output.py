@@ -104,24 +104,33 @@ def check_joins(folder: Path, earlier: Plan, wanted: Plan, unsettled: Collection
 
 
 def plan_digest(plan: Plan) -> str:
-    """What stands for a plan in its parts and its claim."""
-    return hashlib.sha256(_PLAN_JSON.dump_json(plan)).hexdigest()
+    """What stands for a plan in its parts and its claim: all that decides what they hold, wherever the input lies."""
+    content = replace(plan, input=tuple(replace(file, path="", mtime_ns=0) for file in plan.input))
+    return hashlib.sha256(_PLAN_JSON.dump_json(content)).hexdigest()
 
 
-def begin_unit(folder: Path, unit: int) -> int:
-    """Mark that a worker begins a unit, and say how often that has happened in this run: 1 the first time."""
+def begin_unit(folder: Path, unit: int, node: str) -> list[str]:
+    """Mark that a worker begins a unit; gives the nodes of all workers that have in this run, the latest last."""
     marks = folder / ATTEMPTS
     marks.mkdir(exist_ok=True)
-    attempt = 1
+    nodes: list[str] = []
     while True:
+        mark = marks / f"{unit:07d}.{len(nodes) + 1}"
         try:
-            (marks / f"{unit:07d}.{attempt}").open("x").close()
+            with mark.open("x") as stream:
+                stream.write(node)
+            return [*nodes, node]
         except FileExistsError:
-            attempt += 1
+            nodes.append(_node_of(mark))
         except FileNotFoundError:
             marks.mkdir(exist_ok=True)  # another driver of the same run has just cleared the marks away
-        else:
-            return attempt
+
+
+def _node_of(mark: Path) -> str:
+    try:
+        return mark.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def end_unit(folder: Path, unit: int) -> None:

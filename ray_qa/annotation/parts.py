@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ray_qa.annotation.summary import Counts
 from ray_qa.data.parts import part_path
 from ray_qa.data.units import Unit
 from ray_qa.errors import OutputError, first_line
+from ray_qa.records import Reason
 from ray_qa.storage.local import publish
 
 METADATA_KEY = b"ray_qa"
 READERS = 16
+MAY_PASS: tuple[Reason, ...] = ("worker_died", "out_of_memory", "not_finite")
+"""Reasons that another worker, device or precision may not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,27 @@ def read_parts(folder: Path, units: Iterable[Unit], plan: str) -> dict[int, Coun
         return {
             unit.number: counts for unit, counts in zip(units, pool.map(read, units), strict=True) if counts is not None
         }
+
+
+def units_to_retry(folder: Path, finished: Mapping[int, Counts], reason_column: str) -> frozenset[int]:
+    """The units that hold rows which failed for a reason that may pass.
+
+    Raises:
+        OutputError: if a part cannot be read.
+    """
+
+    def may_pass(unit: int) -> bool:
+        path = part_path(folder, unit)
+        try:
+            reasons = pq.read_table(path, columns=[reason_column])[reason_column]
+        except (OSError, pa.ArrowException, KeyError) as error:
+            raise OutputError(f"{path} must be readable, but gives: {first_line(error)}") from error
+        return bool(pc.any(pc.is_in(reasons, pa.array(MAY_PASS))).as_py())
+
+    with_failures = [unit for unit, counts in finished.items() if counts.failed]
+    with ThreadPoolExecutor(READERS) as pool:
+        wanted = zip(with_failures, pool.map(may_pass, with_failures), strict=True)
+        return frozenset(unit for unit, again in wanted if again)
 
 
 def remove_strays(folder: Path, numbers: Iterable[int], plan: str) -> None:

@@ -15,7 +15,7 @@ from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import begin_unit, end_unit
 from ray_qa.annotation.parts import PartLabel, publish_part, read_parts
 from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
-from ray_qa.cluster.worker import uninterrupted
+from ray_qa.cluster.worker import node_here, nodes_alive, uninterrupted
 from ray_qa.data.parts import part_path
 from ray_qa.data.row_groups import read_units
 from ray_qa.data.schemas import kept_columns, part_table, texts
@@ -23,13 +23,14 @@ from ray_qa.data.units import Unit
 from ray_qa.errors import RayQaError
 from ray_qa.reader.answers import failed
 from ray_qa.reader.arithmetic import Arithmetic
+from ray_qa.reader.backend import BrokenDeviceError
 from ray_qa.reader.encoded import EncodedRows
-from ray_qa.reader.model_files import ModelFiles, model_here
+from ray_qa.reader.model_files import ModelFiles, model_here, tokenizer_here
 from ray_qa.records import Answer, Row
 from ray_qa.runs.ownership import check_claim
 
 MOST_ATTEMPTS = 3
-"""A unit that has killed its worker this often is written as failed, ``worker_died``, and the run goes on."""
+"""A unit that has killed so many workers is written as failed, ``worker_died``, and the run goes on."""
 
 ENCODED_SCHEMA = pa.schema(
     [
@@ -53,6 +54,8 @@ class AnnotateJob:
     """The units that are still to be done."""
     arithmetic: Arithmetic
     threads: int
+    again: frozenset[int]
+    """Units to score although their parts are there."""
     plan: str
     """The digest of the plan: what workers show before they write, and every part carries."""
 
@@ -70,7 +73,7 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
     with uninterrupted():
         from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
 
-        tokenizer = load_pair_tokenizer(model_here(job.model).folder)
+        tokenizer = load_pair_tokenizer(tokenizer_here(job.model))
     units = [job.units[position] for position in batch["position"].to_pylist()]
     for unit, rows in zip(units, read_units(job.files, units, job.columns), strict=True):
         pairs = zip(texts(rows[job.config.question_column]), texts(rows[job.config.context_column]), strict=True)
@@ -130,17 +133,17 @@ class Annotator:
     def _counts_if_done(self, unit: int) -> Counts | None:
         """A task that is run again after its replica died finds the parts it had published."""
         folder = Path(self._job.config.output)
-        if not part_path(folder, unit).exists():
+        if unit in self._job.again or not part_path(folder, unit).exists():
             return None
         return read_parts(folder, [self._units[unit]], self._job.plan).get(unit)
 
     def _annotate(self, row: Mapping[str, Any]) -> Counts:
         config, folder = self._job.config, Path(self._job.config.output)
         rows = _from_ipc(row["rows"])
-        if begin_unit(folder, row["unit"]) > MOST_ATTEMPTS:
+        if self._has_killed_too_many(row["unit"]):
             answers: list[Answer] = [failed("worker_died")] * rows.num_rows
         else:
-            answers = self._reader.score(EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column]))
+            answers = self._score(EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column]))
         counts = count_answers(answers)
         label = PartLabel(plan=self._job.plan, counts=counts)
         part = part_table(rows, answers, config.columns, label.as_metadata())
@@ -148,6 +151,22 @@ class Annotator:
         publish_part(folder, row["unit"], part)
         end_unit(folder, row["unit"])
         return counts
+
+    def _has_killed_too_many(self, unit: int) -> bool:
+        """Whether earlier workers died of a unit; those whose node is gone may have died with it."""
+        *earlier, _ = begin_unit(Path(self._job.config.output), unit, node_here())
+        if len(earlier) < MOST_ATTEMPTS:
+            return False
+        alive = nodes_alive()
+        return sum(node in alive for node in earlier) >= MOST_ATTEMPTS
+
+    def _score(self, encoded: EncodedRows, contexts: list[str | None]) -> list[Answer]:
+        try:
+            return self._reader.score(encoded, contexts)
+        except BrokenDeviceError:
+            # Nothing that this process asks of the device will succeed any more. Ray starts another one, perhaps on
+            # another card, and hands it the unit again, as after any death; the attempts at it are counted.
+            os._exit(1)
 
 
 def summary_table(summary: UnitSummary) -> pa.Table:

@@ -1,4 +1,4 @@
 """The ``ray-qa`` command line.
 
-``main`` · ``parser`` · ``validation_messages`` · ``demo``
+``main`` · ``parser`` · ``demo``
 """

@@ -9,11 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from rich.console import Console
 from rich.text import Text
 
 from ray_qa.errors import OutputError, first_line
+from ray_qa.settings import Settings
 
 CORPUS = Path(__file__).parents[1] / "assets" / "embedded" / "corpus.jsonl"
 SCHEMA = pa.schema(
@@ -29,10 +30,8 @@ SHOWN = 8
 SHOWN_CHARACTERS = 90
 
 
-class DemoConfig(BaseModel):
+class DemoConfig(Settings):
     """Annotate the small corpus that comes with the package, and show what comes out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     output: str = Field("demo-output", min_length=1, description="Folder for the corpus and its annotations.")
 

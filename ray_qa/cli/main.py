@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 
 from ray_qa.errors import RayQaError, full_disk
@@ -21,13 +25,29 @@ commands:
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
 
 ray-qa COMMAND --help lists a command's options; ray-qa --version says which version this is.
-Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over --max-failed.
+Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over --max-failed,
+130 stopped by Ctrl-C, 143 by SIGTERM.
 """
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, as Kubernetes, Slurm and ``timeout`` send it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
-    command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments) or ["--help"])
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read our output has gone. What is left in the buffer would raise once more as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _run(arguments: list[str]) -> int:
+    command, *rest = arguments
     if command in ("-h", "--help", "--version"):
         print(f"ray-qa {version('ray_qa')}" if command == "--version" else USAGE.rstrip())
         return 0
@@ -35,18 +55,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ray-qa: the command must be one of {', '.join(_COMMANDS)}, but is {command!r}", file=sys.stderr)
         return 2
     try:
-        return _COMMANDS[command](rest)
+        with _terminable():
+            return _COMMANDS[command](rest)
     except RayQaError as error:
         return _refused(command, error)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         return _refused(command, full_disk(str(error)))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         there = "the last checkpoint" if command == "finetune" else "there"
         told = f"stopped; what is done is kept, and the same command goes on from {there}"
         print(f"ray-qa {command}: {told}", file=sys.stderr)
-        return 130
+        return 128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C: by an exception, so that all that was started is ended too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_: int, __: object) -> None:
+        raise _Terminated
+
+    earlier = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
 
 
 def _refused(command: str, error: RayQaError) -> int:

@@ -14,7 +14,6 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ray_qa.cli.validation_messages import validated
 from ray_qa.errors import ConfigError, first_line
 from ray_qa.settings import AutoOrCount
 
@@ -39,7 +38,10 @@ def parse(kind: type[Config], program: str, arguments: Sequence[str]) -> Config:
         for flag in dataclasses.fields(flags_kind)
         if flag.name != "config" and (value := getattr(flags, flag.name)) != flag.default
     }
-    return validated(kind, {**file_values, **given})
+    values = {**file_values, **given}
+    if empty := [name for name, value in values.items() if value in ((), []) and name in kind.model_fields]:
+        raise ConfigError(*(f"`{name}` must have a value where it is given, but is empty" for name in empty))
+    return kind(**values)
 
 
 def _config_path(arguments: Sequence[str]) -> str | None:

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -26,3 +27,18 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
     if interruptions:
         raise KeyboardInterrupt
+
+
+def node_here() -> str:
+    """The id of the node that this process is a worker of; "" where it is none of Ray's."""
+    import ray
+
+    return ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
+
+
+def nodes_alive() -> set[str]:
+    """The ids of the nodes that are there now, with the "" of processes that are none of Ray's."""
+    import ray
+
+    nodes: list[dict[str, Any]] = ray.nodes() if ray.is_initialized() else []  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    return {"", *(node["NodeID"] for node in nodes if node["Alive"])}

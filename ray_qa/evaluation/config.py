@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ray_qa.settings import PathText, Settings
 
 
-class EvaluateConfig(BaseModel):
+class EvaluateConfig(Settings):
     """Judge predictions against gold answers: SQuAD exact match and F1."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    predictions: str = Field(min_length=1, description="A folder that annotate wrote, or a JSON file {id: text}.")
-    gold: str = Field(min_length=1, description="Parquet (file, folder, glob) with an answers column, or SQuAD JSON.")
+    predictions: PathText = Field(min_length=1, description="A folder that annotate wrote, or a JSON file {id: text}.")
+    gold: PathText = Field(
+        min_length=1, description="Parquet (file, folder, glob) with a column answers, or SQuAD JSON."
+    )
     id_column: str = Field("id", min_length=1, description="Column that ties predictions to gold rows.")
     prefix: str = Field("", description="The --prefix that annotate was given.")
-    output: str | None = Field(None, description="Also write the scores to this JSON file.")
+    output: PathText | None = Field(None, description="Also write the scores to this JSON file.")

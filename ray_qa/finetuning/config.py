@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, field_validator
 
 from ray_qa.finetuning.lr_schedule import Schedule
-from ray_qa.settings import FREE, SETTLED, AutoOrCount, Duration, OutputFolder, WindowSettings
+from ray_qa.settings import FREE, SETTLED, AutoOrCount, Duration, OutputFolder, PathText, Texts, WindowSettings
 
 TRACKERS = ("tensorboard", "mlflow")
 
@@ -16,14 +16,14 @@ TRACKERS = ("tensorboard", "mlflow")
 class FinetuneConfig(WindowSettings):
     """Turn an encoder into an extractive reader: data-parallel fine-tuning on questions, contexts and answers."""
 
-    model: Annotated[str, FREE] = Field(
+    model: Annotated[PathText, FREE] = Field(
         min_length=1, description="The base: a folder or a hub id (owner/name[@revision])."
     )
-    train: Annotated[tuple[str, ...], FREE] = Field(
+    train: Annotated[Texts, FREE] = Field(
         min_length=1, description="Parquet, SQuAD JSON, JSONL (files, folders, globs), or datasets names: NAME[:SPLIT]."
     )
     output: Annotated[OutputFolder, FREE] = Field(description="Folder for the fine-tuned model; run again to resume.")
-    eval: Annotated[str | None, FREE] = Field(
+    eval: Annotated[PathText | None, FREE] = Field(
         None, min_length=1, description="Rows to judge by while training; the best checkpoint wins."
     )
     workers: Annotated[AutoOrCount, FREE] = Field(
@@ -83,9 +83,7 @@ class FinetuneConfig(WindowSettings):
     max_bad_steps: Annotated[int, FREE] = Field(
         10, ge=0, description="Stop when more steps than this had a loss that is not finite."
     )
-    report_to: Annotated[tuple[str, ...], FREE] = Field(
-        (), description="tensorboard, mlflow (MLFLOW_TRACKING_URI), or both."
-    )
+    report_to: Annotated[Texts, FREE] = Field((), description="tensorboard, mlflow (MLFLOW_TRACKING_URI), or both.")
     overwrite: Annotated[bool, FREE] = Field(
         False, description="Start again: remove what an earlier run wrote to the output."
     )

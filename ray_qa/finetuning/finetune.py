@@ -20,6 +20,7 @@ from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.cluster.connection import Cluster, connected, quiet_ray
 from ray_qa.cluster.placement import READ_CPUS, WorkerPlacement, all_resources, place_workers
 from ray_qa.cluster.room import wait_for_room
+from ray_qa.cluster.worker import nodes_alive
 from ray_qa.cluster.worker_errors import error_from_worker
 from ray_qa.data.examples import ExamplesSummary, Setting, example_files, survey_examples, write_examples
 from ray_qa.data.parquet_files import check_apart
@@ -232,23 +233,25 @@ def _encode(job: TrainingJob, plan: TrainingPlan) -> LabelCounts:
 
 
 def _train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: TrainingProgress) -> int:
-    """Run the workers until the last step is done; gives how often one had to be started again."""
+    """Run the workers until the last step is done; gives how often they had to be started again."""
     folder = Path(job.config.output)
     restarts = failures = 0
     while True:
-        before = checkpoint_steps(folder)
+        before, nodes = checkpoint_steps(folder), nodes_alive()
         try:
             _train_once(job, placement, folder)
             return restarts
         except Exception as error:
             if ours := error_from_worker(error):
                 raise ours from None
+            failure = error
+        _wait_for_room(job.config, placement, progress, ", as one was lost")
+        if nodes <= nodes_alive():  # a node that was lost, or taken back, is no failure of the run's
             failures = failures + 1 if checkpoint_steps(folder) == before else 1
-            if failures >= MOST_FAILURES:
-                raise
-            restarts += 1
-            _wait_for_room(job.config, placement, progress, ", as one was lost")
-            progress.enter("starting workers again, as one was lost")
+        if failures >= MOST_FAILURES:
+            raise failure
+        restarts += 1
+        progress.enter("starting workers again, as one was lost")
 
 
 def _train_once(job: TrainingJob, placement: WorkerPlacement, folder: Path) -> None:
@@ -261,7 +264,12 @@ def _train_once(job: TrainingJob, placement: WorkerPlacement, folder: Path) -> N
             resources_per_worker=_resources(placement),
         ),
         run_config=RunConfig(
-            name="run", storage_path=str(folder / RAY_TRAIN), failure_config=FailureConfig(max_failures=0)
+            name="run",
+            storage_path=str(folder / RAY_TRAIN),
+            failure_config=FailureConfig(
+                max_failures=0,
+                max_preemption_failures=0,  # type: ignore[call-arg]  # Ray shows type checkers the class of its version 1
+            ),
         ),
     )
     # Its own handler of Ctrl-C would end the process in its own way, and stay when the run has ended.

@@ -16,7 +16,7 @@ from ray_qa.finetuning.dataset import write_shard
 from ray_qa.finetuning.labelling import label_examples
 from ray_qa.finetuning.output import TRAIN_ROWS, check_output_is_here, shard_path
 from ray_qa.reader.arithmetic import Arithmetic
-from ray_qa.reader.model_files import ModelFiles, model_here
+from ray_qa.reader.model_files import ModelFiles, tokenizer_here
 from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
 
 
@@ -38,7 +38,7 @@ class TrainingJob:
 def encode_shards(batch: pa.Table, job: TrainingJob) -> Iterator[pa.Table]:
     """Encode the row groups that the batch lists into the output's shards; those that are there already stay."""
     with uninterrupted():
-        tokenizer = load_pair_tokenizer(model_here(job.base).folder)
+        tokenizer = load_pair_tokenizer(tokenizer_here(job.base))
     folder = Path(job.config.output)
     check_output_is_here(folder)
     with pq.ParquetFile(folder / TRAIN_ROWS) as file:

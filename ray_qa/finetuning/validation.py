@@ -12,6 +12,7 @@ from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.process_group import ProcessGroup
 from ray_qa.finetuning.step import ModelWithOptimizer
 from ray_qa.metrics.squad import SquadScores, convention_for, score_predictions
+from ray_qa.reader.batching import BatchBudget
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.reader import Reader
@@ -62,7 +63,7 @@ class Validator:
             tokenizer=self.tokenizer,
             backend=span_model(model.module, model.device, model.dtype),
             settings=self.settings,
-            batch_tokens=batch_tokens,
+            budget=BatchBudget(batch_tokens),
         )
         model.module.eval()
         try:

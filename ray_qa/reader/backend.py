@@ -29,6 +29,10 @@ class WindowScores:
     finite_W: Bools
 
 
+class BrokenDeviceError(RuntimeError):
+    """The device is of no use to this process any more, as after a CUDA error; another process may do better."""
+
+
 class Backend(Protocol):
     """What runs the forward pass and the span search, on a device of its own."""
 
@@ -50,6 +54,7 @@ class Backend(Protocol):
 
         Raises:
             MemoryError: if the batch does not fit the device; a smaller one may.
+            BrokenDeviceError: if the device fails.
         """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,13 @@ BATCH_TOKENS = {
     "training": {"cpu": 4_096, "cuda": 16_384, "mps": 8_192},
 }
 """Tokens of a pass that keep a device busy with little padding; in reading on a CPU, for each thread."""
+
+
+@dataclass(slots=True)
+class BatchBudget:
+    """Most tokens of a pass, padding included; it goes down for good when a batch does not fit the device's memory."""
+
+    tokens: int
 
 
 def automatic_batch_tokens(work: Literal["reading", "training"], device: str, threads: int) -> int:

@@ -50,18 +50,38 @@ def find_model(ref: str) -> ModelFiles:
     return ModelFiles(
         ref=ref,
         folder=folder,
-        weights_sha256=_digest([folder / "config.json", *weights]),
-        tokenizer_sha256=_digest(tokenizer_files(folder)),
+        weights_sha256=digest_of_files([folder / "config.json", *weights]),
+        tokenizer_sha256=digest_of_files(tokenizer_files(folder)),
     )
 
 
 @functools.lru_cache(maxsize=1)
 def model_here(model: ModelFiles) -> ModelFiles:
-    """The model as this node has it, which must be the one the run was planned with."""
+    """The model as this node has it, which must be the one the run was planned with.
+
+    Raises:
+        ModelError: if it is not, or is not there.
+    """
     here = find_model(model.ref)
-    if (here.weights_sha256, here.tokenizer_sha256) != (model.weights_sha256, model.tokenizer_sha256):
-        raise ModelError(f"`model` must be the same on every node, but {model.ref} on {os.uname().nodename} differs")
+    _check_same(model, here.weights_sha256 == model.weights_sha256 and here.tokenizer_sha256 == model.tokenizer_sha256)
     return here
+
+
+@functools.lru_cache(maxsize=1)
+def tokenizer_here(model: ModelFiles) -> Path:
+    """The folder of the model's tokenizer on this node, which must be the one the run was planned with.
+
+    Raises:
+        ModelError: if it is not, or is not there.
+    """
+    folder = _locate(model.ref)[0]
+    _check_same(model, digest_of_files(tokenizer_files(folder)) == model.tokenizer_sha256)
+    return folder
+
+
+def _check_same(model: ModelFiles, same: bool) -> None:
+    if not same:
+        raise ModelError(f"`model` must be the same on every node, but {model.ref} on {os.uname().nodename} differs")
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
@@ -100,7 +120,8 @@ def _download(name: str, revision: str | None) -> tuple[Path, str]:
     return folder, f"{name}@{folder.name}"
 
 
-def _digest(paths: list[Path]) -> str:
+def digest_of_files(paths: list[Path]) -> str:
+    """A digest of what files are called and hold."""
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as stream:

@@ -15,6 +15,7 @@ from ray_qa.errors import ModelError, first_line
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.collate import Template
 from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
+from ray_qa.reader.model_files import digest_of_files, tokenizer_files
 from ray_qa.reader.transformers_logging import quiet_transformers
 from ray_qa.records import Reason, Row
 
@@ -78,13 +79,17 @@ class PairTokenizer:
         return [self.unknown_id if token in self.special_ids else token for token in ids]
 
 
-@functools.lru_cache(maxsize=4)
 def load_pair_tokenizer(folder: Path) -> PairTokenizer:
-    """Load the tokenizer of a model folder.
+    """Load the tokenizer of a model folder; one whose files have not changed since is not loaded again.
 
     Raises:
         ModelError: if it cannot be loaded, is not a fast one, or puts no CLS/BOS token into a window.
     """
+    return _load(folder, digest_of_files(tokenizer_files(folder)))
+
+
+@functools.lru_cache(maxsize=4)
+def _load(folder: Path, _digest: str) -> PairTokenizer:
     tokenizer = _load_tokenizer(folder)
     backend = tokenizer.backend_tokenizer
     backend.no_truncation()
@@ -134,12 +139,16 @@ class _Texts:
 def _reason_to_skip(row: Row) -> Reason | None:
     if row.question is None:
         return "question_missing"
+    if not isinstance(row.question, str):
+        return "question_not_text"
     if not _is_unicode(row.question):
         return "question_not_unicode"
     if not row.question.strip():
         return "question_empty"
     if row.context is None:
         return "context_missing"
+    if not isinstance(row.context, str):
+        return "context_not_text"
     if not _is_unicode(row.context):
         return "context_not_unicode"
     if not row.context.strip():

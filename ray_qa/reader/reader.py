@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +13,14 @@ import torch
 from ray_qa.errors import ConfigError, ModelError
 from ray_qa.reader.answers import ScoredWindow, choose_answer, failed
 from ray_qa.reader.backend import Backend
-from ray_qa.reader.batching import automatic_batch_tokens
+from ray_qa.reader.batching import BatchBudget, automatic_batch_tokens
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.reader.scoring import score_windows
 from ray_qa.reader.span_model import SpanLogits, SpanModel, load_span_model
 from ray_qa.records import Answer, Row
-from ray_qa.settings import ReadingSettings, WindowSettings
+from ray_qa.settings import AUTO, ReadingSettings, WindowSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class Reader:
     tokenizer: PairTokenizer
     backend: Backend
     settings: ReadingSettings
-    batch_tokens: int
+    budget: BatchBudget
 
     @classmethod
     def load(
@@ -59,22 +61,26 @@ class Reader:
         model = load_span_model(files, device=device, dtype=dtype)
         check_settings_fit(settings, tokenizer, model)
         check_vocabulary(tokenizer, model, files)
+        if batch_tokens != AUTO and (not isinstance(batch_tokens, int) or batch_tokens < 1):
+            raise ConfigError(f"`batch_tokens` must be 'auto' or greater than 0, but is {batch_tokens!r}")
         if isinstance(batch_tokens, str):
             batch_tokens = automatic_batch_tokens("reading", model.device.type, torch.get_num_threads())
-        return cls(tokenizer=tokenizer, backend=model, settings=settings, batch_tokens=batch_tokens)
+        return cls(tokenizer=tokenizer, backend=model, settings=settings, budget=BatchBudget(batch_tokens))
 
-    def answer(self, *, question: str, context: str) -> Answer:
+    def answer(self, question: str, context: str) -> Answer:
         """Answer one question from one context."""
         return self.read([Row(question=question, context=context)])[0]
 
-    def read(self, rows: Iterable[Row | Mapping[str, str | None]]) -> list[Answer]:
+    def read(self, rows: Iterable[Row | Mapping[str, Any]]) -> list[Answer]:
         """Answer many rows; one answer a row, in order. A bad row is a failed answer, never an exception.
 
         Args:
-            rows: ``Row`` records, or mappings with the keys ``question`` and ``context``.
+            rows: ``Row`` records, or mappings with the keys ``question`` and ``context``. A key that is not there, and
+                the NaN that pandas has for a missing text, are as ``None``.
         """
         records = [
-            row if isinstance(row, Row) else Row(question=row["question"], context=row["context"]) for row in rows
+            row if isinstance(row, Row) else Row(question=_text(row, "question"), context=_text(row, "context"))
+            for row in rows
         ]
         encoded = self.tokenizer.encode(records, self.settings.max_question_tokens)
         return self.score(encoded, [record.context for record in records])
@@ -82,9 +88,7 @@ class Reader:
     def score(self, encoded: EncodedRows, contexts: Sequence[str | None]) -> list[Answer]:
         """Answer rows that are already encoded, given their contexts."""
         windows = encoded.windows(self.settings, self.tokenizer.template.special_tokens)
-        scored = score_windows(
-            self.backend, self.tokenizer.template, encoded, windows, self.settings, self.batch_tokens
-        )
+        scored = score_windows(self.backend, self.tokenizer.template, encoded, windows, self.settings, self.budget)
         first_window_R = np.searchsorted(windows.row, np.arange(len(encoded) + 1))
         return [
             self._choose(encoded, row, contexts[row], scored[first_window_R[row] : first_window_R[row + 1]])
@@ -157,6 +161,12 @@ class Reader:
             start_positions_W=None if start_positions is None else np.array(start_positions),
             end_positions_W=None if end_positions is None else np.array(end_positions),
         )
+
+
+def _text(row: Mapping[str, Any], name: str) -> Any:
+    """A value of a row; what is no text is for the tokenizer to tell."""
+    value = row.get(name)
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def check_vocabulary(tokenizer: PairTokenizer, backend: Backend, files: ModelFiles) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ray_qa.reader.answers import Candidate, ScoredWindow
 from ray_qa.reader.backend import Backend, WindowScores
-from ray_qa.reader.batching import batch_by_length
+from ray_qa.reader.batching import BatchBudget, batch_by_length
 from ray_qa.reader.collate import Batch, Template, collate
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.windows import Windows
@@ -22,23 +22,26 @@ def score_windows(
     encoded: EncodedRows,
     windows: Windows,
     settings: ReadingSettings,
-    batch_tokens: int,
+    budget: BatchBudget,
 ) -> list[ScoredWindow]:
     """Score every window, in the order of ``windows``.
 
-    A batch that does not fit the memory is halved until it does; a window that does not fit alone comes back with
-    ``out_of_memory``, one with a non-finite logit with ``finite`` false. Neither touches the others.
+    When a batch does not fit the memory, ``budget`` is halved until one does, and stays so for later calls. A window
+    that does not fit alone comes back with ``out_of_memory``, one with a non-finite logit with ``finite`` false.
+    Neither touches the others.
     """
     scored: list[ScoredWindow] = [OUT_OF_MEMORY] * len(windows)
-    waiting = batch_by_length(windows.tokens, batch_tokens)[::-1]
+    waiting = batch_by_length(windows.tokens, budget.tokens)
     while waiting:
-        window_W = waiting.pop()
+        window_W = waiting.pop(0)
         batch = collate(encoded, windows, window_W, template)
         try:
             scores = backend.score(batch, template.null_position, settings)
         except MemoryError:
             if len(window_W) > 1:
-                waiting += [window_W[len(window_W) // 2 :], window_W[: len(window_W) // 2]]
+                budget.tokens = len(window_W) // 2 * int(windows.tokens[window_W].max())
+                left_W = np.concatenate([window_W, *waiting])
+                waiting = [left_W[batch] for batch in batch_by_length(windows.tokens[left_W], budget.tokens)]
             continue
         for nth, window in enumerate(window_W.tolist()):
             scored[window] = _scored_window(batch, scores, nth) if scores.finite_W[nth] else NOT_FINITE

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from ray_qa.errors import ModelError, first_line
-from ray_qa.reader.backend import WindowScores, search_spans
+from ray_qa.reader.backend import BrokenDeviceError, WindowScores, search_spans
 from ray_qa.reader.collate import Batch
 from ray_qa.reader.model_files import ModelFiles
 from ray_qa.reader.transformers_logging import quiet_transformers
@@ -86,6 +86,8 @@ class SpanModel:
             return search_spans(logits.start_logits_WT, logits.end_logits_WT, batch, null_position, settings)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
+                if "CUDA error" in str(error):
+                    raise BrokenDeviceError(first_line(error)) from error
                 raise
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()

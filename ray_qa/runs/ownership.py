@@ -63,13 +63,15 @@ def output_lock(folder: Path, doing: str, *, may_share: bool = False) -> Iterato
 
 
 def claim(folder: Path, token: str) -> None:
-    """Make an output that of the workers who show ``token``.
+    """Make an output that of the workers who show ``token``, where it is not already.
 
     Raises:
         OutputError: if it cannot be written to.
     """
+    path = folder / OWNER
     try:
-        publish(folder / OWNER, token.encode())
+        if not (path.exists() and path.read_text() == token):
+            publish(path, token.encode())
     except OSError as error:
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
 

@@ -72,7 +72,7 @@ def open_tiny(tiny: Reader) -> OpenReader:
 
     def with_settings(**changes: object) -> Reader:
         settings = ReadingSettings.model_validate(SMALL.model_dump() | changes)
-        return Reader(tokenizer=tiny.tokenizer, backend=tiny.backend, settings=settings, batch_tokens=tiny.batch_tokens)
+        return Reader(tokenizer=tiny.tokenizer, backend=tiny.backend, settings=settings, budget=tiny.budget)
 
     return with_settings
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "ray_qa"
 CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
+AT_THE_ROOT = ("errors", "records", "settings", "validation_messages")
 PACKAGES = (
     "storage", "data", "metrics", "reader", "runs", "cluster", "annotation", "finetuning", "evaluation", "cli",
 )  # fmt: skip
@@ -19,7 +20,7 @@ WIDTH = 26
 
 def house_map() -> str:
     """A line for every package and module: its name, and the first line of its docstring."""
-    lines = [_line(1, f"{name}.py", _says(PACKAGE / f"{name}.py")) for name in ("errors", "records", "settings")]
+    lines = [_line(1, f"{name}.py", _says(PACKAGE / f"{name}.py")) for name in AT_THE_ROOT]
     for name in PACKAGES:
         lines += _package(PACKAGE / name, depth=1)
     lines.append(_line(1, "assets/", "The embedded model and corpus, and the template of the model card."))

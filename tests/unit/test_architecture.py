@@ -20,7 +20,7 @@ HEAVY = {"torch", "ray", "transformers"}
 LONGEST = 400
 
 FLOORS: list[dict[str, set[str]]] = [
-    {"errors": set(), "records": set(), "settings": {"pydantic"}},
+    {"errors": set(), "records": set(), "validation_messages": {"pydantic"}, "settings": {"pydantic"}},
     {"storage": {"pyarrow"}},
     {"data": {"datasets", "numpy", "pyarrow"}},
     {"metrics": {"numpy"}},
@@ -52,7 +52,9 @@ LOADS = {
         "ray_qa.finetuning.step", "ray_qa.finetuning.validation", "ray_qa.finetuning.weights", "ray_qa.reader.reader",
         "ray_qa.reader.span_model",
     },
-    "ray": {"ray_qa.cluster.arithmetic", "ray_qa.cluster.connection", "ray_qa.cluster.room"},
+    "ray": {
+        "ray_qa.annotation.pipeline", "ray_qa.cluster.arithmetic", "ray_qa.cluster.connection", "ray_qa.cluster.room",
+    },
     "torch and ray": {"ray_qa.annotation.annotate", "ray_qa.finetuning.finetune"},
 }  # fmt: skip
 """What importing a module loads, through all that it imports; modules that are not named here load neither."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -7,11 +8,10 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.cli.demo import DemoConfig
-from ray_qa.cli.validation_messages import validated
 from ray_qa.errors import ConfigError
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.settings import FREE, ModelSettings, ReadingSettings, deciding_settings, in_seconds, unsettled
+from ray_qa.settings import FREE, ModelSettings, ReadingSettings, Settings, deciding_settings, in_seconds, unsettled
 
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
 FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}
@@ -21,7 +21,7 @@ COMMANDS = [AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig]
 
 def refusals(kind: type[BaseModel] = AnnotateConfig, **settings: Any) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
-        validated(kind, NEEDED.get(kind, {}) | settings)
+        kind(**NEEDED.get(kind, {}) | settings)
     return caught.value.problems
 
 
@@ -43,11 +43,11 @@ def test_configurations_cannot_be_changed_nor_take_what_they_do_not_know(kind: t
     with pytest.raises(ValidationError, match="frozen"):
         setattr(config, next(iter(kind.model_fields)), "x")
     with pytest.raises(ConfigError, match=r"^`nonsense` must be a setting, but is unknown"):
-        validated(kind, {**required, "nonsense": 1})
+        kind(**{**required, "nonsense": 1})
 
 
 def test_the_defaults_are_those_of_the_design() -> None:
-    config = validated(AnnotateConfig, ANNOTATE)
+    config = AnnotateConfig(**ANNOTATE)
     assert (config.max_tokens, config.stride, config.max_question_tokens, config.max_answer_tokens) == (
         384,
         128,
@@ -81,7 +81,11 @@ def test_the_defaults_are_those_of_the_design() -> None:
         ({"always_answer": "perhaps"}, "`always_answer` must be true or false, but is 'perhaps'"),
         ({"always_answer": [1]}, "`always_answer` must be true or false, but is [1]"),
         ({"input": []}, "`input` must be given, but is empty"),
-        ({"input": "in"}, "`input` must be a list, but is 'in'"),
+        ({"input": 3}, "`input` must be a list, but is 3"),
+        (
+            {"context_column": "question"},
+            "`question_column` must be another column than `context_column`, but both are 'question'",
+        ),
         ({"output": ""}, "`output` must be given, but is empty"),
         ({"model": ""}, "`model` must be given, but is empty"),
         ({"output": 3}, "`output` must be a text, but is 3"),
@@ -124,7 +128,7 @@ def test_a_device_that_torch_would_not_know_is_refused(device: str) -> None:
     ids=str,
 )
 def test_settings_at_their_limits_and_as_texts_are_taken(settings: dict[str, Any]) -> None:
-    config = validated(AnnotateConfig, ANNOTATE | settings)
+    config = AnnotateConfig(**ANNOTATE | settings)
     for name, value in settings.items():
         assert str(getattr(config, name)) in (str(value), f"{value}.0")
 
@@ -170,19 +174,19 @@ def test_an_unknown_setting_keeps_its_name_whatever_it_begins_with(name: str) ->
 
 
 def test_a_kind_of_error_that_has_no_words_of_ours_still_names_setting_and_value() -> None:
-    class Odd(BaseModel):
+    class Odd(Settings):
         when: complex
 
     assert refusals(Odd, when="x")[0].startswith("`when` must be valid, but is 'x': ")
 
 
 def test_reading_settings_are_checked_wherever_they_are_used() -> None:
-    with pytest.raises(ValidationError, match="`stride` must be less than the window's room"):
+    with pytest.raises(ConfigError, match="`stride` must be less than the window's room"):
         ReadingSettings(max_tokens=100, max_question_tokens=50, stride=50)
 
 
 def test_the_defaults_of_finetuning_are_those_that_readers_know() -> None:
-    config = validated(FinetuneConfig, FINETUNE)
+    config = FinetuneConfig(**FINETUNE)
     assert (config.epochs, config.batch_size, config.learning_rate, config.weight_decay) == (2, 32, 3e-5, 0.01)
     assert (config.warmup, config.schedule, config.max_grad_norm, config.seed) == (0.05, "linear", 1.0, 13)
     assert (config.workers, config.eval, config.max_steps, config.report_to) == ("auto", None, None, ())
@@ -193,7 +197,7 @@ def test_the_defaults_of_finetuning_are_those_that_readers_know() -> None:
     ("settings", "line"),
     [
         ({"train": []}, "`train` must be given, but is empty"),
-        ({"train": "rows.json"}, "`train` must be a list, but is 'rows.json'"),
+        ({"train": 7}, "`train` must be a list, but is 7"),
         ({"model": ""}, "`model` must be given, but is empty"),
         ({"output": ""}, "`output` must be given, but is empty"),
         ({"eval": ""}, "`eval` must be given, but is empty"),
@@ -247,7 +251,7 @@ def test_every_wrong_setting_of_finetuning_is_one_line(settings: dict[str, Any],
     ids=str,
 )
 def test_settings_of_finetuning_at_their_limits_are_taken(settings: dict[str, Any]) -> None:
-    config = validated(FinetuneConfig, FINETUNE | settings)
+    config = FinetuneConfig(**FINETUNE | settings)
     for name, value in settings.items():
         assert str(getattr(config, name)) in (str(value), f"{value}.0")
 
@@ -259,7 +263,7 @@ def test_several_wrong_settings_of_finetuning_are_reported_together() -> None:
     assert lines[-1].endswith("did you mean `learning_rate`?")
 
 
-class _Invented(BaseModel):
+class _Invented(Settings):
     """Settings of which one is new and not marked, as a forgotten one would be."""
 
     forgotten: int = 1
@@ -279,10 +283,26 @@ def test_only_what_is_marked_is_left_to_be_settled() -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1.5s", 1.5), ("15m", 900), ("2h", 7_200), ("0", 0)])
 def test_durations_are_read_in_seconds(text: str, seconds: float) -> None:
-    assert in_seconds(validated(AnnotateConfig, ANNOTATE | {"wait_for_nodes": text}).wait_for_nodes) == seconds
+    assert in_seconds(AnnotateConfig(**ANNOTATE | {"wait_for_nodes": text}).wait_for_nodes) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "m", "15 m", "-3", "1d", "∞"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     (line,) = refusals(wait_for_nodes=text)
     assert line == f"`wait_for_nodes` must be a number of seconds, or one with s, m or h behind it, but is {text!r}"
+
+
+def test_one_path_or_text_stands_for_itself_where_several_may_be_given() -> None:
+    config = AnnotateConfig(input="x.parquet", output=Path("out"), keep="id")
+    assert (config.input, config.output, config.keep) == (("x.parquet",), "out", ("id",))
+    several = AnnotateConfig(input=[Path("a"), "b"], output="out")
+    assert several.input == ("a", "b")
+
+
+def test_settings_are_refused_in_our_words_wherever_they_are_made() -> None:
+    with pytest.raises(ConfigError) as caught:
+        ReadingSettings(stride=-1, n_best=0)
+    assert caught.value.problems == (
+        "`stride` must be at least 0, but is -1",
+        "`n_best` must be at least 1, but is 0",
+    )

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ray_qa import AnnotateConfig, annotate
+from ray_qa.annotation.parts import PartLabel, read_label
+from ray_qa.annotation.summary import Counts
 from ray_qa.cli.main import main
 from tests.cluster import corpora
 from tests.cluster.annotation.test_readers_of_the_output import Rows
@@ -94,6 +96,27 @@ def test_a_part_that_was_truncated_or_swapped_is_found_by_verify(
     assert main(["annotate", *small.flags, "--verify"]) == 0
     assert "has lost 1 of its 5 parts (part-0000003.parquet)" in capsys.readouterr().err
     assert rows_of(small.folder) == expected
+
+
+def test_rows_that_failed_for_a_reason_that_may_pass_are_tried_again_when_asked_for(
+    small: Annotated, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = rows_of(small.folder)
+    path = small.folder / "part-0000002.parquet"
+    part = pq.read_table(path)
+    label = read_label(path)
+    died = part.set_column(
+        part.schema.get_field_index("reason"), part.schema.field("reason"), pa.array(["worker_died"] * 4, pa.string())
+    )
+    failed = PartLabel(plan=label.plan, counts=Counts(rows=4, failed=4))
+    pq.write_table(died.replace_schema_metadata(failed.as_metadata()), path)
+
+    assert main(["annotate", *small.flags]) == 0
+    assert rows_of(small.folder) != expected
+    assert main(["annotate", *small.flags, "--retry-failed"]) == 0
+    assert "4 rows in" in capsys.readouterr().out
+    assert rows_of(small.folder) == expected
+    assert main(["annotate", *small.flags, "--retry-failed"]) == 0  # nothing is left to try again
 
 
 @pytest.mark.timeout(600)

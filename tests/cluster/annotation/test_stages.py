@@ -1,109 +1,210 @@
-"""What the stages ask of Ray Data, seen by a stand-in for the dataset; no cluster is started."""
+"""The worker's side, run in this process: encoding tasks and a replica on a folder, without Ray."""
 
 from __future__ import annotations
 
+import _thread
+import os
+import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from ray.data import ActorPoolStrategy, Dataset
 
 from ray_qa import AnnotateConfig
-from ray_qa.annotation.annotate import stages
-from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units
-from ray_qa.cluster.placement import Node, place
+from ray_qa.annotation.output import ATTEMPTS, begin_unit
+from ray_qa.annotation.parts import PartLabel
+from ray_qa.annotation.stages import (
+    ENCODED_SCHEMA,
+    MOST_ATTEMPTS,
+    AnnotateJob,
+    Annotator,
+    encode_units,
+    summary_from_row,
+)
+from ray_qa.annotation.summary import Counts, UnitSummary
+from ray_qa.cluster.worker import node_here
+from ray_qa.data.parts import part_path
+from ray_qa.data.units import Piece, Unit
+from ray_qa.errors import ModelError, OutputError
 from ray_qa.reader.arithmetic import Arithmetic
-from ray_qa.reader.model_files import ModelFiles
-
-JOB = AnnotateJob(
-    config=AnnotateConfig(input=("in.parquet",), output="out"),
-    model=ModelFiles(ref="embedded", folder=Path("model"), weights_sha256="", tokenizer_sha256=""),
-    files=(),
-    columns=(),
-    units=(),
-    arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
-    threads=1,
-    plan="digest",
-)
-LAPTOP, GPU_NODE = Node(cpus=2, gpus=0), Node(cpus=4, gpus=1)
+from ray_qa.reader.backend import BrokenDeviceError
+from ray_qa.reader.model_files import find_model
+from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
+from ray_qa.runs.ownership import claim
+from tests.cluster import corpora
+from tests.cluster.conftest import SMALL_WINDOWS
 
 
-class RecordingDataset:
-    """Notes what is asked of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A replica, and the encoded units that would be handed to it."""
 
-    def __init__(self) -> None:
-        self.asked: list[tuple[Any, dict[str, Any]]] = []
+    job: AnnotateJob
+    replica: Annotator
+    encoded: list[pa.Table]
 
-    def map_batches(self, stage: Any, **asked: Any) -> RecordingDataset:
-        self.asked.append((stage, asked))
-        return self
+    @property
+    def folder(self) -> Path:
+        return Path(self.job.config.output)
+
+    def score(self, unit: int) -> UnitSummary:
+        (row,) = self.replica(self.encoded[unit]).to_pylist()
+        return summary_from_row(row)
 
 
-def _asked(
-    *nodes: Node, replicas: str = "auto", cpus_per_replica: float | None = None, gpus_per_replica: float | None = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the two stages ask on these nodes."""
-    dataset = RecordingDataset()
-    placement = place(
-        nodes,
-        replicas=replicas,
-        cpus_per_replica=cpus_per_replica,
-        gpus_per_replica=gpus_per_replica,
-        device="auto",
-        can_grow=True,
+@pytest.fixture
+def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    path = corpora.write(tmp_path / "in.parquet", corpora.plain(12), row_group_size=6)
+    (tmp_path / "out" / ".ray_qa").mkdir(parents=True)
+    config = AnnotateConfig(input=(str(path),), output=str(tmp_path / "out"), **SMALL_WINDOWS)
+    job = AnnotateJob(
+        config=config,
+        model=find_model(str(tiny_reader_folder)),
+        files=(str(path),),
+        columns=("id", "question", "context"),
+        units=(
+            Unit(number=4, pieces=(Piece(file=0, row_group=0, first_row=1, rows=3),)),
+            Unit(
+                number=5,
+                pieces=(
+                    Piece(file=0, row_group=0, first_row=4, rows=2),
+                    Piece(file=0, row_group=1, first_row=0, rows=6),
+                ),
+            ),
+        ),
+        arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
+        threads=1,
+        again=frozenset(),
+        plan="digest",
     )
-    stages(cast(Dataset, dataset), JOB, placement)
-    (first, encoding), (second, scoring) = dataset.asked
-    assert (first, second) == (encode_units, Annotator)
-    return encoding, scoring
+    claim(tmp_path / "out", "digest")
+    encoded = list(encode_units(pa.table({"position": [0, 1]}), job))
+    return Worker(job=job, replica=Annotator(job), encoded=encoded)
 
 
-@pytest.mark.parametrize("nodes", [(LAPTOP,), (Node(cpus=1, gpus=0),), (Node(cpus=64, gpus=0),) * 3, (GPU_NODE,)])
-@pytest.mark.parametrize("share", [None, 0.5, 0.505])
-def test_the_stages_ask_for_different_cpus_so_that_ray_data_does_not_fuse_them(
-    nodes: tuple[Node, ...], share: float | None
+def test_each_unit_is_encoded_as_a_table_of_its_own(worker: Worker) -> None:
+    assert [table.schema for table in worker.encoded] == [ENCODED_SCHEMA] * 2
+    assert [table["unit"].to_pylist() for table in worker.encoded] == [[4], [5]]
+
+
+def test_an_interruption_waits_until_the_tokenizer_is_loaded_and_then_ends_the_task(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoding, scoring = _asked(*nodes, cpus_per_replica=share)
+    loaded: list[Path] = []
 
-    assert encoding["num_cpus"] != scoring["num_cpus"]
+    def load_with_an_interruption(folder: Path) -> PairTokenizer:
+        _thread.interrupt_main()
+        loaded.append(folder)
+        return load_pair_tokenizer(folder)
 
+    monkeypatch.setattr("ray_qa.reader.pair_tokenizer.load_pair_tokenizer", load_with_an_interruption)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        list(encode_units(pa.table({"position": [0]}), worker.job))
 
-def test_a_replica_gets_one_unit_at_a_time_and_has_the_next_in_flight() -> None:
-    _, scoring = _asked(LAPTOP)
-
-    assert scoring["batch_size"] == 1
-    assert scoring["compute"].max_tasks_in_flight_per_actor == 2
-
-
-def test_units_are_encoded_as_they_come_in_whatever_batches() -> None:
-    encoding, _ = _asked(LAPTOP)
-
-    assert encoding["batch_size"] is None
-    assert encoding["batch_format"] == "pyarrow"
-    assert "compute" not in encoding
+    assert len(loaded) == 1
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
-@pytest.mark.parametrize(
-    ("replicas", "fewest", "most"), [("auto", 2, 2), ("1", 1, 1), ("1:2", 1, 2), ("3", 3, 3), ("2:8", 2, 8)]
-)
-def test_the_pool_is_fixed_unless_a_range_is_asked_for(replicas: str, fewest: int, most: int) -> None:
-    _, scoring = _asked(LAPTOP, replicas=replicas)
-    pool = scoring["compute"]
+def test_a_replica_publishes_the_part_of_a_unit_and_sums_it_up(worker: Worker) -> None:
+    summary = worker.score(1)
 
-    assert isinstance(pool, ActorPoolStrategy)
-    assert (pool.min_size, pool.max_size) == (fewest, most)
-
-
-@pytest.mark.parametrize("nodes", [(LAPTOP,), (Node(cpus=1, gpus=0),), (Node(cpus=16, gpus=0),) * 2, (GPU_NODE,) * 2])
-def test_a_full_pool_leaves_every_node_the_cpus_of_a_reading_task(nodes: tuple[Node, ...]) -> None:
-    encoding, scoring = _asked(*nodes)
-    replicas_a_node = scoring["compute"].max_size / len(nodes)
-
-    assert replicas_a_node * scoring["num_cpus"] + encoding["num_cpus"] <= nodes[0].cpus
+    assert pq.read_table(part_path(worker.folder, 5))["id"].to_pylist() == [4, 5, 6, 7, 8, 9, 10, 11]
+    assert summary.unit == 5
+    assert summary.counts.rows == summary.counts.answered + summary.counts.no_answer == 8
+    assert summary.started < summary.published
+    assert not part_path(worker.folder, 4).exists()
+    assert list((worker.folder / ATTEMPTS).iterdir()) == []
 
 
-def test_gpus_are_asked_for_only_where_there_are_some() -> None:
-    assert _asked(LAPTOP)[1]["num_gpus"] is None
-    assert _asked(GPU_NODE)[1]["num_gpus"] == 1
-    assert _asked(LAPTOP, replicas="1:8", gpus_per_replica=1)[1]["num_gpus"] == 1
-    assert _asked(GPU_NODE, gpus_per_replica=0.25)[1]["compute"].max_size == 4
+def test_a_unit_that_is_scored_again_after_its_part_was_published_is_not_written_again(worker: Worker) -> None:
+    first = worker.score(0)
+    before = part_path(worker.folder, 4).stat()
+    again = worker.score(0)
+
+    assert again.counts == first.counts
+    assert part_path(worker.folder, 4).stat().st_ino == before.st_ino
+
+
+def test_a_unit_that_has_killed_its_worker_too_often_is_written_as_failed(worker: Worker) -> None:
+    for attempt in range(MOST_ATTEMPTS):
+        assert len(begin_unit(worker.folder, 4, node_here())) == attempt + 1  # and then the worker dies
+    summary = worker.score(0)
+    part = pq.read_table(part_path(worker.folder, 4))
+
+    assert (summary.counts.rows, summary.counts.failed) == (3, 3)
+    assert part["reason"].to_pylist() == ["worker_died"] * 3
+    assert part["id"].to_pylist() == [1, 2, 3]
+    assert list((worker.folder / ATTEMPTS).iterdir()) == []
+
+
+def test_a_unit_whose_worker_died_less_often_is_scored(worker: Worker) -> None:
+    for _ in range(MOST_ATTEMPTS - 1):
+        begin_unit(worker.folder, 4, node_here())
+
+    assert worker.score(0).counts.failed == 0
+
+
+def test_a_unit_whose_workers_went_down_with_their_nodes_is_scored(worker: Worker) -> None:
+    for _ in range(MOST_ATTEMPTS + 1):
+        begin_unit(worker.folder, 4, "a node that was taken back")
+
+    assert worker.score(0).counts.failed == 0
+
+
+def test_a_device_that_fails_ends_the_replica_so_that_another_tries_the_unit(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise BrokenDeviceError("CUDA error: device-side assert triggered")
+
+    def ends(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr("ray_qa.reader.span_model.SpanModel.score", fails)
+    monkeypatch.setattr(os, "_exit", ends)
+    with pytest.raises(SystemExit, match="1"):
+        worker.score(0)
+    assert not part_path(worker.folder, 4).exists()
+    assert len(begin_unit(worker.folder, 4, node_here())) == 2  # the attempt is counted
+
+
+def test_a_unit_that_is_to_be_tried_again_is_scored_though_its_part_is_there(worker: Worker) -> None:
+    for _ in range(MOST_ATTEMPTS):
+        begin_unit(worker.folder, 4, node_here())
+    assert worker.score(0).counts.failed == 3
+    again = replace(worker, replica=Annotator(replace(worker.job, again=frozenset({4}))))
+    assert again.score(0).counts.failed == 0
+    assert worker.score(0).counts.failed == 0
+
+
+def test_a_worker_whose_model_differs_from_the_planned_one_refuses(worker: Worker) -> None:
+    model = replace(worker.job.model, weights_sha256="other")
+    replica = Annotator(replace(worker.job, model=model))
+
+    with pytest.raises(ModelError, match=r"must be the same on every node, but .* differs"):
+        replica(worker.encoded[0])
+
+
+def test_a_replica_that_outlives_its_run_stops_at_its_next_unit_and_publishes_nothing(worker: Worker) -> None:
+    worker.score(0)
+    before = part_path(worker.folder, 4).read_bytes()
+    claim(worker.folder, "another plan's digest")
+    for unit in (0, 1):
+        with pytest.raises(OutputError, match="another has taken"):
+            worker.replica(worker.encoded[unit])
+    assert part_path(worker.folder, 4).read_bytes() == before
+    assert not part_path(worker.folder, 5).exists()
+
+
+def test_a_part_of_another_plan_is_made_again(worker: Worker) -> None:
+    worker.score(0)
+    ours = part_path(worker.folder, 4).read_bytes()
+    table = pq.read_table(part_path(worker.folder, 4))
+    label = PartLabel(plan="another's", counts=Counts(rows=3, failed=3))
+    pq.write_table(table.replace_schema_metadata(label.as_metadata()), part_path(worker.folder, 4))
+    worker.score(0)
+    assert pq.read_table(part_path(worker.folder, 4)) == pq.read_table(pa.BufferReader(ours))

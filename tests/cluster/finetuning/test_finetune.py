@@ -176,7 +176,7 @@ def test_a_node_that_goes_down_is_waited_for_and_leaves_no_trace_in_the_weights(
         with driver("finetune", flags, said) as process:
             wait_until(lambda: max(checkpoint_steps(output), default=0) >= 12, "a checkpoint")
             nodes.cut_off(first)
-            wait_until(lambda: "waiting for room for 3 workers, as one was lost" in said.read_text(), "waiting")
+            wait_until(lambda: _waits_for_lost(said), "waiting")
             assert process.poll() is None
             assert checkpoint_steps(output)[-1] < LAST_STEP
             with nodes.node(head, cpus=2):
@@ -209,10 +209,8 @@ def test_more_workers_than_the_cluster_can_place_are_refused_with_what_there_is(
     tiny_base: Path,
     rows: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("ray_qa.finetuning.finetune.ROOM_SECONDS", 1)
     flags = [
         "--model",
         str(tiny_base),
@@ -226,7 +224,7 @@ def test_more_workers_than_the_cluster_can_place_are_refused_with_what_there_is(
     (line,) = lines_but_progress(capsys.readouterr().err)
     assert re.fullmatch(
         r"ray-qa finetune: `workers` must fit the cluster \(\d+ CPUs and 0 GPUs\), but 64 are asked for, "
-        r"each with 1 CPUs and 0 GPUs, and there was no room within 1 s; lower `workers` or what each is to have",
+        r"each with 1 CPUs and 0 GPUs; lower `workers` or what each is to have",
         line,
     )
     assert not (tmp_path / "out").exists()
@@ -273,3 +271,7 @@ def _flags_of(settings: dict[str, Any]) -> list[str]:
         for name, value in settings.items()
         for part in [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
     ]
+
+
+def _waits_for_lost(said: Path) -> bool:
+    return re.search(r"waiting for room for 3 workers with .* each, as one was lost", said.read_text()) is not None

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
+from ray_qa.reader.batching import BatchBudget
 from ray_qa.reader.reader import Reader
 from tests.model.conftest import span_model_of
 from tests.tiny import TEXT, TOKENIZER_OF, tiny_model
@@ -51,7 +52,7 @@ def test_rows_of_different_lengths_are_answered_in_one_batch_as_they_are_alone(r
 def test_a_window_can_be_as_long_as_the_model_has_positions(reader: Reader) -> None:
     assert reader.backend.max_positions == 512
     longest = reader.settings.model_copy(update={"max_tokens": 512})
-    wide = Reader(tokenizer=reader.tokenizer, backend=reader.backend, settings=longest, batch_tokens=2_048)
+    wide = Reader(tokenizer=reader.tokenizer, backend=reader.backend, settings=longest, budget=BatchBudget(2_048))
     assert wide.answer(question=QUESTION, context=" ".join(TEXT) * 4).status != "failed"
 
 

@@ -57,9 +57,7 @@ def readings(request: pytest.FixtureRequest, shared: Path, embedded: Reader) -> 
     rows = {row["id"]: row for row in data.to_pylist()}
     golden = pq.read_table(shared / "golden" / f"{request.param}.parquet").to_pylist()
     settings = ReadingSettings(always_answer=request.param not in MAY_ABSTAIN)
-    reader = Reader(
-        tokenizer=embedded.tokenizer, backend=embedded.backend, settings=settings, batch_tokens=embedded.batch_tokens
-    )
+    reader = Reader(tokenizer=embedded.tokenizer, backend=embedded.backend, settings=settings, budget=embedded.budget)
     answers = reader.read([rows[row["id"]] for row in golden])
     return [
         Reading(

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from ray_qa.reader.backend import BrokenDeviceError
+from ray_qa.reader.batching import BatchBudget
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Row
 from tests.model.conftest import span_model_of
@@ -34,7 +36,7 @@ class Wrapped(torch.nn.Module):
 def with_trouble(reader: Reader, trouble: Callable[[torch.Tensor, Any], None]) -> tuple[Reader, Wrapped]:
     model = span_model_of(reader)
     module = Wrapped(model.module, trouble)
-    return replace(reader, backend=replace(model, module=module), batch_tokens=4_096), module
+    return replace(reader, backend=replace(model, module=module), budget=BatchBudget(4_096)), module
 
 
 OUT_OF_MEMORY = (
@@ -80,6 +82,15 @@ def test_a_window_that_never_fits_fails_its_row_alone(tiny: Reader) -> None:
             assert answer.span is None
         else:
             assert answer.span == wanted.span
+
+
+def test_a_device_that_fails_is_told_from_a_model_that_does(tiny: Reader) -> None:
+    def fails(_: torch.Tensor, __: Any) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    reader, _ = with_trouble(tiny, fails)
+    with pytest.raises(BrokenDeviceError, match="illegal memory access"):
+        reader.read(ROWS)
 
 
 def test_any_other_error_of_the_model_is_not_hidden(tiny: Reader) -> None:

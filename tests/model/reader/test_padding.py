@@ -40,7 +40,7 @@ def encoded_by(reader: Reader, rows: list[Row], unit_rows: int) -> Iterator[Enco
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
 def test_a_reader_wastes_less_than_5_percent(threads: int, rows: list[Row], embedded: Reader) -> None:
-    assert embedded.batch_tokens == automatic_batch_tokens("reading", "cpu", 1)
+    assert embedded.budget.tokens == automatic_batch_tokens("reading", "cpu", 1)
     budget = threads * BATCH_TOKENS["reading"]["cpu"]
     assert waste(embedded, encoded_by(embedded, rows, ROWS), budget) < 0.05
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ray_qa.annotation.summary import count_answers
 from ray_qa.errors import ModelError
+from ray_qa.reader.batching import BatchBudget
 from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Answer, Row
@@ -95,7 +96,9 @@ def test_rows_can_be_mappings_and_come_from_an_iterator(tiny: Reader) -> None:
 
 @pytest.mark.parametrize("batch_tokens", [1, 40, 100, 333, 4_096, 1_000_000])
 def test_answers_do_not_depend_on_the_size_of_batches(batch_tokens: int, tiny: Reader) -> None:
-    other = Reader(tokenizer=tiny.tokenizer, backend=tiny.backend, settings=tiny.settings, batch_tokens=batch_tokens)
+    other = Reader(
+        tokenizer=tiny.tokenizer, backend=tiny.backend, settings=tiny.settings, budget=BatchBudget(batch_tokens)
+    )
     for got, expected in zip(other.read(GOOD), tiny.read(GOOD), strict=True):
         assert_alike(got, expected)
 
@@ -153,7 +156,7 @@ def test_a_reader_answers_through_any_backend(tiny: Reader) -> None:
     words = tiny.backend.vocabulary or 0
     draw = np.random.default_rng(7)
     backend = NumpyBackend(start_logits=draw.normal(size=words), end_logits=draw.normal(size=words))
-    reader = Reader(tokenizer=tiny.tokenizer, backend=backend, settings=tiny.settings, batch_tokens=200)
+    reader = Reader(tokenizer=tiny.tokenizer, backend=backend, settings=tiny.settings, budget=BatchBudget(200))
     answers = reader.read(GOOD)
     assert {answer.status for answer in answers} <= {"answered", "no_answer"}
     for row, answer in zip(GOOD, answers, strict=True):

@@ -104,7 +104,7 @@ def test_a_file_is_no_output_folder(tmp_path: Path) -> None:
 
 
 def test_clearing_removes_what_annotate_wrote_and_nothing_else(folder: Path) -> None:
-    begin_unit(folder, 1)
+    begin_unit(folder, 1, "node")
     finish(folder, b"{}")
     draft = f".part-0000001.parquet.{'0' * 32}.draft"
     (folder / draft).touch()
@@ -187,20 +187,20 @@ def test_a_plan_that_cannot_be_understood_is_refused(folder: Path, content: byte
         read_plan(folder)
 
 
-def test_attempts_at_a_unit_are_counted_until_its_part_is_there(folder: Path) -> None:
-    assert [begin_unit(folder, 1) for _ in range(3)] == [1, 2, 3]
-    assert begin_unit(folder, 11) == 1
+def test_the_nodes_of_all_attempts_at_a_unit_are_known_until_its_part_is_there(folder: Path) -> None:
+    assert [begin_unit(folder, 1, node) for node in "aba"] == [["a"], ["a", "b"], ["a", "b", "a"]]
+    assert begin_unit(folder, 11, "a") == ["a"]
     end_unit(folder, 1)
-    assert begin_unit(folder, 1) == 1
-    assert begin_unit(folder, 11) == 2
+    assert begin_unit(folder, 1, "c") == ["c"]
+    assert begin_unit(folder, 11, "") == ["a", ""]
     forget_attempts(folder)
-    assert begin_unit(folder, 11) == 1
+    assert begin_unit(folder, 11, "a") == ["a"]
     forget_attempts(folder)
     forget_attempts(folder)
 
 
 def test_the_mark_of_success_is_written_last(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begin_unit(folder, 0)
+    begin_unit(folder, 0, "node")
     published: list[str] = []
     monkeypatch.setattr(output_folder, "publish", lambda path, _: published.append(path.name))
     finish(folder, b"{}")
@@ -261,3 +261,5 @@ def test_a_plans_digest_is_the_same_when_it_is_read_back_and_changes_with_all_th
         {"units": (unit(0),)},
     ]  # fmt: skip
     assert len({plan_digest(replace(PLAN, **change)) for change in [{}, *changes]}) == len(changes) + 1
+    moved = (input_file("/elsewhere/a", mtime_ns=7), input_file("/elsewhere/b"))
+    assert plan_digest(replace(PLAN, input=moved)) == plan_digest(PLAN)

@@ -93,7 +93,15 @@ def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> Non
         "unit_rows",
     } <= names
     indifferent = {"input", "output", "model", "replicas", "cpus_per_replica"}
-    indifferent |= {"gpus_per_replica", "max_failed", "overwrite", "ray_address", "verify", "wait_for_nodes"}
+    indifferent |= {
+        "gpus_per_replica",
+        "max_failed",
+        "overwrite",
+        "ray_address",
+        "retry_failed",
+        "verify",
+        "wait_for_nodes",
+    }
     assert names | indifferent == AnnotateConfig.model_fields.keys() | ModelSettings.model_fields.keys()
     assert not names & indifferent
     assert json.loads(json.dumps(deciding_settings(CONFIG))) == deciding_settings(CONFIG)

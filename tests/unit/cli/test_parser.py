@@ -89,7 +89,7 @@ def test_an_unknown_key_gets_a_suggestion(yaml: Path) -> None:
 
 
 def test_errors_of_file_and_flags_are_reported_together(yaml: Path) -> None:
-    lines = refusals(yaml, "input: a\nstride: 1.5\nn_bst: 2\n", "--max-failed", "7", "--dtype", "int8")
+    lines = refusals(yaml, "input: {a: 1}\nstride: 1.5\nn_bst: 2\n", "--max-failed", "7", "--dtype", "int8")
     assert [line.split("`")[1] for line in lines] == ["dtype", "stride", "input", "output", "max_failed", "n_bst"]
 
 
@@ -220,12 +220,12 @@ def test_a_file_and_flags_make_the_settings_of_finetuning_together(yaml: Path) -
 
 
 def test_what_finetuning_needs_is_named_and_what_is_wrong_with_it(yaml: Path) -> None:
-    yaml.write_text("train: a.json\nepoch: 3\n")
+    yaml.write_text("train: {a: 1}\nepoch: 3\n")
     with pytest.raises(ConfigError) as caught:
         finetune("--config", str(yaml), "--report-to", "wandb", "--epochs", "none")
     assert caught.value.problems == (
         "`model` must be given, but is missing",
-        "`train` must be a list, but is 'a.json'",
+        "`train` must be a list, but is {'a': 1}",
         "`output` must be given, but is missing",
         "`epochs` must be a whole number, but is 'none'",
         "`report_to` must be of tensorboard, mlflow, but has 'wandb'",

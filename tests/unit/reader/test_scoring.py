@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.backend import search_spans
+from ray_qa.reader.batching import BatchBudget
 from ray_qa.reader.collate import Template, collate
 from ray_qa.reader.encoded import NO_REASON, EncodedRows
 from ray_qa.reader.scoring import NOT_FINITE, OUT_OF_MEMORY, score_windows
@@ -63,7 +64,7 @@ def test_every_window_has_its_own_scores_whatever_the_batches(
 ) -> None:
     rows, fake = encoded(texts), backend(seed)
     windows = windows_of(rows)
-    scored = score_windows(fake, TEMPLATE, rows, windows, SETTINGS, batch_tokens)
+    scored = score_windows(fake, TEMPLATE, rows, windows, SETTINGS, BatchBudget(batch_tokens))
     for number, window in enumerate(scored):
         alone = fake.score(collate(rows, windows, np.array([number]), TEMPLATE), TEMPLATE.null_position, SETTINGS)
         (candidate,) = window.candidates
@@ -95,17 +96,26 @@ def test_the_search_over_arrays_finds_what_plain_loops_find(texts: list[list[int
 def test_a_batch_that_a_backend_has_no_memory_for_is_halved_until_it_fits(room: int) -> None:
     rows, fake = encoded([[5, 6, 7, 8, 9]] * 11), backend()
     small = replace(fake, room=room, batches=[])
-    expected = score_windows(fake, TEMPLATE, rows, windows_of(rows), SETTINGS, 1_000)
-    assert score_windows(small, TEMPLATE, rows, windows_of(rows), SETTINGS, 1_000) == expected
+    expected = score_windows(fake, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000))
+    assert score_windows(small, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000)) == expected
     assert max(small.batches) == 11
     assert sum(size for size in small.batches if size <= room) == 11
+
+
+def test_a_budget_that_did_not_fit_stays_lower_for_what_comes_later() -> None:
+    rows, small, budget = encoded([[5, 6, 7, 8, 9]] * 40), replace(backend(), room=5, batches=[]), BatchBudget(1_000)
+    score_windows(small, TEMPLATE, rows, windows_of(rows), SETTINGS, budget)
+    assert [size for size in small.batches if size > 5] == [40, 20, 10]
+    small.batches.clear()
+    score_windows(small, TEMPLATE, rows, windows_of(rows), SETTINGS, budget)
+    assert small.batches == [5] * 8
 
 
 def test_a_window_that_never_fits_and_one_with_no_number_leave_the_others_alone() -> None:
     rows, fake = encoded([[5, 6], [20, 6], [7, 21], [8, 9]]), backend()
     broken = replace(fake, too_big=20, start_logits=np.where(np.arange(WORDS) == 21, np.nan, fake.start_logits))
-    scored = score_windows(broken, TEMPLATE, rows, windows_of(rows), SETTINGS, 1_000)
-    expected = score_windows(fake, TEMPLATE, rows, windows_of(rows), SETTINGS, 1_000)
+    scored = score_windows(broken, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000))
+    expected = score_windows(fake, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000))
     assert scored == [expected[0], OUT_OF_MEMORY, NOT_FINITE, expected[3]]
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
-
-from ray_qa.errors import ConfigError
-
-Config = TypeVar("Config", bound=BaseModel)
 
 _EXPECTATIONS = {
     "greater_than": "greater than {gt}",
@@ -31,18 +27,6 @@ _EXPECTATIONS = {
     "tuple_type": "a list",
     "literal_error": "{expected}",
 }
-
-
-def validated(kind: type[Config], values: Mapping[str, Any]) -> Config:
-    """Make a configuration of ``values``.
-
-    Raises:
-        ConfigError: with one line for every setting that is wrong.
-    """
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        raise ConfigError(*explain(error, kind)) from None
 
 
 def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
