@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -51,6 +52,17 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _switches_are_no_numbers(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        fields = cls.model_fields
+        return {
+            name: value if name not in fields or fields[name].annotation in (bool, str) else _no_switch(value)
+            for name, value in values.items()
+        }
+
     if not TYPE_CHECKING:  # type checkers are to see the settings themselves
 
         def __init__(self, **values: Any) -> None:
@@ -58,6 +70,11 @@ class Settings(BaseModel):
                 super().__init__(**values)
             except ValidationError as error:
                 raise ConfigError(*explain(error, type(self))) from None
+
+
+def _no_switch(value: object) -> object:
+    """YAML's true is no number, whatever Python thinks; as a text it is refused where a number is wanted."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _as_text(value: object) -> object:

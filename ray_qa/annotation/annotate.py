@@ -21,6 +21,7 @@ from ray_qa.annotation.output import (
     join_plan,
     plan_digest,
     read_plan,
+    remove_drafts,
 )
 from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
 from ray_qa.annotation.pipeline import ONE_UNIT_A_BLOCK, score_units
@@ -40,6 +41,7 @@ from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.reader import check_model
 from ray_qa.runs.live_line import shown
 from ray_qa.runs.ownership import claim, output_lock
+from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import deciding_settings, in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
 
@@ -73,6 +75,7 @@ def annotate(config: AnnotateConfig) -> RunSummary:
             problems that could be found.
     """
     clock = _Clock(called=time.time())
+    check_outlives_job("output", config.output)
     config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
     folder = Path(config.output)
     inputs, model = _check_what_is_named(config, folder)
@@ -135,6 +138,8 @@ def annotate(config: AnnotateConfig) -> RunSummary:
         for unit_summary in score_units(job, placement):
             clock.note(unit_summary)
             progress.add(unit_summary)
+        if lock.is_the_last():
+            remove_drafts(folder)
         return _finish(config, plan, sum(unit.rows for unit in job.units), clock)
 
 
@@ -146,6 +151,8 @@ def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, 
     with problems.gather():
         check_output(folder)
     with problems.gather():
+        for pattern in config.input:
+            check_outlives_job("input", pattern)
         inputs = read_inputs(config.input, (config.question_column, config.context_column), _known_files(folder))
         check_columns(inputs.schema, config.columns)
         check_apart([file.path for file in inputs.files], config.input, folder, "input")

@@ -66,7 +66,11 @@ def check_output(folder: Path) -> None:
     Raises:
         OutputError: naming the first foreign thing.
     """
-    check_output_folder(folder, "ray-qa annotate", lambda name: name == SUCCESS or PART.fullmatch(name) is not None)
+    check_output_folder(folder, "ray-qa annotate", _may_be_ours)
+
+
+def _may_be_ours(path: Path) -> bool:
+    return path.is_file() and (path.name == SUCCESS or PART.fullmatch(path.name) is not None)
 
 
 def clear_output(folder: Path) -> None:
@@ -142,6 +146,13 @@ def end_unit(folder: Path, unit: int) -> None:
 def forget_attempts(folder: Path) -> None:
     """Take all marks away, as a run begins: those of a driver that was killed say nothing about the units."""
     shutil.rmtree(folder / ATTEMPTS, ignore_errors=True)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what killed replicas have left of parts that they were writing."""
+    for path in folder.glob(".part-*.draft"):
+        if DRAFT.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def finish(folder: Path, run_json: bytes) -> None:

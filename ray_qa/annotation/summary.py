@@ -12,7 +12,7 @@ from typing import Any
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.errors import OutputError
 from ray_qa.records import Answer
-from ray_qa.runs.live_line import duration
+from ray_qa.runs.live_line import counted, duration
 from ray_qa.runs.output_folder import RUN
 from ray_qa.runs.versions import versions
 
@@ -82,6 +82,8 @@ class RunSummary:
     run_seconds: float
     """From the start of the first unit's scoring to the last part's publication."""
     exit_code: int = 0
+    was_finished: bool = False
+    """Whether an earlier run had finished the output, so that this one did nothing."""
 
     @property
     def rows_per_second(self) -> float:
@@ -106,12 +108,12 @@ def run_json(config: AnnotateConfig, fingerprints: Mapping[str, Any], summary: R
     return json.dumps(record, indent=1, ensure_ascii=False).encode()
 
 
-def read_summary(folder: Path, exit_code_for: float) -> RunSummary:
+def read_summary(folder: Path, max_failed: float) -> RunSummary:
     """The summary of a finished run.
 
     Args:
         folder: its output folder.
-        exit_code_for: the ``max_failed`` to judge it by.
+        max_failed: the fraction to judge it by.
 
     Raises:
         OutputError: if ``run.json`` is not there or not ours.
@@ -126,7 +128,8 @@ def read_summary(folder: Path, exit_code_for: float) -> RunSummary:
             scored_rows=record["scored_rows"],
             start_seconds=record["start_seconds"],
             run_seconds=record["run_seconds"],
-            exit_code=exit_code(counts, exit_code_for),
+            exit_code=exit_code(counts, max_failed),
+            was_finished=True,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
@@ -145,8 +148,11 @@ def describe(summary: RunSummary) -> str:
     lines = [
         f"{counts.rows:,} rows = {counts.answered:,} answered + {counts.no_answer:,} no answer "
         f"+ {counts.failed:,} failed",
-        f"{summary.rows_per_second:,.1f} rows/s: {summary.scored_rows:,} rows in {duration(summary.run_seconds)} "
-        f"after {summary.start_seconds:.0f} s of start-up; {summary.units:,} units",
+        "nothing to do: an earlier run has finished this output"
+        if summary.was_finished
+        else f"{summary.rows_per_second:,.1f} rows/s: {counted(summary.scored_rows, 'row')} in "
+        f"{duration(summary.run_seconds)} after {summary.start_seconds:.0f} s of start-up; "
+        f"{counted(summary.units, 'unit')}",
         f"{summary.output}",
     ]
     if counts.questions_cut:

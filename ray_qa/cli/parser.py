@@ -107,12 +107,19 @@ _PlainNumbers.yaml_implicit_resolvers = {
 _PlainNumbers.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
 
 
+def _in_one_line(error: Exception) -> str:
+    """What is wrong, and in which line of a YAML file."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {error.problem}"
+    return first_line(error)
+
+
 def _read_yaml(path: str) -> dict[str, Any]:
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), _PlainNumbers)  # a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
-            f"`config` must be a YAML file that can be read, but {path} gives: {first_line(error)}"
+            f"`config` must be a YAML file that can be read, but {path} gives: {_in_one_line(error)}"
         ) from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ConfigError(f"`config` must be a YAML mapping of settings, but {path} holds something else")

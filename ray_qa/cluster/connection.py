@@ -102,7 +102,12 @@ def _own_signals() -> Iterator[None]:
 def quiet_ray(**data_settings: Any) -> Iterator[None]:
     """Set Ray Data up as ``data_settings`` say, and let no part of Ray chatter; put everything back afterwards."""
     context = DataContext.get_current()
-    wanted = {"enable_progress_bars": False, "print_on_execution_start": False, **data_settings}
+    wanted = {
+        "enable_progress_bars": False,
+        "print_on_execution_start": False,
+        "raise_original_map_exception": True,
+        **data_settings,
+    }
     before = {name: getattr(context, name) for name in wanted}
     loggers = [logging.getLogger(name) for name in ("ray.data", "ray.train")]
     levels = [logger.level for logger in loggers]

@@ -1,26 +1,38 @@
-"""Errors of ours that were raised on a worker, found again in what Ray tells of them."""
+"""Errors of ours that were raised on a worker, found again in what Ray raises of them."""
 
 from __future__ import annotations
 
 import errno
-import re
+from collections.abc import Iterator
 
-from ray_qa import errors
-from ray_qa.errors import RayQaError, full_disk
-
-_ERROR_IN_TRACEBACK = re.compile(r"^ray_qa\.errors\.(\w+): (.+)$", re.MULTILINE)
-_FULL_DISK_IN_TRACEBACK = re.compile(rf"^OSError: (\[Errno (?:{errno.ENOSPC}|{errno.EDQUOT})\] .+)$", re.MULTILINE)
+from ray_qa.errors import ClusterError, RayQaError, first_line, full_disk
 
 
-def error_from_worker(error: Exception) -> RayQaError | None:
-    """The error of ours that was raised on a worker and that a Ray error tells of, if it does.
+def error_from_worker(error: BaseException) -> RayQaError | None:
+    """The error of ours that was raised on a worker and that a Ray error hands over, if it does.
 
-    Ray hands on the text of a worker's traceback, not the exception; one of ours ends in a line that says all. So does
-    what the system says of a full disk.
+    So comes what the system says of a full disk, and a node that has no ray_qa.
     """
-    told = _ERROR_IN_TRACEBACK.search(str(error))
-    if told and (kind := getattr(errors, told[1], None)):
-        ours: RayQaError = kind(told[2])
-        return ours
-    full = _FULL_DISK_IN_TRACEBACK.search(str(error))
-    return full_disk(full[1]) if full else None
+    for raised in _raised_on_workers(error):
+        if isinstance(raised, RayQaError):
+            # Each problem is one line; Ray Data adds advice of its own below the first.
+            return type(raised)(*(problem.partition("\n")[0] for problem in raised.problems))
+        if isinstance(raised, OSError) and raised.errno in (errno.ENOSPC, errno.EDQUOT):
+            return full_disk(first_line(raised))
+    if "No module named 'ray_qa'" in str(error):
+        return ClusterError(
+            "every node must have ray_qa, but one cannot import it; install it on all nodes, or submit the command "
+            "from the repository's root with ray job submit --working-dir ."
+        )
+    return None
+
+
+def _raised_on_workers(error: BaseException) -> Iterator[BaseException]:
+    """Ray Core's errors have a cause, Ray Train's the failures of its workers by rank; both may come inside others."""
+    chain: BaseException | None = error
+    while chain is not None:
+        failures: dict[int, BaseException] = getattr(chain, "worker_failures", {})
+        for failure in (*failures.values(), getattr(chain, "cause", None), chain):
+            if isinstance(failure, BaseException):
+                yield failure
+        chain = chain.__cause__

@@ -55,7 +55,7 @@ def read_examples(sources: Sequence[str], setting: Setting) -> Iterator[pa.Table
     """
     example_files(sources, setting)
     for source in sources:
-        if _is_data_set(source):
+        if is_data_set(source):
             yield from _data_set(source, setting)
             continue
         for path in find_files([source], setting, suffixes=SUFFIXES):
@@ -68,7 +68,7 @@ def example_files(sources: Sequence[str], setting: Setting) -> list[str]:
     Raises:
         InputError: if one cannot be found or comes twice.
     """
-    return find_files([source for source in sources if not _is_data_set(source)], setting, suffixes=SUFFIXES)
+    return find_files([source for source in sources if not is_data_set(source)], setting, suffixes=SUFFIXES)
 
 
 def survey_examples(sources: Sequence[str], setting: Setting) -> ExamplesSummary:
@@ -137,7 +137,8 @@ class _Tally:
         return ExamplesSummary(rows=self.rows, answerable=self.answerable, sha256=self.digest.hexdigest())
 
 
-def _is_data_set(source: str) -> bool:
+def is_data_set(source: str) -> bool:
+    """Whether a source is the name of a data set, rather than files."""
     return DATASET_NAME.fullmatch(source) is not None and not (
         Path(source).exists() or source.lower().endswith(SUFFIXES)
     )

@@ -74,12 +74,11 @@ def check_columns(schema: pa.Schema, columns: ColumnSettings) -> None:
         if name not in schema.names
     ]
     kept = kept_columns(schema, columns.keep)
-    problems += [
-        f"the input must have no column {field.name!r}, which annotate adds; "
-        "rename ours with --prefix, or leave the input's out with --keep"
-        for field in added_fields(columns)
-        if field.name in kept
-    ]
+    if clashes := [field.name for field in added_fields(columns) if field.name in kept]:
+        problems.append(
+            f"the input must have no column that annotate adds, but has {', '.join(map(repr, clashes))}; "
+            "rename ours with --prefix, or leave the input's out with --keep"
+        )
     twice = {name for name in kept if kept.count(name) > 1}
     problems += [f"the input must name its columns apart, but has {name!r} twice" for name in sorted(twice)]
     if problems:

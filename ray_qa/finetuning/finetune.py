@@ -22,7 +22,14 @@ from ray_qa.cluster.placement import READ_CPUS, WorkerPlacement, all_resources, 
 from ray_qa.cluster.room import wait_for_room
 from ray_qa.cluster.worker import nodes_alive
 from ray_qa.cluster.worker_errors import error_from_worker
-from ray_qa.data.examples import ExamplesSummary, Setting, example_files, survey_examples, write_examples
+from ray_qa.data.examples import (
+    ExamplesSummary,
+    Setting,
+    example_files,
+    is_data_set,
+    survey_examples,
+    write_examples,
+)
 from ray_qa.data.parquet_files import check_apart
 from ray_qa.errors import ClusterError, InputError, Problems
 from ray_qa.finetuning.base_model import check_base
@@ -58,6 +65,7 @@ from ray_qa.finetuning.tracking.trackers import open_trackers
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.runs.live_line import shown
 from ray_qa.runs.ownership import claim, output_lock
+from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import AUTO, deciding_settings, in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
 
@@ -73,6 +81,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
             used; with all problems that could be found.
     """
     called = time.time()
+    check_outlives_job("output", config.output)
     config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
     folder = Path(config.output)
     plan, base = _check_what_is_named(config, folder)
@@ -157,6 +166,9 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
 
 
 def _survey(sources: Sequence[str], setting: Setting, folder: Path) -> ExamplesSummary:
+    for source in sources:
+        if not is_data_set(source):
+            check_outlives_job(setting, source)
     check_apart(example_files(sources, setting), sources, folder, setting)
     return survey_examples(sources, setting)
 

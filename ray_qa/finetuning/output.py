@@ -78,7 +78,7 @@ def check_output(folder: Path) -> None:
         OutputError: naming the first foreign thing.
     """
     # Parts are annotate's, which has a plan of its own there.
-    check_output_folder(folder, PROGRAM, lambda name: not name.startswith("part-"))
+    check_output_folder(folder, PROGRAM, lambda path: not path.name.startswith("part-"))
 
 
 def clear_output(folder: Path) -> None:

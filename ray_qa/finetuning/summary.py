@@ -47,6 +47,8 @@ class FinetuneSummary:
     teams: tuple[ProcessGroupShape, ...] = ()
     """Who has trained, one after the other; more than one where a resumed run had other workers."""
     exit_code: int = 0
+    was_finished: bool = False
+    """Whether an earlier run had finished the output, so that this one did nothing."""
 
 
 _SUMMARY: TypeAdapter[FinetuneSummary] = TypeAdapter(FinetuneSummary)
@@ -72,7 +74,7 @@ def read_summary(folder: Path) -> FinetuneSummary:
     """
     try:
         values: dict[str, Any] = json.loads((folder / RUN).read_bytes())["summary"]
-        return _SUMMARY.validate_python(values | {"output": str(folder)})
+        return _SUMMARY.validate_python(values | {"output": str(folder), "was_finished": True})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
             f"{folder / RUN} must be a run.json of ray-qa finetune, but is not; start again with --overwrite"
@@ -104,6 +106,8 @@ def describe(summary: FinetuneSummary) -> str:
         lines.append(
             f"the workers changed, and with them how sums are rounded: {', then '.join(map(str, summary.teams))}"
         )
+    if summary.was_finished:
+        lines.append("nothing to do: an earlier run has finished this output")
     return "\n".join([*lines, summary.output])
 
 

@@ -205,7 +205,7 @@ def _probe_template(tokenizer: Any, folder: Path) -> Template:
     """Read off one encoded pair how this tokenizer joins two texts."""
     pair = tokenizer.backend_tokenizer.encode("a", "b")
     sides = list(pair.sequence_ids)
-    if 0 not in sides or 1 not in sides:
+    if 0 not in sides or 1 not in sides or tokenizer.unk_token_id in pair.ids:
         raise ModelError(
             f"`model` must have a tokenizer that knows the letters a and b, but that of {folder} does not; "
             "are all its files there (tokenizer.json)?"

@@ -176,7 +176,7 @@ def check_vocabulary(tokenizer: PairTokenizer, backend: Backend, files: ModelFil
         ModelError: if tokenizer and weights are not of one model.
     """
     words = tokenizer.fast_tokenizer.get_vocab_size(with_added_tokens=False)
-    if backend.vocabulary is not None and words > backend.vocabulary:
+    if backend.vocabulary is not None and not backend.vocabulary / 2 <= words <= backend.vocabulary:
         raise ModelError(
             f"`model` must have an embedding for every token, but {files.ref} has {backend.vocabulary} of them for "
             f"{words} tokens; tokenizer and weights are of different models"

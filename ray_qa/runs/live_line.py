@@ -20,7 +20,7 @@ def shown(line: Callable[[], str]) -> Iterator[None]:
     """Show on standard error, while the block runs, what ``line`` gives from time to time."""
     console = Console(stderr=True)
     if console.is_terminal:
-        live = Live(get_renderable=lambda: Text(line(), no_wrap=True), console=console, refresh_per_second=2)
+        live = Live(get_renderable=lambda: Text(line()), console=console, refresh_per_second=2)
         with live:
             yield
         return
@@ -48,6 +48,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number and its noun, in the plural but for 1."""
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
+
+
 def _log(line: Callable[[], str], ended: threading.Event) -> None:
+    last = ""
     while not ended.wait(LOG_SECONDS):
-        print(f"{time.strftime('%H:%M:%S')} {line()}", file=sys.stderr, flush=True)
+        if (now := line()) != last:
+            print(f"{time.strftime('%H:%M:%S')} {now}", file=sys.stderr, flush=True)
+        last = now

@@ -21,27 +21,28 @@ PLAN, RUN = f"{OURS}/plan.json", f"{OURS}/run.json"
 OLD_SIDE_FOLDER = "_ray_qa"
 
 
-def check_output_folder(folder: Path, program: str, fits: Callable[[str], bool]) -> None:
+def check_output_folder(folder: Path, program: str, fits: Callable[[Path], bool]) -> None:
     """Refuse a folder that holds anything ``program`` did not write. Touches nothing.
 
     Args:
         folder: the output.
         program: the command, as users call it.
-        fits: whether a name at the folder's root may be the command's; it is asked where there is a plan of ours.
+        fits: whether what lies at the folder's root may be the command's; asked where there is a plan of ours.
 
     Raises:
         OutputError: naming the first foreign thing.
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"`output` must be a folder, but {folder} is a file")
-    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    there = sorted(folder.iterdir()) if folder.exists() else []
+    names = [path.name for path in there]
     if OLD_SIDE_FOLDER in names:
         raise OutputError(
             f"`output` must be a folder of this version of {program}, but {folder} was made by an older one "
             f"(it holds {OLD_SIDE_FOLDER!r}); name another"
         )
     is_ours = (folder / PLAN).exists()
-    foreign = [name for name in names if not name.startswith(".") and not (is_ours and fits(name))]
+    foreign = [path.name for path in there if not path.name.startswith(".") and not (is_ours and fits(path))]
     if foreign:
         raise OutputError(
             f"`output` must be a new folder, an empty one, or one that {program} made, but {folder} holds "

@@ -30,6 +30,12 @@ class OutputLock:
     stream: IO[str]
     alone: bool
 
+    def is_the_last(self) -> bool:
+        """Whether no other command works in the output now."""
+        last = _try(self.stream, fcntl.LOCK_EX)
+        _try(self.stream, fcntl.LOCK_SH)
+        return last
+
     def share(self) -> None:
         """Let other commands in that may share the output."""
         _try(self.stream, fcntl.LOCK_SH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,11 @@ def rows_of(folder: Path) -> Rows:
     return rows
 
 
-@pytest.fixture
-def small(tiny_reader_folder: Path, tmp_path: Path) -> Annotated:
-    """Five units of four rows."""
-    rows = corpora.plain(20)
+def _five_units(folder: Path, rows: pa.Table, model: Path) -> Annotated:
     config = AnnotateConfig(
-        input=(str(corpora.write(tmp_path / "in.parquet", rows)),),
-        output=str(tmp_path / "out"),
-        model=str(tiny_reader_folder),
+        input=(str(corpora.write(folder / "in.parquet", rows)),),
+        output=str(folder / "out"),
+        model=str(model),
         unit_rows=4,
         **ONE_REPLICA,
         **SMALL_WINDOWS,
@@ -42,18 +40,33 @@ def small(tiny_reader_folder: Path, tmp_path: Path) -> Annotated:
     return Annotated(rows=rows, config=config, summary=annotate(config))
 
 
+@pytest.fixture(scope="module")
+def finished(ray_cluster: None, tiny_reader_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Annotated:  # noqa: ARG001  # only has to be there
+    return _five_units(tmp_path_factory.mktemp("five"), corpora.plain(20), tiny_reader_folder)
+
+
+@pytest.fixture(scope="module")
+def others(ray_cluster: None, poisoned_reader: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001  # only has to be there
+    """The output of another model over the same rows."""
+    return _five_units(tmp_path_factory.mktemp("others"), corpora.plain(20), poisoned_reader).folder
+
+
+@pytest.fixture
+def small(finished: Annotated, tmp_path: Path) -> Annotated:
+    """Five units of four rows, in an output of one's own."""
+    return replace(finished, config=finished.copied_to(tmp_path / "out"))
+
+
 def test_parts_of_another_model_in_an_unfinished_output_are_made_again(
-    small: Annotated, poisoned_reader: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small: Annotated, others: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = rows_of(small.folder)
-    others = small.config.model_copy(update={"output": str(tmp_path / "others"), "model": str(poisoned_reader)})
-    annotate(others)
     (small.folder / "_SUCCESS").unlink()
     (small.folder / "part-0000001.parquet").unlink()
     for part in ("part-0000002.parquet", "part-0000004.parquet"):
-        shutil.copy(tmp_path / "others" / part, small.folder / part)
+        shutil.copy(others / part, small.folder / part)
     # One more than the plan has: what a replica of a longer run may publish after it was replaced.
-    shutil.copy(tmp_path / "others" / "part-0000003.parquet", small.folder / "part-0000009.parquet")
+    shutil.copy(others / "part-0000003.parquet", small.folder / "part-0000009.parquet")
 
     assert main(["annotate", *small.flags]) == 0
     assert rows_of(small.folder) == expected
@@ -79,7 +92,7 @@ def test_a_part_that_is_missing_from_a_finished_output_is_noticed_and_made_again
 
 
 def test_a_part_that_was_truncated_or_swapped_is_found_by_verify(
-    small: Annotated, poisoned_reader: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small: Annotated, others: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = rows_of(small.folder)
     path = small.folder / "part-0000003.parquet"
@@ -90,9 +103,7 @@ def test_a_part_that_was_truncated_or_swapped_is_found_by_verify(
     (line,) = lines_but_progress(capsys.readouterr().err)
     assert line == f"ray-qa annotate: {path} must be a part that annotate wrote, but is not; remove it and run again"
 
-    others = small.config.model_copy(update={"output": str(tmp_path / "others"), "model": str(poisoned_reader)})
-    annotate(others)
-    shutil.copy(tmp_path / "others" / path.name, path)
+    shutil.copy(others / path.name, path)
     assert main(["annotate", *small.flags, "--verify"]) == 0
     assert "has lost 1 of its 5 parts (part-0000003.parquet)" in capsys.readouterr().err
     assert rows_of(small.folder) == expected

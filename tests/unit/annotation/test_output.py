@@ -19,6 +19,7 @@ from ray_qa.annotation.output import (
     join_plan,
     plan_digest,
     read_plan,
+    remove_drafts,
 )
 from ray_qa.data.parquet_files import InputFile
 from ray_qa.data.parts import part_path
@@ -263,3 +264,17 @@ def test_a_plans_digest_is_the_same_when_it_is_read_back_and_changes_with_all_th
     assert len({plan_digest(replace(PLAN, **change)) for change in [{}, *changes]}) == len(changes) + 1
     moved = (input_file("/elsewhere/a", mtime_ns=7), input_file("/elsewhere/b"))
     assert plan_digest(replace(PLAN, input=moved)) == plan_digest(PLAN)
+
+
+def test_a_folder_that_is_named_like_a_part_is_not_ours_and_never_removed(folder: Path) -> None:
+    (folder / "part-0000007.parquet").mkdir()
+    with pytest.raises(OutputError, match=r"holds 'part-0000007\.parquet'; name another"):
+        check_output(folder)
+
+
+def test_drafts_of_parts_are_removed_and_nothing_else(folder: Path) -> None:
+    names = [f".part-0000001.parquet.{'0' * 32}.draft", f".part-0000001.parquet.{'0' * 31}.draft", ".mine.draft"]
+    for name in names:
+        (folder / name).touch()
+    remove_drafts(folder)
+    assert [name for name in names if (folder / name).exists()] == names[1:]

@@ -58,7 +58,7 @@ def vars_of(file: InputFile) -> dict[str, Any]:
 def test_a_finished_runs_summary_is_read_back(tmp_path: Path) -> None:
     (tmp_path / ".ray_qa").mkdir()
     finish(tmp_path, run_json(CONFIG, fingerprints(PLAN), SUMMARY))
-    assert read_summary(tmp_path, 1.0) == replace(SUMMARY, output=str(tmp_path))
+    assert read_summary(tmp_path, 1.0) == replace(SUMMARY, output=str(tmp_path), was_finished=True)
     assert read_summary(tmp_path, 0.001).exit_code == 3
 
 
@@ -113,6 +113,12 @@ def test_the_summary_reconciles_and_says_where_the_output_lies() -> None:
         "5.0 rows/s: 500 rows in 1:40 after 7 s of start-up; 4 units",
         "/out",
     ]
+
+
+def test_the_summary_of_a_finished_run_says_that_there_was_nothing_to_do() -> None:
+    told = describe(replace(SUMMARY, was_finished=True, units=1)).splitlines()
+    assert told[1:] == ["nothing to do: an earlier run has finished this output", "/out"]
+    assert describe(replace(SUMMARY, units=1, scored_rows=1)).splitlines()[1].endswith("start-up; 1 unit")
 
 
 def test_the_summary_tells_of_cut_questions_and_too_many_failures() -> None:

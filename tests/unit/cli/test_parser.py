@@ -231,3 +231,17 @@ def test_what_finetuning_needs_is_named_and_what_is_wrong_with_it(yaml: Path) ->
         "`report_to` must be of tensorboard, mlflow, but has 'wandb'",
         "`epoch` must be a setting, but is unknown; did you mean `epochs`?",
     )
+
+
+def test_a_yaml_file_that_is_broken_is_told_with_the_line(yaml: Path) -> None:
+    lines = refusals(yaml, "input: a\noutput: [b\nstride: 3\n")
+    assert len(lines) == 1
+    assert re.search(
+        r"`config` must be a YAML file that can be read, but .*job\.yaml gives: line 3, column \d+: ", lines[0]
+    )
+
+
+def test_a_list_that_is_given_without_a_value_is_refused(yaml: Path) -> None:
+    assert refusals(yaml, "input: [a]\noutput: b\n", "--keep") == (
+        "`keep` must have a value where it is given, but is empty",
+    )

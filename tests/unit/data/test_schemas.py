@@ -125,8 +125,11 @@ def test_missing_columns_are_named_beside_those_that_are_there() -> None:
 def test_columns_that_bear_an_added_name_are_refused_unless_left_out_or_ours_renamed() -> None:
     schema = ROWS.schema.append(pa.field("answer", pa.string())).append(pa.field("n_best", pa.int64()))
     (line,) = refusals(schema)
-    assert line.startswith("the input must have no column 'answer', which annotate adds; rename ours with --prefix")
-    assert [line.split("'")[1] for line in refusals(schema, n_best=2)] == ["answer", "n_best"]
+    assert line.startswith(
+        "the input must have no column that annotate adds, but has 'answer'; rename ours with --prefix"
+    )
+    (line,) = refusals(schema, n_best=2)
+    assert "but has 'answer', 'n_best'; rename" in line
     check_columns(schema, ColumnSettings(n_best=2, prefix="qa_"))
     check_columns(schema, ColumnSettings(n_best=2, keep=("id",)))
     prefixed = schema.append(pa.field("qa_start", pa.int64()))

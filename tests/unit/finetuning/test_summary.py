@@ -112,7 +112,7 @@ def test_run_json_holds_settings_versions_fingerprints_and_summary() -> None:
 def test_a_finished_runs_summary_is_read_back(tmp_path: Path, summary: FinetuneSummary) -> None:
     join_plan(tmp_path, plan(config()))
     finish(tmp_path, run_json(config(), plan(config()), summary))
-    assert read_summary(tmp_path) == replace(summary, output=str(tmp_path))
+    assert read_summary(tmp_path) == replace(summary, output=str(tmp_path), was_finished=True)
 
 
 @pytest.mark.parametrize(

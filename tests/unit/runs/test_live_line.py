@@ -6,7 +6,7 @@ import time
 import pytest
 
 from ray_qa.runs import live_line
-from ray_qa.runs.live_line import duration, shown
+from ray_qa.runs.live_line import counted, duration, shown
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,14 @@ def test_a_log_line_comes_from_time_to_time_where_there_is_no_terminal(
 ) -> None:
     monkeypatch.setattr(live_line, "LOG_SECONDS", 0.01)
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
-    with shown(lambda: "starting"):
+    lines = iter(["starting", "starting", "starting", *map(str, range(10_000))])
+    with shown(lambda: next(lines)):
         time.sleep(0.1)
     captured = capsys.readouterr()
     assert captured.out == ""
     assert len(captured.err.splitlines()) > 1
     assert re.fullmatch(r"\d\d:\d\d:\d\d starting", captured.err.splitlines()[0])
+    assert captured.err.count("starting") == 1  # what has not changed is not said again
 
     time.sleep(0.05)
     assert capsys.readouterr().err == ""  # it has ended with the block
@@ -53,3 +55,18 @@ def test_a_terminal_gets_one_live_line(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert "500/500 rows" in captured.err
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 units"), (1, "1 unit"), (2_000, "2,000 units")])
+def test_one_is_no_plural(count: int, text: str) -> None:
+    assert counted(count, "unit") == text
+
+
+def test_a_narrow_terminal_gets_the_whole_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    with shown(lambda: "1,000/10,000 rows · 100.0 rows/s · 994 answered · 4 no answer · 2 failed"):
+        time.sleep(0.01)
+    assert "2 failed" in " ".join(capsys.readouterr().err.split())
