@@ -17,6 +17,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ring = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
         if ring in MARKED_FOLDERS:
             item.add_marker(getattr(pytest.mark, ring))
+        if ring == "cluster":
+            # Side by side, these would start two clusters and do everything that they share twice.
+            item.add_marker(pytest.mark.xdist_group("cluster"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

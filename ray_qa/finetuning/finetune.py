@@ -31,7 +31,7 @@ from ray_qa.data.examples import (
     write_examples,
 )
 from ray_qa.data.parquet_files import check_apart
-from ray_qa.errors import ClusterError, InputError, Problems
+from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.finetuning.base_model import check_base
 from ray_qa.finetuning.checkpoints import checkpoint_steps, read_state
 from ray_qa.finetuning.config import FinetuneConfig
@@ -85,9 +85,15 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
     folder = Path(config.output)
     plan, base = _check_what_is_named(config, folder)
-    earlier = None if config.overwrite else read_plan(folder)
+    anew = config.overwrite
+    earlier = None if anew else read_plan(folder)
     if earlier is not None:
-        check_joins(folder, earlier, plan, unsettled(config))
+        try:
+            check_joins(folder, earlier, plan, unsettled(config))
+        except OutputError:
+            if (folder / SUCCESS).exists() or checkpoint_steps(folder):
+                raise
+            anew = True  # no step was kept, so there is nothing that other settings could spoil
         if (folder / SUCCESS).exists():
             remove_leftovers(folder)
             return read_summary(folder)
@@ -112,7 +118,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
             patience=in_seconds(config.wait_for_nodes),
         )
         with output_lock(folder, "training"):
-            if config.overwrite:
+            if anew:
                 clear_output(folder)
             plan = replace(plan, device=arithmetic.device, settings=plan.settings | {"dtype": arithmetic.dtype})
             join_plan(folder, plan)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ray_qa.errors import ConfigError, ModelError
+from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.reader.answers import ScoredWindow, choose_answer, failed
 from ray_qa.reader.backend import Backend
 from ray_qa.reader.batching import BatchBudget, automatic_batch_tokens
@@ -127,6 +127,7 @@ class Reader:
 
         Raises:
             ModelError: if the pair is longer than the model has positions, or the backend has no logits to show.
+            InputError: if a text is none, or a position is not one of the window's.
 
         A base checkpoint such as roberta-base is no question answerer: its span head would be random numbers until
         fine-tuned, so :meth:`load` refuses it.
@@ -136,6 +137,7 @@ class Reader:
                 f"`backend` must be torch's to give logits and a loss, but is {type(self.backend).__name__}; "
                 "load the reader anew"
             )
+        _check_texts(question=question, context=context)
         ids = [
             encoding.ids
             for encoding in self.tokenizer.fast_tokenizer.encode_batch([question, context], add_special_tokens=False)
@@ -147,6 +149,7 @@ class Reader:
             raise ModelError(
                 f"question and context must fit the model's {limit} positions, but take {len(window)}; use read"
             )
+        _check_positions(len(window), start_positions=start_positions, end_positions=end_positions)
         input_ids_WT = np.array([window])
         context_at = len(template.before) + len(ids[0]) + len(template.between)
         types_WT = (
@@ -167,6 +170,29 @@ def _text(row: Mapping[str, Any], name: str) -> Any:
     """A value of a row; what is no text is for the tokenizer to tell."""
     value = row.get(name)
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _check_texts(**texts: object) -> None:
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise InputError(f"`{name}` must be a text, but is {text!r}")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"`{name}` must be text that UTF-8 can hold, but has a lone surrogate: {text!r}") from None
+
+
+def _check_positions(tokens: int, **positions: Sequence[int] | None) -> None:
+    given = {name: list(values) for name, values in positions.items() if values is not None}
+    if len(given) == 1:
+        (alone,) = given
+        (other,) = positions.keys() - given.keys()
+        raise InputError(f"`{other}` must be given with `{alone}`, as a loss needs both, but is missing")
+    for name, values in given.items():
+        if len(values) != 1:
+            raise InputError(f"`{name}` must hold one position, as there is one window, but holds {len(values)}")
+        if not 0 <= values[0] < tokens:
+            raise InputError(f"`{name}` must lie in the window of {tokens} tokens, but is {values[0]}")
 
 
 def check_vocabulary(tokenizer: PairTokenizer, backend: Backend, files: ModelFiles) -> None:

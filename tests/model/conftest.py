@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,13 +33,10 @@ class PairTokenizers(dict[TokenizerFamily, PairTokenizer]):
         return f"<tokenizers {', '.join(self)}>"
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread() -> Iterator[None]:
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
     """One thread: tiny models lose by sharing, and on a busy machine torch's threads burn time waiting."""
-    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

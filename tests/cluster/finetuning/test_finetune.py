@@ -87,6 +87,21 @@ def test_changed_settings_are_refused_and_named(undisturbed: Trained, capsys: py
     )
 
 
+def test_settings_of_a_run_that_kept_no_step_bind_nobody(
+    undisturbed: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = undisturbed.config.model_copy(update={"output": str(tmp_path / "out"), "max_steps": 2, "eval": None})
+
+    def fails(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ray_qa.finetuning.finetune._train_to_the_end", fails)
+    with pytest.raises(ZeroDivisionError):
+        finetune(config)
+    monkeypatch.undo()
+    assert finetune(config.model_copy(update={"seed": 4})).steps == 2
+
+
 def test_a_finished_output_is_reported_without_ray(undisturbed: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(address: str | None) -> None:
         raise AssertionError(f"Ray was about to be started ({address})")

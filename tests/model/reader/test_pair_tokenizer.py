@@ -207,3 +207,13 @@ def test_the_real_roberta_tokenizer_gives_the_ids_of_the_documentation(shared: P
     batch = batch_of(tokenizer, "Who was Jim Henson?", "Jim Henson was a nice puppet")
     assert batch.input_ids_WT[0, :10].tolist() == [0, 12375, 21, 2488, 289, 13919, 116, 2, 2, 24021]
     assert batch.token_type_ids_WT is None
+
+
+def test_a_tokenizer_whose_files_have_changed_is_loaded_anew(tmp_path: Path) -> None:
+    save_tokenizer(tmp_path, "byte_level_bpe")
+    first = load_pair_tokenizer(tmp_path)
+    assert load_pair_tokenizer(tmp_path) is first
+    for path in tmp_path.iterdir():
+        path.unlink()
+    save_tokenizer(tmp_path, "word_piece")
+    assert load_pair_tokenizer(tmp_path).template != first.template

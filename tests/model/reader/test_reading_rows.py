@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ray_qa.annotation.summary import count_answers
-from ray_qa.errors import ModelError
+from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.reader.batching import BatchBudget
 from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS
 from ray_qa.reader.reader import Reader
@@ -164,3 +165,55 @@ def test_a_reader_answers_through_any_backend(tiny: Reader) -> None:
         assert row.context[answer.start : answer.end] == answer.span
     with pytest.raises(ModelError, match=r"^`backend` must be torch's to give logits and a loss, but is NumpyBackend"):
         reader.logits(question="Who?", context="Ada.")
+
+
+NO_TEXTS = {
+    "a number as question": ({"question": 7, "context": "c"}, "question_not_text"),
+    "bytes as context": ({"question": "q", "context": b"c"}, "context_not_text"),
+    "a missing key": ({"context": "c"}, "question_missing"),
+    "pandas's missing text": ({"question": "q", "context": float("nan")}, "context_missing"),
+    "a list": ({"question": ["q"], "context": "c"}, "question_not_text"),
+}
+
+
+@pytest.mark.parametrize(("row", "reason"), NO_TEXTS.values(), ids=NO_TEXTS)
+def test_what_is_no_text_is_a_failed_answer_beside_good_ones(row: dict[str, object], reason: str, tiny: Reader) -> None:
+    good = {"question": "Who was Jim Henson?", "context": TEXT[0]}
+    first, bad, last = tiny.read([good, row, good])
+    assert (bad.status, bad.reason) == ("failed", reason)
+    assert first == last == tiny.read([good])[0]
+
+
+POSITIONS = {
+    "one alone": (
+        {"start_positions": [1]},
+        "`end_positions` must be given with `start_positions`, as a loss needs both",
+    ),
+    "outside": (
+        {"start_positions": [1], "end_positions": [99]},
+        r"`end_positions` must lie in the window of \d+ tokens",
+    ),
+    "below": ({"start_positions": [-1], "end_positions": [2]}, "`start_positions` must lie in the window of"),
+    "two": ({"start_positions": [1, 2], "end_positions": [2, 3]}, "`start_positions` must hold one position, as there"),
+}
+
+
+@pytest.mark.parametrize(("positions", "line"), POSITIONS.values(), ids=POSITIONS)
+def test_positions_that_are_none_of_the_windows_are_refused(
+    positions: dict[str, list[int]], line: str, tiny: Reader
+) -> None:
+    with pytest.raises(InputError, match=f"^{line}"):
+        tiny.logits(question="Who?", context="Ada.", **positions)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [(None, "must be a text, but is None"), ("a\ud800", "must be text that UTF-8 can")]
+)
+def test_logits_are_of_texts(text: Any, line: str, tiny: Reader) -> None:
+    with pytest.raises(InputError, match=f"^`context` {line}"):
+        tiny.logits(question="Who?", context=text)
+
+
+def test_a_reader_needs_a_budget() -> None:
+    with pytest.raises(ConfigError, match=r"^`batch_tokens` must be 'auto' or greater than 0, but is 0"):
+        Reader.load("embedded", device="cpu", batch_tokens=0)

@@ -12,7 +12,7 @@ import torch
 import transformers
 
 from ray_qa.errors import ConfigError, ModelError, RayQaError
-from ray_qa.reader.model_files import find_model
+from ray_qa.reader.model_files import find_model, tokenizer_files
 from ray_qa.reader.reader import Reader, check_model
 from ray_qa.settings import ReadingSettings
 from tests.tiny import TOKENIZER_OF, save_model, save_tokenizer, tiny_bert, tiny_model, tiny_reader
@@ -229,3 +229,21 @@ def test_check_model_refuses_what_loading_refuses(tiny_reader_folder: Path, tmp_
     tiny_model(tmp_path, "bert", class_of=transformers.AutoModel)
     with pytest.raises(ModelError):
         check_model(find_model(str(tmp_path)), ReadingSettings())
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta"])
+def test_a_model_without_the_files_of_its_tokenizer(model_type: str, tmp_path: Path) -> None:
+    tiny_model(tmp_path, model_type)
+    for path in tokenizer_files(tmp_path):
+        path.unlink()
+    line = refusal(tmp_path)
+    assert line.startswith("`model` must have a tokenizer")
+    assert str(tmp_path) in line
+
+
+def test_a_tokenizer_of_far_fewer_words_than_the_model_has(tmp_path: Path) -> None:
+    tiny_model(tmp_path, "bert")
+    model = transformers.AutoModelForQuestionAnswering.from_pretrained(tmp_path)
+    model.resize_token_embeddings(model.config.vocab_size * 3)
+    model.save_pretrained(tmp_path)
+    assert "tokenizer and weights are of different models" in refusal(tmp_path)
