@@ -15,7 +15,7 @@ demo: install
 	$(VENV)/bin/ray-qa demo
 
 test: $(VENV)/dev
-	$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 
 install: $(VENV)/installed
 

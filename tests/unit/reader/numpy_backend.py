@@ -34,10 +34,12 @@ class NumpyBackend:
         if len(batch.window_W) > self.room or (batch.input_ids_WT == self.too_big).any():
             raise MemoryError
         found = [self._ranked(batch, window, settings) for window in range(len(batch.window_W))]
-        picked = [[*pairs, (-math.inf, 0, 0)][0] for pairs in found]
-        first_WK = np.array([[pair[1]] for pair in picked])
-        last_WK = np.array([[pair[2]] for pair in picked])
-        nothing_WK = np.array([[pair[0] == -math.inf] for pair in picked])
+        wanted = [_distinct(batch, window, pairs, settings.n_best) for window, pairs in enumerate(found)]
+        most = max(1, *map(len, wanted))
+        picked = [[*pairs, *[(-math.inf, 0, 0)] * (most - len(pairs))] for pairs in wanted]
+        first_WK = np.array([[pair[1] for pair in pairs] for pairs in picked])
+        last_WK = np.array([[pair[2] for pair in pairs] for pairs in picked])
+        nothing_WK = np.array([[pair[0] == -math.inf for pair in pairs] for pairs in picked])
         start_WT, end_WT = self.start_logits[batch.input_ids_WT], self.end_logits[batch.input_ids_WT]
         real_WT = batch.attention_mask_WT > 0
         return WindowScores(
@@ -62,6 +64,18 @@ class NumpyBackend:
             if eligible_T[first] and eligible_T[last]
         ]
         return sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2]))
+
+
+def _distinct(
+    batch: Batch, window: int, pairs: list[tuple[float, int, int]], n_best: int
+) -> list[tuple[float, int, int]]:
+    """The first pairs whose character ranges differ."""
+    kept: dict[tuple[int, int], tuple[float, int, int]] = {}
+    for pair in pairs:
+        characters = (int(batch.char_start_WT[window, pair[1]]), int(batch.char_end_WT[window, pair[2]]))
+        if len(kept) < n_best:
+            kept.setdefault(characters, pair)
+    return list(kept.values())
 
 
 def _log_sum(scores: list[float]) -> float:
