@@ -1,5 +1,6 @@
 # make demo      install, then annotate the corpus that comes with the package
-# make test      install, then run the tests
+# make test      install, then run the tests, but for the slow ones
+# make test-all  all tests; what CI runs
 # make install   install only
 # make check     lint, format and types
 # make bench     measure throughput on this machine
@@ -7,15 +8,19 @@
 
 PYTHON ?= python3
 VENV := .venv
+PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test install check bench bench-training clean
+.PHONY: demo test test-all install check bench bench-training clean
 
 demo: install
 	$(VENV)/bin/ray-qa demo
 
 test: $(VENV)/dev
-	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/dev
+	$(PYTEST)
 
 install: $(VENV)/installed
 

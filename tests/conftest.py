@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
 
 TESTS = Path(__file__).parent
 SHARED = TESTS.parent.parent / "shared"
@@ -19,19 +17,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ring = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
         if ring in MARKED_FOLDERS:
             item.add_marker(getattr(pytest.mark, ring))
-
-
-class _ClusterRingTogether(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
-    """A file at a time to whoever is free, but the whole cluster ring to one: two would share nothing and wait more."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "tests/cluster" if file.startswith("tests/cluster/") else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """How tests are shared out where there are several workers."""
-    return _ClusterRingTogether(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ray_qa import annotate
@@ -56,3 +57,19 @@ def _wait_for_parts(output: Path, count: int) -> None:
 
 def _parts(output: Path) -> list[Path]:
     return sorted(output.glob("part-*.parquet"))
+
+
+def test_sigterm_ends_a_run_in_one_line_with_code_143_and_nothing_stays_behind(
+    uninterrupted: Annotated, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    with driver("annotate", [*uninterrupted.flags, "--output", str(output)], tmp_path / "err") as process:
+        _wait_for_parts(output, 1)
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        assert process.wait(PATIENCE) == 143
+    assert started
+    assert_gone(started)
+    assert lines_but_progress((tmp_path / "err").read_text()) == [
+        "ray-qa annotate: stopped; what is done is kept, and the same command goes on from there"
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,20 @@ import pyarrow.dataset as ds
 import pytest
 import ray.data
 
-from ray_qa import AnnotateConfig, annotate
-from tests.cluster import corpora
-from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS, Annotated
+from tests.cluster.conftest import Annotated
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 Rows = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def one_part(ray_cluster: None, tiny_reader_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Annotated:  # noqa: ARG001  # only has to be there
-    folder = tmp_path_factory.mktemp("one-part")
-    rows = corpora.plain(9)
-    config = AnnotateConfig(
-        input=(str(corpora.write(folder / "in.parquet", rows)),),
-        output=str(folder / "out"),
-        model=str(tiny_reader_folder),
-        **ONE_REPLICA,
-        **SMALL_WINDOWS,
-    )
-    return Annotated(rows=rows, config=config, summary=annotate(config))
+def one_part(uninterrupted: Annotated, tmp_path_factory: pytest.TempPathFactory) -> Annotated:
+    """The output of many parts, but for all of them except the first."""
+    config = uninterrupted.copied_to(tmp_path_factory.mktemp("one-part") / "out")
+    alone = replace(uninterrupted, config=config)
+    for part in alone.parts[1:]:
+        part.unlink()
+    return alone
 
 
 @pytest.fixture(params=["one_part", "uninterrupted"])

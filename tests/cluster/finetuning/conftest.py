@@ -14,7 +14,7 @@ from ray_qa.finetuning.summary import FinetuneSummary
 from tests.model.finetuning.training_rows import questions
 
 SMALL: dict[str, Any] = {"max_tokens": 96, "stride": 16, "max_question_tokens": 24, "batch_size": 8}
-LAST_STEP = 80
+LAST_STEP = 60
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,7 @@ def test_a_driver_that_is_killed_goes_on_when_the_command_is_run_again(undisturb
     assert lines_but_progress((tmp_path / "err").read_text()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_node_that_goes_down_is_waited_for_and_leaves_no_trace_in_the_weights(
     undisturbed: Trained, tmp_path: Path, ray_token: str

@@ -54,6 +54,7 @@ def test_64_rows_are_learnt_by_heart_and_the_model_can_be_used_at_once(tiny_base
     assert np.mean([answer.answer == gold for answer, gold in zip(answers, golds, strict=True)]) >= 0.99
 
 
+@pytest.mark.slow
 def test_one_two_and_four_workers_follow_the_same_trajectory(tiny_base: Path, tmp_path: Path) -> None:
     rows = questions(90, unanswerable=0.2)
     jobs = [

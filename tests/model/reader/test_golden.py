@@ -13,6 +13,7 @@ from ray_qa.reader.reader import Reader
 from ray_qa.records import Answer
 from ray_qa.settings import ReadingSettings
 
+SLOW = {"golden_long_a": pytest.mark.slow}
 DATA_OF = {"golden_v1_a": "squad_v1_dev_a", "golden_v2_a": "squad_v2_dev_a", "golden_long_a": "squad_v1_dev_a_long"}
 MAY_ABSTAIN = ("golden_v2_a",)
 TIE = 1e-3
@@ -50,7 +51,7 @@ class Reading:
         return f"{golden['id']}: {ours} instead of {theirs} {golden['exact_score_sum']:.5f}" + " (a tie)" * self.is_tie
 
 
-@pytest.fixture(scope="module", params=DATA_OF)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=SLOW.get(name, ())) for name in DATA_OF])
 def readings(request: pytest.FixtureRequest, shared: Path, embedded: Reader) -> list[Reading]:
     """All rows of one golden file, read."""
     data = pq.read_table(shared / "data" / f"{DATA_OF[request.param]}.parquet", columns=["id", "question", "context"])
