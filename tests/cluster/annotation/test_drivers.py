@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
 import pytest
 
 from ray_qa import annotate
 from tests.cluster.conftest import Annotated
-from tests.cluster.processes import PATIENCE, assert_gone, driver, kill_group, lines_but_progress, wait_until
+from tests.cluster.processes import PATIENCE, assert_gone, driver, kill_group, lines_but_progress, psutil, wait_until
 
 
 @pytest.mark.timeout(600)
