@@ -37,10 +37,11 @@ from ray_qa.data.parts import part_numbers, part_path
 from ray_qa.data.schemas import check_columns
 from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
 from ray_qa.errors import ClusterError, InputError, OutputError, Problems
+from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.reader import check_model
 from ray_qa.runs.live_line import shown
-from ray_qa.runs.ownership import claim, output_lock
+from ray_qa.runs.ownership import OutputLock, claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import deciding_settings, in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
@@ -91,56 +92,31 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     check_model(model, config)
 
     progress = Progress(rows=inputs.rows, units=len(wanted.units))
-    with (
-        shown(progress.line),
-        connected(config.ray_address) as cluster,
-        quiet_ray(**ONE_UNIT_A_BLOCK),
-        output_lock(folder, "annotating", may_share=not config.overwrite) as lock,
-    ):
+    with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
         placement = _place(config, cluster, progress)
-        # Batches are any machine's to choose, so a run that goes on keeps those of its plan.
-        pinned = earlier.settings if earlier is not None and "batch_tokens" in unsettled(config) else {}
-        arithmetic = settle_arithmetic(
-            device=config.device,
-            dtype=config.dtype,
-            batch_tokens=pinned.get("batch_tokens", config.batch_tokens),
-            work="reading",
-            gpus=placement.gpus,
-            threads=placement.threads,
-            patience=in_seconds(config.wait_for_nodes),
-        )
-        if config.overwrite:
-            clear_output(folder)
-        basis = wanted if earlier is None else earlier  # equal, but for what was left to be settled
-        plan = join_plan(folder, replace(basis, settings=basis.settings | asdict(arithmetic)))
-        digest = plan_digest(plan)
-        claim(folder, digest)
-        if lock.alone:
-            forget_attempts(folder)
-        lock.share()
-
-        again = _to_retry(config, plan)
-        done = {unit: counts for unit, counts in _finished(folder, plan).items() if unit not in again}
-        progress.go_on_from(sum(done.values(), start=Counts()), len(done))
-        job = AnnotateJob(
-            config=config,
-            model=model,
-            files=tuple(file.path for file in inputs.files),
-            columns=columns_to_read(inputs.schema, config),
-            units=tuple(unit for unit in plan.units if unit.number not in done),
-            arithmetic=arithmetic,
-            threads=placement.threads,
-            again=again,
-            plan=digest,
-        )
-        if job.units:
-            (folder / SUCCESS).unlink(missing_ok=True)
-        for unit_summary in score_units(job, placement):
-            clock.note(unit_summary)
-            progress.add(unit_summary)
-        if lock.is_the_last():
-            remove_drafts(folder)
-        return _finish(config, plan, sum(unit.rows for unit in job.units), clock)
+        arithmetic = _settle(config, placement, earlier)
+        with output_lock(folder, "annotating", may_share=not config.overwrite) as lock:
+            plan = _begin(config, earlier or wanted, arithmetic, lock)
+            again = _to_retry(config, plan)
+            done = {unit: counts for unit, counts in _finished(folder, plan).items() if unit not in again}
+            progress.go_on_from(sum(done.values(), start=Counts()), len(done))
+            job = AnnotateJob(
+                config=config,
+                model=model,
+                files=tuple(file.path for file in inputs.files),
+                columns=columns_to_read(inputs.schema, config),
+                units=tuple(unit for unit in plan.units if unit.number not in done),
+                arithmetic=arithmetic,
+                threads=placement.threads,
+                again=again,
+                plan=plan_digest(plan),
+            )
+            for unit_summary in score_units(job, placement):
+                clock.note(unit_summary)
+                progress.add(unit_summary)
+            if lock.is_the_last():
+                remove_drafts(folder)
+            return _finish(config, plan, sum(unit.rows for unit in job.units), clock)
 
 
 def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, ModelFiles]:
@@ -226,6 +202,40 @@ def _finished(folder: Path, plan: Plan) -> dict[int, Counts]:
     """The counts of the units whose parts are there and were made by this plan."""
     there = part_numbers(folder)
     return read_parts(folder, [unit for unit in plan.units if unit.number in there], plan_digest(plan))
+
+
+def _settle(config: AnnotateConfig, placement: Placement, earlier: Plan | None) -> Arithmetic:
+    """How all replicas are to compute; batches are any machine's to choose, so a run that goes on keeps its plan's."""
+    batch_tokens = config.batch_tokens
+    if earlier is not None and "batch_tokens" in unsettled(config):
+        batch_tokens = earlier.settings["batch_tokens"]
+    return settle_arithmetic(
+        device=config.device,
+        dtype=config.dtype,
+        batch_tokens=batch_tokens,
+        work="reading",
+        gpus=placement.gpus,
+        threads=placement.threads,
+        patience=in_seconds(config.wait_for_nodes),
+    )
+
+
+def _begin(config: AnnotateConfig, basis: Plan, arithmetic: Arithmetic, lock: OutputLock) -> Plan:
+    """Make the output this run's, cleared if it is to be, with a plan that says all; then equal commands may join.
+
+    ``basis`` is the plan that the folder has, or the wanted one: equal, but for what was left to be settled.
+    """
+    folder = Path(config.output)
+    if config.overwrite:
+        clear_output(folder)
+    plan = join_plan(folder, replace(basis, settings=basis.settings | asdict(arithmetic)))
+    claim(folder, plan_digest(plan))
+    if lock.alone:
+        forget_attempts(folder)
+    if config.retry_failed:
+        (folder / SUCCESS).unlink(missing_ok=True)
+    lock.share()
+    return plan
 
 
 def _place(config: AnnotateConfig, cluster: Cluster, progress: Progress) -> Placement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ class TrainingJob:
 
 def encode_shards(batch: pa.Table, job: TrainingJob) -> Iterator[pa.Table]:
     """Encode the row groups that the batch lists into the output's shards; those that are there already stay."""
+    # One task is one CPU's work; the tokenizer's own threads would take those of the others.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     with uninterrupted():
         tokenizer = load_pair_tokenizer(tokenizer_here(job.base))
     folder = Path(job.config.output)
