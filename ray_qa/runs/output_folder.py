@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ray_qa.errors import OutputError
+from ray_qa.errors import OutputError, first_line
 from ray_qa.storage.local import SUCCESS, drafts_of, publish
 
 OURS = ".ray_qa"
@@ -56,11 +56,19 @@ def clear_output_folder(folder: Path, published: Iterable[Path]) -> None:
     Args:
         folder: the output.
         published: what the command wrote outside ``.ray_qa/``.
+
+    Raises:
+        OutputError: if something cannot be removed; what is left would pass for the next run's.
     """
-    for path in [folder / SUCCESS, *drafts_of(folder / SUCCESS), *published, *(folder / OURS).glob("*")]:
-        if path != folder / PLAN:
-            remove(path)
-    remove(folder / OURS)
+    try:
+        for path in [folder / SUCCESS, *drafts_of(folder / SUCCESS), *published, *(folder / OURS).glob("*")]:
+            if path != folder / PLAN:
+                remove(path)
+        remove(folder / OURS)
+    except OSError as error:
+        raise OutputError(
+            f"`output` must be a folder that can be cleared, but {folder} gives: {first_line(error)}"
+        ) from error
 
 
 def finish_output_folder(folder: Path, run_json: bytes) -> None:
@@ -72,6 +80,6 @@ def finish_output_folder(folder: Path, run_json: bytes) -> None:
 def remove(path: Path) -> None:
     """Remove a file, or a folder with all it holds, if it is there."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

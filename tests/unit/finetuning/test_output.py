@@ -136,6 +136,22 @@ def test_after_clearing_nothing_is_left_of_a_run(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_what_cannot_be_cleared_is_told_before_it_could_pass_for_the_next_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(folder)
+
+    def denied(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", denied)
+    with pytest.raises(
+        OutputError, match=rf"^`output` must be a folder that can be cleared, but {folder} gives: .*denied"
+    ):
+        clear_output(folder)
+    assert (folder / ".ray_qa/plan.json").exists()
+
+
 def test_clearing_what_is_not_there_does_nothing(tmp_path: Path) -> None:
     clear_output(tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
