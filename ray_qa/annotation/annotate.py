@@ -26,15 +26,17 @@ from ray_qa.annotation.output import (
 from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
 from ray_qa.annotation.pipeline import ONE_UNIT_A_BLOCK, score_units
 from ray_qa.annotation.progress import Progress
-from ray_qa.annotation.stages import AnnotateJob, columns_to_read
+from ray_qa.annotation.stages import AnnotateJob, schema_to_read
 from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, read_summary, run_json
 from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.cluster.connection import Cluster, connected, quiet_ray
 from ray_qa.cluster.placement import Placement, place
 from ray_qa.cluster.room import wait_for_room
-from ray_qa.data.parquet_files import InputFile, Inputs, check_apart, read_inputs
+from ray_qa.data.file_search import check_apart, in_short
+from ray_qa.data.parquet_files import Inputs, read_inputs
 from ray_qa.data.parts import part_numbers, part_path
-from ray_qa.data.schemas import check_columns
+from ray_qa.data.row_groups import Source
+from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
 from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
 from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.reader.arithmetic import Arithmetic
@@ -80,6 +82,8 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
     folder = Path(config.output)
     inputs, model = _check_what_is_named(config, folder)
+    if inputs.passed_over:
+        _tell(f"`input` passes over {in_short(inputs.passed_over)}")
     wanted = _plan(config, inputs, model)
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
@@ -103,8 +107,8 @@ def annotate(config: AnnotateConfig) -> RunSummary:
             job = AnnotateJob(
                 config=config,
                 model=model,
-                files=tuple(file.path for file in inputs.files),
-                columns=columns_to_read(inputs.schema, config),
+                sources=tuple(Source(path=file.path, partitions=file.partitions) for file in inputs.files),
+                schema=schema_to_read(inputs.schema, config),
                 units=tuple(unit for unit in plan.units if unit.number not in done),
                 arithmetic=arithmetic,
                 threads=placement.threads,
@@ -129,7 +133,7 @@ def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, 
     with problems.gather():
         for pattern in config.input:
             check_outlives_job("input", pattern)
-        inputs = read_inputs(config.input, (config.question_column, config.context_column), _known_files(folder))
+        inputs = read_inputs(config.input, config.columns, _known_inputs(config, folder))
         check_columns(inputs.schema, config.columns)
         check_apart([file.path for file in inputs.files], config.input, folder, "input")
     with problems.gather():
@@ -140,13 +144,18 @@ def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, 
     return inputs, model
 
 
-def _known_files(folder: Path) -> dict[str, InputFile]:
+def _known_inputs(config: AnnotateConfig, folder: Path) -> Inputs | None:
     """The input files as an earlier run into the folder found them, to spare reading their footers again."""
     try:
         plan = read_plan(folder)
     except OutputError:
-        return {}
-    return {file.path: file for file in plan.input} if plan else {}
+        return None
+    now = deciding_settings(config)
+    if plan is None or any(
+        plan.settings.get(name) != now[name] for name in ("question_column", "context_column", "keep")
+    ):
+        return None
+    return Inputs(files=plan.input, schema=schema_from_text(plan.input_schema))
 
 
 def _plan(config: AnnotateConfig, inputs: Inputs, model: ModelFiles) -> Plan:
@@ -163,6 +172,7 @@ def _plan(config: AnnotateConfig, inputs: Inputs, model: ModelFiles) -> Plan:
         weights_sha256=model.weights_sha256,
         tokenizer_sha256=model.tokenizer_sha256,
         input=inputs.files,
+        input_schema=schema_as_text(inputs.schema),
         units=tuple(plan_units(row_groups, unit_rows)),
     )
 
@@ -175,13 +185,15 @@ def _is_whole(folder: Path, plan: Plan, verify: bool) -> bool:
     missing = [unit.number for unit in plan.units if unit.number not in there]
     if missing:
         (folder / SUCCESS).unlink()
-        print(
-            f"ray-qa annotate: {folder} has lost {len(missing):,} of its {len(plan.units):,} parts "
-            f"({part_path(folder, missing[0]).name}{' …' if len(missing) > 1 else ''}); they are made again",
-            file=sys.stderr,
-            flush=True,
+        _tell(
+            f"{folder} has lost {len(missing):,} of its {len(plan.units):,} parts "
+            f"({part_path(folder, missing[0]).name}{' …' if len(missing) > 1 else ''}); they are made again"
         )
     return not missing
+
+
+def _tell(what: str) -> None:
+    print(f"ray-qa annotate: {what}", file=sys.stderr, flush=True)
 
 
 def _only_wants_finishing(folder: Path, plan: Plan) -> bool:

@@ -54,6 +54,8 @@ class Plan:
     weights_sha256: str
     tokenizer_sha256: str
     input: tuple[InputFile, ...]
+    input_schema: str
+    """What the rows are read in, as :func:`ray_qa.data.schemas.schema_as_text` has it."""
     units: tuple[Unit, ...]
 
 
@@ -177,8 +179,8 @@ def _differences(earlier: Plan, now: Plan) -> Iterable[str]:
     yield from different_digests("the model's weights", earlier.weights_sha256, now.weights_sha256)
     yield from different_digests("the tokenizer", earlier.tokenizer_sha256, now.tokenizer_sha256)
     yield from different_settings(earlier.settings, now.settings)
-    before = {file.path: (file.size, file.footer_sha256) for file in earlier.input}
-    after = {file.path: (file.size, file.footer_sha256) for file in now.input}
+    before = {file.path: (file.size, file.footer_sha256, file.partitions) for file in earlier.input}
+    after = {file.path: (file.size, file.footer_sha256, file.partitions) for file in now.input}
     for path in [*before, *(path for path in after if path not in before)]:
         if path not in after:
             yield f"the input ({path} was there, and is not now)"

@@ -17,7 +17,7 @@ from ray_qa.annotation.parts import PartLabel, publish_part, read_parts
 from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
 from ray_qa.cluster.worker import node_here, nodes_alive, uninterrupted
 from ray_qa.data.parts import part_path
-from ray_qa.data.row_groups import read_units
+from ray_qa.data.row_groups import Source, read_units
 from ray_qa.data.schemas import kept_columns, part_table, texts
 from ray_qa.data.units import Unit
 from ray_qa.errors import RayQaError
@@ -47,9 +47,9 @@ class AnnotateJob:
 
     config: AnnotateConfig
     model: ModelFiles
-    files: tuple[str, ...]
-    columns: tuple[str, ...]
-    """Input columns to read: those to keep, the question and the context."""
+    sources: tuple[Source, ...]
+    schema: pa.Schema
+    """Input columns to read, in the types to read them in: those to keep, the question and the context."""
     units: tuple[Unit, ...]
     """The units that are still to be done."""
     arithmetic: Arithmetic
@@ -60,10 +60,10 @@ class AnnotateJob:
     """The digest of the plan: what workers show before they write, and every part carries."""
 
 
-def columns_to_read(schema: pa.Schema, config: AnnotateConfig) -> tuple[str, ...]:
+def schema_to_read(schema: pa.Schema, config: AnnotateConfig) -> pa.Schema:
     """The kept columns and the two that are read, in the input's order."""
     wanted = {*kept_columns(schema, config.keep), config.question_column, config.context_column}
-    return tuple(name for name in schema.names if name in wanted)
+    return pa.schema([field for field in schema if field.name in wanted])
 
 
 def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
@@ -75,7 +75,7 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
 
         tokenizer = load_pair_tokenizer(tokenizer_here(job.model))
     units = [job.units[position] for position in batch["position"].to_pylist()]
-    for unit, rows in zip(units, read_units(job.files, units, job.columns), strict=True):
+    for unit, rows in zip(units, read_units(job.sources, units, job.schema), strict=True):
         pairs = zip(texts(rows[job.config.question_column]), texts(rows[job.config.context_column]), strict=True)
         encoded = tokenizer.encode(
             [Row(question=question, context=context) for question, context in pairs], job.config.max_question_tokens

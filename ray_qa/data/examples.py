@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ray_qa.data.parquet_files import find_files
+from ray_qa.data.file_search import find_files
 from ray_qa.data.schemas import is_text
 from ray_qa.data.squad_json import read_squad_json
 from ray_qa.errors import InputError, first_line
@@ -58,7 +58,7 @@ def read_examples(sources: Sequence[str], setting: Setting) -> Iterator[pa.Table
         if is_data_set(source):
             yield from _data_set(source, setting)
             continue
-        for path in find_files([source], setting, suffixes=SUFFIXES):
+        for path in find_files([source], setting, suffixes=SUFFIXES).paths:
             yield from _READERS.get(Path(path).suffix.lower(), _parquet)(path, setting)
 
 
@@ -68,7 +68,7 @@ def example_files(sources: Sequence[str], setting: Setting) -> list[str]:
     Raises:
         InputError: if one cannot be found or comes twice.
     """
-    return find_files([source for source in sources if not is_data_set(source)], setting, suffixes=SUFFIXES)
+    return find_files([source for source in sources if not is_data_set(source)], setting, suffixes=SUFFIXES).paths
 
 
 def survey_examples(sources: Sequence[str], setting: Setting) -> ExamplesSummary:

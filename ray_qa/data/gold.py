@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ray_qa.data.parquet_files import find_files
+from ray_qa.data.file_search import find_files
 from ray_qa.data.squad_json import load_json, read_squad_json
 from ray_qa.errors import InputError, first_line
 from ray_qa.storage.local import SUCCESS
@@ -36,7 +36,7 @@ def read_gold(path: str, id_column: str) -> dict[str, tuple[str, ...]]:
     if path.lower().endswith(".json"):
         rows = _squad_json_rows(path)
     else:
-        rows = _parquet_rows(find_files([path], "gold"), id_column, "answers", "gold", field="text")
+        rows = _parquet_rows(find_files([path], "gold").paths, id_column, "answers", "gold", field="text")
     golds = _by_id(rows, _gold_texts, "gold", path)
     if not golds:
         raise InputError(f"`gold` must have rows, but {path} has none")
@@ -62,7 +62,7 @@ def read_predictions(path: str, id_column: str, prefix: str) -> dict[str, str]:
 
 
 def _finished_parts(folder: str) -> list[str]:
-    parts = find_files([folder], "predictions")
+    parts = find_files([folder], "predictions").paths
     if not (Path(folder).expanduser() / SUCCESS).exists():
         raise InputError(
             f"`predictions` must be a finished run of annotate, but {folder} has no {SUCCESS}; "

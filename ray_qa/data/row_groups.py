@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ray_qa.data.dictionaries import as_dictionaries, shared_texts
+from ray_qa.data.partitions import PartitionValue
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import InputError, first_line
 
-READ_ROWS = 4_096
+READ_ROWS, READ_BYTES = 4_096, 16 * 1024 * 1024
+"""Most rows, and about so many bytes, that are decoded at once."""
 
 
-def read_units(files: Sequence[str], units: Sequence[Unit], columns: Sequence[str]) -> Iterator[pa.Table]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A file to read rows from, and what the names of its folders add to each."""
+
+    path: str
+    partitions: tuple[tuple[str, PartitionValue], ...] = ()
+
+
+def read_units(sources: Sequence[Source], units: Sequence[Unit], schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the table of each unit, in order.
 
     Units that follow each other in a row group are one pass over it, row groups that follow each other in a file are
     read from one open file, and rows that no unit wants are let go of as they come.
+
+    Args:
+        sources: the files, by their number in the units' pieces.
+        units: what to read.
+        schema: the columns to read, in the types that they are to have.
 
     Raises:
         InputError: if a file can no longer be read, or has fewer rows than planned.
@@ -28,10 +45,10 @@ def read_units(files: Sequence[str], units: Sequence[Unit], columns: Sequence[st
         for unit in units:
             tables = []
             for piece in unit.pieces:
-                path = files[piece.file]
-                if file is None or file.path != path:
+                source = sources[piece.file]
+                if file is None or file.path != source.path:
                     open_files.close()
-                    file = open_files.enter_context(_OpenFile.open(path, columns))
+                    file = open_files.enter_context(_OpenFile.open(source, schema))
                 tables.append(file.rows(piece))
             yield pa.concat_tables(tables)
 
@@ -39,10 +56,15 @@ def read_units(files: Sequence[str], units: Sequence[Unit], columns: Sequence[st
 class _OpenFile:
     """An input file, its footer parsed once, and the pass over the row group that was asked for last."""
 
-    def __init__(self, path: str, file: pq.ParquetFile, columns: Sequence[str]) -> None:
-        self.path = path
+    def __init__(self, source: Source, file: pq.ParquetFile, schema: pa.Schema) -> None:
+        self.path = source.path
         self._file = file
-        self._columns = list(columns)
+        self._schema = schema
+        self._columns = [name for name in schema.names if name in file.schema_arrow.names]
+        self._partitions = dict(source.partitions)
+        self._texts = [name for name in self._columns if _is_plain_text(file.schema_arrow.field(name).type)]
+        self._shared: tuple[str, ...] = ()
+        self._dictionaries = file
         self._row_group = -1
         self._batches: Iterator[pa.RecordBatch] = iter(())
         self._at = 0
@@ -50,31 +72,54 @@ class _OpenFile:
 
     @classmethod
     @contextmanager
-    def open(cls, path: str, columns: Sequence[str]) -> Iterator[_OpenFile]:
+    def open(cls, source: Source, schema: pa.Schema) -> Iterator[_OpenFile]:
         try:
-            file = pq.ParquetFile(path, memory_map=True)
+            file = pq.ParquetFile(source.path, memory_map=True)
         except (OSError, pa.ArrowException) as error:
-            raise _unreadable(path, error) from error
+            raise _unreadable(source.path, error) from error
         with file:
-            yield cls(path, file, columns)
+            yield cls(source, file, schema)
 
     def rows(self, piece: Piece) -> pa.Table:
         if piece.row_group != self._row_group or piece.first_row < self._at:
             self._begin(piece.row_group)
         for _ in self._slices(piece.first_row - self._at):
             pass
-        taken = list(self._slices(piece.rows))
-        if not taken:
-            self._left = self._next_batch() if self._left is None else self._left
-            return self._left.slice(0, 0)
-        return pa.concat_tables(taken)
+        return self._in_schema(pa.concat_tables(self._slices(piece.rows)))
+
+    def _in_schema(self, rows: pa.Table) -> pa.Table:
+        columns = [self._column(rows, field) for field in self._schema]
+        return pa.Table.from_arrays(columns, schema=self._schema)
+
+    def _column(self, rows: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+        if field.name in self._columns:
+            return rows[field.name].cast(field.type)
+        value = pa.scalar(self._partitions.get(field.name), field.type)
+        return pa.chunked_array([pa.repeat(value, rows.num_rows)])
 
     def _begin(self, row_group: int) -> None:
         try:
-            self._batches = self._file.iter_batches(READ_ROWS, row_groups=[row_group], columns=self._columns)
-        except (OSError, pa.ArrowException) as error:
+            rows = self._rows_at_once(row_group)
+            self._batches = self._file_for(row_group).iter_batches(rows, row_groups=[row_group], columns=self._columns)
+        except (OSError, IndexError, pa.ArrowException) as error:
             raise _unreadable(self.path, error) from error
         self._row_group, self._at, self._left = row_group, 0, None
+
+    def _file_for(self, row_group: int) -> pq.ParquetFile:
+        shared = tuple(shared_texts(self._file, row_group, self._texts))
+        if not shared:
+            return self._file
+        if self._shared != shared:
+            self._shared, self._dictionaries = shared, as_dictionaries(self._file, self.path, shared)
+        return self._dictionaries
+
+    def _rows_at_once(self, row_group: int) -> int:
+        group = self._file.metadata.row_group(row_group)
+        chunks = (group.column(number) for number in range(group.num_columns))
+        read = (chunk for chunk in chunks if chunk.path_in_schema.partition(".")[0] in self._columns)
+        size: int = sum(chunk.total_uncompressed_size for chunk in read)
+        rows: int = group.num_rows
+        return max(1, min(READ_ROWS, READ_BYTES * rows // max(1, size)))
 
     def _slices(self, rows: int) -> Iterator[pa.Table]:
         """The next ``rows`` rows, batch by batch."""
@@ -95,6 +140,10 @@ class _OpenFile:
             ) from None
         except (OSError, pa.ArrowException) as error:
             raise _unreadable(self.path, error) from error
+
+
+def _is_plain_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _unreadable(path: str, error: Exception) -> InputError:

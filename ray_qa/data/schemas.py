@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
@@ -83,6 +84,16 @@ def check_columns(schema: pa.Schema, columns: ColumnSettings) -> None:
     problems += [f"the input must name its columns apart, but has {name!r} twice" for name in sorted(twice)]
     if problems:
         raise InputError(*problems)
+
+
+def schema_as_text(schema: pa.Schema) -> str:
+    """A schema as base64 of its Arrow IPC form, for JSON."""
+    return base64.b64encode(schema.serialize()).decode()
+
+
+def schema_from_text(text: str) -> pa.Schema:
+    """The schema that :func:`schema_as_text` wrote."""
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -30,7 +30,7 @@ from ray_qa.data.examples import (
     survey_examples,
     write_examples,
 )
-from ray_qa.data.parquet_files import check_apart
+from ray_qa.data.file_search import check_apart
 from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.finetuning.base_model import check_base
 from ray_qa.finetuning.checkpoints import checkpoint_steps, read_state

@@ -86,7 +86,7 @@ def test_run_json_tells_what_was_done_and_its_counts_reconcile(annotated: Annota
 def test_run_json_has_the_fingerprints_of_model_and_input(annotated: Annotated) -> None:
     fingerprints = json.loads((annotated.folder / ".ray_qa" / "run.json").read_text())["fingerprints"]
     model = find_model(annotated.config.model)
-    files = read_inputs(annotated.config.input, ("question", "context")).files
+    files = read_inputs(annotated.config.input, annotated.config.columns).files
 
     assert fingerprints["weights_sha256"] == model.weights_sha256
     assert fingerprints["tokenizer_sha256"] == model.tokenizer_sha256

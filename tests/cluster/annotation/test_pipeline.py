@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow as pa
 import pytest
 from ray.data import ActorPoolStrategy, Dataset
 
@@ -18,8 +19,8 @@ from ray_qa.reader.model_files import ModelFiles
 JOB = AnnotateJob(
     config=AnnotateConfig(input=("in.parquet",), output="out"),
     model=ModelFiles(ref="embedded", folder=Path("model"), weights_sha256="", tokenizer_sha256=""),
-    files=(),
-    columns=(),
+    sources=(),
+    schema=pa.schema([]),
     units=(),
     arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
     threads=1,

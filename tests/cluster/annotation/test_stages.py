@@ -26,6 +26,7 @@ from ray_qa.annotation.stages import (
 from ray_qa.annotation.summary import Counts, UnitSummary
 from ray_qa.cluster.worker import node_here
 from ray_qa.data.parts import part_path
+from ray_qa.data.row_groups import Source
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import ModelError, OutputError
 from ray_qa.reader.arithmetic import Arithmetic
@@ -63,8 +64,8 @@ def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     job = AnnotateJob(
         config=config,
         model=find_model(str(tiny_reader_folder)),
-        files=(str(path),),
-        columns=("id", "question", "context"),
+        sources=(Source(path=str(path)),),
+        schema=pq.read_schema(path),
         units=(
             Unit(number=4, pieces=(Piece(file=0, row_group=0, first_row=1, rows=3),)),
             Unit(

@@ -44,6 +44,7 @@ PLAN = Plan(
     weights_sha256="a" * 64,
     tokenizer_sha256="b" * 64,
     input=(input_file("/in/a"), input_file("/in/b")),
+    input_schema="schema",
     units=(unit(0), unit(1)),
 )
 

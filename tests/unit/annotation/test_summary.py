@@ -24,7 +24,15 @@ CONFIG = AnnotateConfig(input=("in",), output="out", keep=("größe",))
 COUNTS = Counts(rows=1_000, answered=600, no_answer=390, failed=10, questions_cut=0, windows=1_500)
 SUMMARY = RunSummary(output="/out", counts=COUNTS, units=4, scored_rows=500, start_seconds=7.25, run_seconds=100.0)
 FILE = InputFile(path="/in/a", size=9, mtime_ns=5, footer_sha256="f", rows=(1_000,), text_bytes=(7,))
-PLAN = Plan(algorithm=1, settings={"stride": 128}, weights_sha256="w", tokenizer_sha256="t", input=(FILE,), units=())
+PLAN = Plan(
+    algorithm=1,
+    settings={"stride": 128},
+    weights_sha256="w",
+    tokenizer_sha256="t",
+    input=(FILE,),
+    input_schema="s",
+    units=(),
+)
 
 
 def record() -> dict[str, Any]:

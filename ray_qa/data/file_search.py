@@ -1,0 +1,167 @@
+"""Which files a user's paths, folders and globs lead to, and what is passed over on the way."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from ray_qa.errors import InputError, first_line
+
+PARQUET = (".parquet", ".pq")
+WILD = re.compile(r"[*?[]")
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """A file to read, by its absolute path with all links resolved."""
+
+    path: str
+    partitions: tuple[tuple[str, str | None], ...] = ()
+    """Columns that its folders' names state, ``key=value`` as Hive has it: those below the folder that was named, or
+    from a glob's first wildcard on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFiles:
+    """What was found, and what lay beside it in the folders and is not read."""
+
+    files: tuple[FoundFile, ...]
+    passed_over: tuple[str, ...]
+
+    @property
+    def paths(self) -> list[str]:
+        """The files' paths."""
+        return [file.path for file in self.files]
+
+
+def find_files(patterns: Sequence[str], setting: str, suffixes: Sequence[str] = PARQUET) -> FoundFiles:
+    """Expand files, folders and globs, folders and globs in name order.
+
+    In folders the files with one of ``suffixes``, in any case, count, those behind links too; names that begin with
+    ``_`` or ``.`` are passed over without a word, as all readers of such folders do.
+
+    Raises:
+        InputError: if a pattern leads to no file, or two lead to the same.
+    """
+    found: list[FoundFile] = []
+    passed_over: list[str] = []
+    for pattern in patterns:
+        if "://" in pattern:
+            raise InputError(
+                f"`{setting}` must be paths this machine can open, but {pattern} is a URL; copy or mount it first"
+            )
+        walk = _Walk(suffixes=tuple(suffixes))
+        try:
+            matches = list(_matches(Path(pattern).expanduser(), walk))
+        except OSError as error:
+            raise InputError(f"`{setting}` must be readable, but {pattern} gives: {first_line(error)}") from error
+        if not matches:
+            raise InputError(_nothing_found(pattern, setting, walk))
+        found += matches
+        passed_over += walk.passed_over
+    seen: set[str] = set()
+    for file in found:
+        if file.path in seen:
+            raise InputError(f"`{setting}` must name every file once, but names {file.path} twice")
+        seen.add(file.path)
+    return FoundFiles(files=tuple(found), passed_over=tuple(passed_over))
+
+
+def check_apart(files: Iterable[str], patterns: Sequence[str], output: Path, setting: str) -> None:
+    """Check that the output would not become input of the next run, and that clearing it takes no input away.
+
+    Raises:
+        InputError: if the output lies in a folder that is read, or a file that is read lies in the output.
+    """
+    folders = [Path(pattern).expanduser().resolve() for pattern in patterns if Path(pattern).expanduser().is_dir()]
+    around = next((folder for folder in folders if output.is_relative_to(folder)), None)
+    if around:
+        raise InputError(f"`output` must lie outside the folders that are read, but {output} is in {around}")
+    within = next((file for file in files if Path(file).is_relative_to(output)), None)
+    if within:
+        raise InputError(f"`{setting}` must lie outside the output, but {within} is in {output}")
+
+
+def _matches(pattern: Path, walk: _Walk) -> Iterator[FoundFile]:
+    if pattern.is_dir():
+        for path in walk.files(pattern):
+            yield FoundFile(path=str(path.resolve()), partitions=_partitions(path.relative_to(pattern)))
+    elif pattern.exists():
+        yield FoundFile(path=str(pattern.resolve()))
+    else:
+        fixed = sum(1 for _ in _until_wild(pattern.parts))
+        for match in map(Path, sorted(glob.glob(str(pattern), recursive=True))):
+            if match.is_file():
+                yield FoundFile(path=str(match.resolve()), partitions=_partitions(Path(*match.parts[fixed:])))
+
+
+def _until_wild(parts: Iterable[str]) -> Iterator[str]:
+    for part in parts:
+        if WILD.search(part):
+            return
+        yield part
+
+
+def _partitions(path: Path) -> tuple[tuple[str, str | None], ...]:
+    pairs = (folder.partition("=") for folder in path.parts[:-1] if "=" in folder)
+    return tuple((unquote(key), None if value == HIVE_NULL else unquote(value)) for key, _, value in pairs)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """A walk through a folder that follows links, each folder and file once."""
+
+    suffixes: tuple[str, ...]
+    passed_over: list[str] = field(default_factory=list)
+    _roots: list[Path] = field(default_factory=list)
+
+    def files(self, root: Path) -> Iterator[Path]:
+        """The files in a folder and below it, in the order of their paths; a folder's content at its name."""
+        self._roots.append(root.resolve())
+        yield from self._below(root)
+
+    def _below(self, folder: Path) -> Iterator[Path]:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        for entry in entries:
+            path = folder / entry.name
+            if entry.name[0] in "._":
+                continue
+            if entry.is_symlink() and self._comes_by_itself(path):
+                self.passed_over.append(f"{path} (a link to what is read anyway)")
+            elif path.is_dir():
+                yield from self._below(path)
+            elif not path.is_file():
+                self.passed_over.append(f"{path} (a link to nothing)" if entry.is_symlink() else f"{path} (no file)")
+            elif path.suffix.lower() in self.suffixes:
+                yield path
+            else:
+                self.passed_over.append(str(path))
+
+    def _comes_by_itself(self, link: Path) -> bool:
+        """Whether a link leads into what is walked already, or back to where that began: a circle."""
+        target = Path(os.path.realpath(link))  # which, unlike resolve, takes a link to itself
+        if any(target.is_relative_to(root) or root.is_relative_to(target) for root in self._roots):
+            return True
+        if target.is_dir():
+            self._roots.append(target)
+        return False
+
+
+def _nothing_found(pattern: str, setting: str, walk: _Walk) -> str:
+    kind = "Parquet" if walk.suffixes == PARQUET else "Parquet, SQuAD JSON or JSONL"
+    there = f"no {kind} file" if Path(pattern).expanduser().is_dir() else "nothing"
+    beside = f", only to {in_short(walk.passed_over)}" if walk.passed_over else ""
+    wanted = f"{kind} files ({', '.join(f'*{suffix}' for suffix in walk.suffixes)})"
+    return f"`{setting}` must lead to {wanted}, but {pattern} leads to {there}{beside}"
+
+
+def in_short(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

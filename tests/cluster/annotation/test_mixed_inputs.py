@@ -1,0 +1,55 @@
+"""A corpus as people keep it: folders that state columns, links, files of several writers and what is no Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ray_qa import AnnotateConfig, annotate
+from tests.cluster import corpora
+from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_files_of_several_writers_in_linked_and_partitioned_folders_are_one_corpus(
+    tiny_reader_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = corpora.plain(6, words=20)
+    polars = rows.cast(pa.schema([("id", pa.int64()), ("question", pa.large_string()), ("context", pa.large_string())]))
+    pandas = rows.append_column("note", pa.array(["x"] * 6)).set_column(
+        2, "context", rows["context"].dictionary_encode()
+    )
+    corpora.write(tmp_path / "in/year=2023/a.PARQUET", pandas)
+    corpora.write(
+        tmp_path / "elsewhere/b.pq",
+        polars.append_column("note", pa.nulls(6)).select(["note", "context", "id", "question"]),
+    )
+    (tmp_path / "in/year=2024").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in/notes.csv").touch()
+    config = AnnotateConfig(
+        input=(str(tmp_path / "in"),),
+        output=str(tmp_path / "out"),
+        model=str(tiny_reader_folder),
+        unit_rows=4,
+        **ONE_REPLICA,
+        **SMALL_WINDOWS,
+    )
+    assert annotate(config).counts.rows == 12
+    assert f"ray-qa annotate: `input` passes over {tmp_path / 'in/notes.csv'}" in capsys.readouterr().err
+
+    parts = sorted((tmp_path / "out").glob("*.parquet"))
+    whole = pa.concat_tables([pq.read_table(part) for part in parts])
+    assert whole["id"].to_pylist() == [*range(6), *range(6)]
+    assert whole["year"].to_pylist() == [2023] * 6 + [2024] * 6
+    assert whole["note"].to_pylist() == ["x"] * 6 + [None] * 6
+    assert whole["question"].type == whole["context"].type == pa.large_string()
+    assert whole["answer"].slice(6).to_pylist() == whole["answer"].slice(0, 6).to_pylist()
+
+    # On resume the footers are not read again, and the schema is the plan's.
+    for lost in (tmp_path / "out/_SUCCESS", parts[-1]):
+        lost.unlink()
+    assert annotate(config).scored_rows == 3
+    assert pa.concat_tables([pq.read_table(part) for part in parts]).equals(whole)
