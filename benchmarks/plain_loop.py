@@ -26,7 +26,7 @@ import transformers
 from torch.nn.utils import clip_grad_norm_
 
 from ray_qa import FinetuneConfig, Reader, ReadingSettings, finetune
-from ray_qa.data.examples import read_examples
+from ray_qa.data.examples import Examples, read_examples
 from ray_qa.finetuning.dataset import LabelledBatch, open_training_set, write_shard
 from ray_qa.finetuning.labelling import label_examples
 from ray_qa.finetuning.step_plan import plan_epoch
@@ -164,7 +164,7 @@ def _batches(config: FinetuneConfig, folder: Path) -> Iterator[LabelledBatch]:
     tokenizer = load_pair_tokenizer(Path(config.model))
     folder.mkdir()
     first_row, paths = 0, []
-    for examples in read_examples(config.train, "train"):
+    for examples in read_examples(Examples(sources=config.train, setting="train")):
         paths.append(folder / f"{first_row:07d}.arrow")
         labelled = label_examples(examples, first_row, tokenizer, config.max_question_tokens)
         write_shard(paths[-1], labelled.rows, labelled.counts)

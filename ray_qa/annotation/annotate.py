@@ -40,8 +40,8 @@ from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
 from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
 from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.reader.arithmetic import Arithmetic
+from ray_qa.reader.model_check import check_model
 from ray_qa.reader.model_files import ModelFiles, find_model
-from ray_qa.reader.reader import check_model
 from ray_qa.runs.live_line import shown
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job

@@ -1,35 +1,52 @@
-"""Rows with gold answers, from Parquet, SQuAD JSON, JSONL or ``datasets``, brought into one form."""
+"""Rows with gold answers, from any of their sources, in one form; surveyed first, then written down as Parquet."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from reprlib import repr as short_repr
-from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ray_qa.data.file_search import find_files
-from ray_qa.data.schemas import is_text
-from ray_qa.data.squad_json import read_squad_json
-from ray_qa.errors import InputError, first_line
+from ray_qa.data.example_digest import ValueDigest
+from ray_qa.data.example_schema import (
+    CHUNK_ROWS,
+    SCHEMA,
+    ExampleColumns,
+    MalformedRow,
+    Setting,
+)
+from ray_qa.data.example_sources import ExampleFile, is_data_set, open_source, source_files
+from ray_qa.errors import InputError
 from ray_qa.storage.local import draft_of
 
-ANSWERS = pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int64()))])
-SCHEMA = pa.schema([("id", pa.string()), ("question", pa.string()), ("context", pa.string()), ("answers", ANSWERS)])
-SUFFIXES = (".parquet", ".json", ".jsonl")
-CHUNK_ROWS = 2_048
-DATASET_NAME = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]+))?")
+MOST_DROPPED = 0.05
+NAMES = ExampleColumns()
 
-Setting = Literal["train", "eval"]
-"""What errors are about."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Which rows to read, and how."""
+
+    sources: tuple[str, ...]
+    """Parquet, SQuAD JSON (``.json``) and JSONL (``.jsonl``) files, folders and globs; folders that ``save_to_disk`` of
+    ``datasets`` wrote; or names of data sets, ``NAME`` or ``NAME:SPLIT`` (``train`` unless given), for it to fetch."""
+    setting: Setting
+    columns: ExampleColumns = NAMES
+    max_dropped: float = MOST_DROPPED
+    """Most of a file's rows, as a fraction, that may be malformed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileState:
+    """What tells whether a file has changed since."""
+
+    path: str
+    size: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,59 +56,50 @@ class ExamplesSummary:
     rows: int
     answerable: int
     sha256: str
+    malformed: dict[str, int] = field(default_factory=dict, compare=False)
+    """Rows that cannot be used, by reason."""
+    files: tuple[FileState, ...] = field(default=(), compare=False)
+    """What was read, where that is files alone."""
+    columns: ExampleColumns = field(default=NAMES, compare=False)
 
 
-def read_examples(sources: Sequence[str], setting: Setting) -> Iterator[pa.Table]:
+def read_examples(examples: Examples) -> Iterator[pa.Table]:
     """Read all rows, in order, as tables of ``SCHEMA`` with at most ``CHUNK_ROWS`` rows.
 
-    Args:
-        sources: Parquet, SQuAD JSON (``.json``) and JSONL (``.jsonl``) files, folders and globs; or the names of data
-            sets, ``NAME`` or ``NAME:SPLIT`` (``train`` unless given), for ``datasets`` to fetch.
-        setting: what errors are about.
-
     Raises:
-        InputError: if a source cannot be found or read, comes twice, or has not the columns question, context and
-            answers.
+        InputError: if a source cannot be found or read, comes twice, has not the columns, or has more malformed rows
+            than may be.
     """
-    example_files(sources, setting)
-    for source in sources:
-        if is_data_set(source):
-            yield from _data_set(source, setting)
-            continue
-        for path in find_files([source], setting, suffixes=SUFFIXES).paths:
-            yield from _READERS.get(Path(path).suffix.lower(), _parquet)(path, setting)
+    source_files(examples.sources, examples.setting)
+    for source in examples.sources:
+        for file in open_source(source, examples.columns, examples.setting):
+            yield from _rows(file, examples)
 
 
-def example_files(sources: Sequence[str], setting: Setting) -> list[str]:
-    """The files among the sources, without those of data sets.
-
-    Raises:
-        InputError: if one cannot be found or comes twice.
-    """
-    return find_files([source for source in sources if not is_data_set(source)], setting, suffixes=SUFFIXES).paths
-
-
-def survey_examples(sources: Sequence[str], setting: Setting) -> ExamplesSummary:
-    """Read all rows once, to see that they are fit for use.
+def survey_examples(examples: Examples, known: ExamplesSummary | None = None) -> ExamplesSummary:
+    """Read all rows once, to see that they are fit for use; or not at all, where ``known`` tells of the same files.
 
     Raises:
         InputError: as :func:`read_examples`; or there is no row, or none with an answer.
     """
+    files = _states(examples)
+    if known is not None and files and (known.files, known.columns) == (files, examples.columns):
+        return known
     tally = _Tally()
-    for table in read_examples(sources, setting):
+    for table in read_examples(examples):
         tally.add(table)
-    names = ", ".join(sources)
+    names = ", ".join(examples.sources)
     if not tally.rows:
-        raise InputError(f"`{setting}` must have rows, but {names} has none")
+        raise InputError(f"`{examples.setting}` must have rows, but {names} has none")
     if not tally.answerable:
         raise InputError(
-            f"`{setting}` must have rows with an answer, but none of the {tally.rows:,} of {names} has one; "
-            "is the column `answers` filled?"
+            f"`{examples.setting}` must have rows with an answer, but none of the {tally.rows:,} of {names} has one; "
+            f"is the column `{examples.columns.answers}` filled?"
         )
-    return tally.summary()
+    return tally.summary(files, examples.columns)
 
 
-def write_examples(sources: Sequence[str], setting: Setting, path: Path, expected: ExamplesSummary) -> None:
+def write_examples(examples: Examples, path: Path, expected: ExamplesSummary) -> None:
     """Write all rows to one Parquet file, a row group for each table of :func:`read_examples`; all of it or nothing.
 
     Raises:
@@ -100,12 +108,13 @@ def write_examples(sources: Sequence[str], setting: Setting, path: Path, expecte
     tally = _Tally()
     with draft_of(path) as draft:
         with pq.ParquetWriter(draft, SCHEMA, compression="zstd") as writer:
-            for table in read_examples(sources, setting):
+            for table in read_examples(examples):
                 tally.add(table)
                 writer.write_table(table, row_group_size=CHUNK_ROWS)
         if tally.summary() != expected:
             raise InputError(
-                f"`{setting}` must stay as it is while it is read, but {', '.join(sources)} has changed; run again"
+                f"`{examples.setting}` must stay as it is while it is read, but {', '.join(examples.sources)} has "
+                "changed; run again"
             )
 
 
@@ -115,212 +124,53 @@ def row_ids(path: Path, rows: Sequence[int]) -> list[str]:
     return [str(ids[row].as_py()) for row in rows]
 
 
+def _rows(file: ExampleFile, examples: Examples) -> Iterator[pa.Table]:
+    rows = malformed = 0
+    first: MalformedRow | None = None
+    for chunk in file.chunks:
+        rows += chunk.rows.num_rows
+        malformed += chunk.malformed
+        first = first or chunk.first_malformed
+        yield chunk.rows
+    if first is not None and malformed > examples.max_dropped * rows:
+        raise InputError(
+            f"`{examples.setting}` must have at most {examples.max_dropped:.0%} malformed rows (`max_dropped`), but "
+            f"{file.name} has {malformed:,} of {rows:,}, the first in {first.where} ({first.reason}): {first.found}"
+        )
+
+
+def _states(examples: Examples) -> tuple[FileState, ...]:
+    """The files as they are now; none where something has to be fetched to be known."""
+    paths = source_files(examples.sources, examples.setting)
+    if any(is_data_set(source) for source in examples.sources):
+        return ()
+    stats = [(path, Path(path).stat()) for path in paths]
+    return tuple(FileState(path=path, size=stat.st_size, mtime_ns=stat.st_mtime_ns) for path, stat in stats)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Tally:
     """What a summary tells, of the rows so far."""
 
     rows: int = 0
     answerable: int = 0
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    malformed: Counter[str] = field(default_factory=Counter)
+    digest: ValueDigest = field(default_factory=ValueDigest)
 
     def add(self, table: pa.Table) -> None:
         self.rows += table.num_rows
         texts = pc.struct_field(table["answers"], "text")
         self.answerable += int(pc.sum(pc.greater(pc.list_value_length(texts), 0)).as_py() or 0)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, SCHEMA) as writer:
-            # Made anew, since the bytes under a null may be anything.
-            writer.write_table(pa.Table.from_pylist(table.to_pylist(), schema=SCHEMA))
-        self.digest.update(sink.getvalue())
+        for count in pc.value_counts(table["malformed"].drop_null()).to_pylist():
+            self.malformed[count["values"]] += count["counts"]
+        self.digest.add(table)
 
-    def summary(self) -> ExamplesSummary:
-        return ExamplesSummary(rows=self.rows, answerable=self.answerable, sha256=self.digest.hexdigest())
-
-
-def is_data_set(source: str) -> bool:
-    """Whether a source is the name of a data set, rather than files."""
-    return DATASET_NAME.fullmatch(source) is not None and not (
-        Path(source).exists() or source.lower().endswith(SUFFIXES)
-    )
-
-
-def _data_set(source: str, setting: Setting) -> Iterator[pa.Table]:
-    import datasets
-
-    match = DATASET_NAME.fullmatch(source)
-    assert match is not None
-    datasets.disable_progress_bars()
-    try:
-        rows = datasets.load_dataset(match[1], split=match[2] or "train")
-    except Exception as error:  # datasets raises what its hub, its files and its builders do
-        raise InputError(
-            f"`{setting}` must be files, folders, globs or data sets that can be fetched, but {source!r} is no file "
-            f"here, and datasets gave: {first_line(error)}"
-        ) from error
-    yield from _uniform(rows.with_format("arrow").iter(batch_size=CHUNK_ROWS), setting, source)
-
-
-def _parquet(path: str, setting: Setting) -> Iterator[pa.Table]:
-    try:
-        with pq.ParquetFile(path) as file:
-            columns = [name for name in SCHEMA.names if name in file.schema_arrow.names]
-            batches = file.iter_batches(CHUNK_ROWS, columns=columns)
-            # The schema is checked even where there is no row.
-            tables = itertools.chain(
-                [file.schema_arrow.empty_table()], (pa.Table.from_batches([each]) for each in batches)
-            )
-            yield from _uniform(tables, setting, path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"`{setting}` must be readable Parquet files, but {path} gives: {first_line(error)}"
-        ) from error
-
-
-def _uniform(tables: Iterable[pa.Table], setting: Setting, where: str) -> Iterator[pa.Table]:
-    """Arrow tables brought into ``SCHEMA``."""
-    first_row = 0
-    for table in tables:
-        _check_columns(table.schema, setting, where)
-        numbers = pa.array([f"row {first_row + nth}" for nth in range(table.num_rows)], pa.string())
-        try:
-            columns = [
-                pc.coalesce(table["id"].cast(pa.string()), numbers) if "id" in table.column_names else numbers,
-                table["question"].cast(pa.string()),
-                table["context"].cast(pa.string()),
-                _answers(table["answers"].combine_chunks()),
-            ]
-            uniform = pa.Table.from_arrays(columns, schema=SCHEMA)
-            uniform.validate(full=True)  # that texts are UTF-8
-        except pa.ArrowException as error:
-            raise InputError(
-                f"`{setting}` must have texts and their places, but {where} gives: {first_line(error)}"
-            ) from error
-        _check_answers(columns[-1], first_row, setting, where)
-        first_row += table.num_rows
-        if table.num_rows:
-            yield uniform
-
-
-def _check_columns(schema: pa.Schema, setting: Setting, where: str) -> None:
-    there = ", ".join(schema.names) or "no columns"
-    for name in SCHEMA.names:
-        if schema.names.count(name) != 1 and (name != "id" or name in schema.names):
-            raise InputError(f"`{setting}` must have one column {name!r}, but {where} has {there}")
-    for name in ("question", "context"):
-        if not is_text(schema.field(name).type):
-            raise InputError(f"`{setting}` must have text in {name!r}, but {where} has {schema.field(name).type}")
-    kind = schema.field("answers").type
-    if not (_has_list(kind, "text", is_text) and _has_list(kind, "answer_start", pa.types.is_integer)):
-        raise InputError(
-            f"`{setting}` must have struct{{text: list of texts, answer_start: list of integers}} in 'answers', "
-            f"but {where} has {kind}"
+    def summary(self, files: tuple[FileState, ...] = (), columns: ExampleColumns = NAMES) -> ExamplesSummary:
+        return ExamplesSummary(
+            rows=self.rows,
+            answerable=self.answerable,
+            sha256=self.digest.hexdigest(),
+            malformed=dict(self.malformed),
+            files=files,
+            columns=columns,
         )
-
-
-def _has_list(kind: pa.DataType, name: str, is_right: Callable[[pa.DataType], bool]) -> bool:
-    """Whether a type is a struct with a list of such values; a list that is always empty has values of no type."""
-    if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
-        return False
-    field = kind.field(name).type
-    is_list = pa.types.is_list(field) or pa.types.is_large_list(field) or pa.types.is_fixed_size_list(field)
-    return is_list and (is_right(field.value_type) or pa.types.is_null(field.value_type))
-
-
-def _answers(answers: pa.StructArray) -> pa.StructArray:
-    texts, starts = (pc.struct_field(answers, field.name).cast(field.type) for field in ANSWERS)
-    missing = pc.and_(texts.is_null(), starts.is_null())
-    return pa.StructArray.from_arrays([texts, starts], fields=list(ANSWERS), mask=missing)
-
-
-def _check_answers(answers: pa.StructArray, first_row: int, setting: Setting, where: str) -> None:
-    texts, starts = answers.flatten()
-    text_count, start_count = (pc.fill_null(pc.list_value_length(lists), -1) for lists in (texts, starts))
-    uneven = pc.indices_nonzero(pc.not_equal(text_count, start_count))
-    without_text = pc.list_parent_indices(texts).filter(pc.list_flatten(texts).is_null())
-    wrong = [*uneven.to_pylist(), *without_text.to_pylist()]
-    if wrong:
-        first = min(wrong)
-        raise InputError(
-            f"`{setting}` must have a text and a place for every answer, but row {first_row + first + 1} of {where} "
-            f"has {short_repr(answers[first].as_py())}"
-        )
-
-
-def _squad_json(path: str, setting: Setting) -> Iterator[pa.Table]:
-    rows = (
-        {"id": row.id, "question": row.question, "context": row.context, "answers": row.answers}
-        for row in read_squad_json(path, setting)
-    )
-    return _tables(rows, setting, path)
-
-
-def _jsonl(path: str, setting: Setting) -> Iterator[pa.Table]:
-    return _tables(_lines(path, setting), setting, path)
-
-
-def _lines(path: str, setting: Setting) -> Iterator[object]:
-    try:
-        with Path(path).open(encoding="utf-8-sig") as stream:
-            for number, line in enumerate(stream, start=1):
-                if line.strip():
-                    try:
-                        yield json.loads(line)
-                    except (ValueError, RecursionError) as error:
-                        raise InputError(
-                            f"`{setting}` must have a JSON object in every line, but line {number} of {path} "
-                            f"gives: {first_line(error)}"
-                        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"`{setting}` must be readable JSONL, but {path} gives: {first_line(error)}") from error
-
-
-def _tables(rows: Iterable[object], setting: Setting, path: str) -> Iterator[pa.Table]:
-    numbered = enumerate(rows, start=1)
-    while chunk := list(itertools.islice(numbered, CHUNK_ROWS)):
-        uniform = [_uniform_row(row, setting, number, path) for number, row in chunk]
-        try:
-            yield pa.Table.from_pylist(uniform, schema=SCHEMA)
-        except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
-            raise InputError(
-                f"`{setting}` must have texts and their places, but {path} gives: {first_line(error)}"
-            ) from error
-
-
-def _uniform_row(row: object, setting: Setting, number: int, path: str) -> dict[str, object]:
-    where = f"row {number} of {path}"
-    if not isinstance(row, dict) or "answers" not in row:
-        raise InputError(
-            f"`{setting}` must have rows with question, context and answers, but {where} is {short_repr(row)}"
-        )
-    texts = [row.get("question"), row.get("context")]
-    if not all(text is None or isinstance(text, str) for text in texts):
-        raise InputError(f"`{setting}` must have texts as question and context, but {where} has {short_repr(texts)}")
-    answers = row["answers"]
-    if isinstance(answers, list):
-        pairs = [answer if isinstance(answer, dict) else {} for answer in answers]
-        answers = {name: [pair.get(name) for pair in pairs] for name in ("text", "answer_start")}
-    valid = isinstance(answers, dict) and _are_lists(answers.get("text"), answers.get("answer_start"))
-    if answers is not None and not valid:
-        raise InputError(
-            f"`{setting}` must have answers as {{text: [...], answer_start: [...]}} or as a list of such pairs, "
-            f"but {where} has {short_repr(row['answers'])}"
-        )
-    return {
-        "id": str(row["id"]) if row.get("id") is not None else f"row {number - 1}",
-        "question": texts[0],
-        "context": texts[1],
-        "answers": answers,
-    }
-
-
-def _are_lists(texts: Any, starts: Any) -> bool:
-    return (
-        isinstance(texts, list)
-        and isinstance(starts, list)
-        and len(texts) == len(starts)
-        and all(isinstance(text, str) for text in texts)
-        and all(start is None or (isinstance(start, int) and not isinstance(start, bool)) for start in starts)
-    )
-
-
-_READERS: dict[str, Callable[[str, Setting], Iterator[pa.Table]]] = {".json": _squad_json, ".jsonl": _jsonl}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+from ray_qa.data.file_kinds import is_saved_data_set
 from ray_qa.errors import InputError, first_line
 
 PARQUET = (".parquet", ".pq")
@@ -158,6 +159,8 @@ def _nothing_found(pattern: str, setting: str, walk: _Walk) -> str:
     there = f"no {kind} file" if Path(pattern).expanduser().is_dir() else "nothing"
     beside = f", only to {in_short(walk.passed_over)}" if walk.passed_over else ""
     wanted = f"{kind} files ({', '.join(f'*{suffix}' for suffix in walk.suffixes)})"
+    if is_saved_data_set(Path(pattern).expanduser()):
+        beside = "; it is a data set that `save_to_disk` wrote: write it with its `to_parquet`"
     return f"`{setting}` must lead to {wanted}, but {pattern} leads to {there}{beside}"
 
 

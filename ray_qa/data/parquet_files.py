@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ray_qa.data.dictionaries import text_bytes
+from ray_qa.data.file_kinds import instead_of_parquet
 from ray_qa.data.file_search import FoundFile, find_files
 from ray_qa.data.partitions import PartitionValue, partition_schema, typed_partitions
 from ray_qa.data.schema_union import unify
@@ -148,8 +149,8 @@ def _footer_sha256(path: str, size: int) -> str:
         if size == 0:
             raise InputError(f"`input` must be Parquet files, but {path} is empty (0 bytes)")
         if tail[4:] != MAGIC or length > size - 8:
-            raise InputError(
-                f"`input` must be Parquet files, but {path} does not end as one: it is truncated or something else"
-            )
+            kind = instead_of_parquet(path)
+            found = f"is {kind}" if kind else "does not end as one: it is truncated or something else"
+            raise InputError(f"`input` must be Parquet files, but {path} {found}")
         stream.seek(size - 8 - length)
         return hashlib.sha256(stream.read(length)).hexdigest()

@@ -11,7 +11,7 @@ from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.reader.model_files import ModelFiles
 from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
 from ray_qa.reader.reader import check_settings_fit, check_vocabulary
-from ray_qa.reader.span_model import load_weights, span_model
+from ray_qa.reader.span_model import check_sees_both_ways, load_weights, span_model
 from ray_qa.reader.transformers_logging import quiet_transformers
 
 
@@ -53,7 +53,7 @@ def check_base(files: ModelFiles, config: FinetuneConfig) -> None:
     model = span_model(module, torch.device("cpu"), torch.float32)
     check_settings_fit(config, tokenizer, model)
     check_vocabulary(tokenizer, model, files)
-    _check_sees_both_ways(module, files)
+    check_sees_both_ways(module, files)
 
 
 def parameter_groups(module: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -88,18 +88,6 @@ def _dropout_rates(files: ModelFiles) -> list[str]:
         for name, value in configuration.to_dict().items()
         if "dropout" in name and isinstance(value, int | float) and not isinstance(value, bool)
     ]
-
-
-def _check_sees_both_ways(module: torch.nn.Module, files: ModelFiles) -> None:
-    """A decoder's first token sees nothing of what follows, so it could never score 'no answer'."""
-    with torch.inference_mode():
-        ids = torch.tensor([[5, 6, 7, 8], [5, 6, 7, 9]])
-        first = module(input_ids=ids).start_logits[:, 0]
-    if torch.equal(first[0], first[1]):
-        raise ModelError(
-            f"`model` must be an encoder, whose tokens see what follows them, but {files.ref} reads from left to "
-            "right; use one such as FacebookAI/roberta-base"
-        )
 
 
 def _freeze(module: torch.nn.Module, what: str) -> None:

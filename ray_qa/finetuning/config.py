@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from ray_qa.data.example_schema import ExampleColumns
 from ray_qa.finetuning.lr_schedule import Schedule
 from ray_qa.settings import FREE, SETTLED, AutoOrCount, Duration, OutputFolder, PathText, Texts, WindowSettings
 
@@ -25,6 +26,12 @@ class FinetuneConfig(WindowSettings):
     output: Annotated[OutputFolder, FREE] = Field(description="Folder for the fine-tuned model; run again to resume.")
     eval: Annotated[PathText | None, FREE] = Field(
         None, min_length=1, description="Rows to judge by while training; the best checkpoint wins."
+    )
+    question_column: Annotated[str, FREE] = Field("question", min_length=1, description="Column, or key, of questions.")
+    context_column: Annotated[str, FREE] = Field("context", min_length=1, description="Column, or key, of contexts.")
+    answers_column: Annotated[str, FREE] = Field("answers", min_length=1, description="Column, or key, of answers.")
+    max_dropped: Annotated[float, FREE] = Field(
+        0.05, ge=0, le=1, description="Most of a file's rows that may be malformed, as a fraction; they are left out."
     )
     workers: Annotated[AutoOrCount, FREE] = Field(
         "auto", description="Training processes; auto: one for each GPU, else one a node."
@@ -93,6 +100,21 @@ class FinetuneConfig(WindowSettings):
     ray_address: Annotated[str | None, FREE] = Field(
         None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
     )
+
+    @property
+    def columns(self) -> ExampleColumns:
+        """What the columns of the rows are called."""
+        return ExampleColumns(question=self.question_column, context=self.context_column, answers=self.answers_column)
+
+    @model_validator(mode="after")
+    def _columns_are_apart(self) -> Self:
+        names = {self.question_column, self.context_column, self.answers_column}
+        if len(names) < 3:
+            raise ValueError(
+                "`question_column`, `context_column` and `answers_column` must name three columns, but are "
+                f"{self.question_column!r}, {self.context_column!r} and {self.answers_column!r}"
+            )
+        return self
 
     @field_validator("gpus_per_worker")
     @classmethod

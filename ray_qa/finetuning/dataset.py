@@ -45,8 +45,21 @@ class LabelCounts:
     """Answers with white space at an end, which is left out."""
     unaligned: int = 0
     """Answers that begin or end within a token: the label covers a little more."""
+    misplaced: int = 0
+    """Answers whose text was not at the stated place, whatever became of them."""
+    utf16_units: int = 0
+    """Those of them whose place is right if it counts UTF-16 code units instead of characters."""
+    utf8_bytes: int = 0
+    """Those of them whose place is right if it counts UTF-8 bytes."""
     dropped_answers: dict[str, int] = field(default_factory=dict)
     """Answers that cannot be used, by reason."""
+
+    @property
+    def other_unit(self) -> str | None:
+        """What ``answer_start`` seems to count, where most misplaced answers agree; ``None`` where they do not."""
+        named = {"UTF-16 code units": self.utf16_units, "UTF-8 bytes": self.utf8_bytes}
+        most = max(named, key=lambda unit: named[unit])
+        return most if named[most] > self.misplaced / 2 else None
 
     def __add__(self, other: LabelCounts) -> LabelCounts:
         sums: dict[str, Any] = {}

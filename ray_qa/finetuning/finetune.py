@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,14 +21,9 @@ from ray_qa.cluster.placement import READ_CPUS, WorkerPlacement, all_resources, 
 from ray_qa.cluster.room import wait_for_room
 from ray_qa.cluster.worker import nodes_alive
 from ray_qa.cluster.worker_errors import error_from_worker
-from ray_qa.data.examples import (
-    ExamplesSummary,
-    Setting,
-    example_files,
-    is_data_set,
-    survey_examples,
-    write_examples,
-)
+from ray_qa.data.example_schema import Setting
+from ray_qa.data.example_sources import is_data_set, source_files
+from ray_qa.data.examples import Examples, ExamplesSummary, survey_examples, write_examples
 from ray_qa.data.file_search import check_apart
 from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.finetuning.base_model import check_base
@@ -142,6 +136,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
 
 def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[TrainingPlan, ModelFiles]:
     """Check output, rows and base independently and report all their problems together."""
+    known = _known_plan(folder)
     problems = Problems()
     train: ExamplesSummary | None = None
     validation: ExamplesSummary | None = None
@@ -149,10 +144,10 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
     with problems.gather():
         check_output(folder)
     with problems.gather():
-        train = _survey(config.train, "train", folder)
+        train = _survey(_examples(config, "train"), folder, known.train if known else None)
     if config.eval is not None:
         with problems.gather():
-            validation = _survey([config.eval], "eval", folder)
+            validation = _survey(_examples(config, "eval"), folder, known.eval if known else None)
     with problems.gather():
         base = find_model(config.model)
         check_apart([str(base.folder)], [], folder, "model")
@@ -171,12 +166,25 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
     return plan, base
 
 
-def _survey(sources: Sequence[str], setting: Setting, folder: Path) -> ExamplesSummary:
-    for source in sources:
+def _known_plan(folder: Path) -> TrainingPlan | None:
+    """The plan of an earlier run into the folder, to spare reading again the rows that it tells of."""
+    try:
+        return read_plan(folder)
+    except OutputError:
+        return None
+
+
+def _survey(examples: Examples, folder: Path, known: ExamplesSummary | None) -> ExamplesSummary:
+    for source in examples.sources:
         if not is_data_set(source):
-            check_outlives_job(setting, source)
-    check_apart(example_files(sources, setting), sources, folder, setting)
-    return survey_examples(sources, setting)
+            check_outlives_job(examples.setting, source)
+    check_apart(source_files(examples.sources, examples.setting), examples.sources, folder, examples.setting)
+    return survey_examples(examples, known)
+
+
+def _examples(config: FinetuneConfig, setting: Setting) -> Examples:
+    sources = config.train if setting == "train" else (config.eval,) if config.eval is not None else ()
+    return Examples(sources=sources, setting=setting, columns=config.columns, max_dropped=config.max_dropped)
 
 
 def _place(config: FinetuneConfig, cluster: Cluster, progress: TrainingProgress) -> WorkerPlacement:
@@ -222,9 +230,9 @@ def _encode(job: TrainingJob, plan: TrainingPlan) -> LabelCounts:
     """Write the rows down in one form and encode them, by tasks all over the cluster; what is there already stays."""
     folder = Path(job.config.output)
     if not (folder / TRAIN_ROWS).exists():
-        write_examples(job.config.train, "train", folder / TRAIN_ROWS, plan.train)
+        write_examples(_examples(job.config, "train"), folder / TRAIN_ROWS, plan.train)
     if job.config.eval is not None and plan.eval is not None and not (folder / EVAL_ROWS).exists():
-        write_examples([job.config.eval], "eval", folder / EVAL_ROWS, plan.eval)
+        write_examples(_examples(job.config, "eval"), folder / EVAL_ROWS, plan.eval)
     (folder / SHARDS).mkdir(exist_ok=True)
     count = pq.read_metadata(folder / TRAIN_ROWS).num_row_groups
     missing = [number for number in range(count) if not shard_path(folder, number).exists()]
@@ -243,9 +251,10 @@ def _encode(job: TrainingJob, plan: TrainingPlan) -> LabelCounts:
             raise error_from_worker(error) or error from None
     counts = sum((shard_counts(path) for path in shard_paths(folder)), start=LabelCounts())
     if not counts.answerable:
+        unit = f"; answer_start must count characters, but seems to count {counts.other_unit}"
         raise InputError(
             f"`train` must have rows with an answer that lies in its context, but none of {counts.rows:,} has one "
-            f"(dropped: {in_words(counts.dropped_answers or counts.dropped_rows)})"
+            f"(dropped: {in_words(counts.dropped_answers or counts.dropped_rows)}){unit if counts.other_unit else ''}"
         )
     return counts
 
@@ -322,6 +331,7 @@ def _finish(
         teams=state.teams,
         seconds=time.time() - called,
         labels=counts,
+        eval_dropped=plan.eval.malformed if plan.eval else {},
     )
     write_card_and_curve(folder, config, plan, summary, read_metrics(folder / METRICS))
     finish(folder, run_json(config, plan, summary))

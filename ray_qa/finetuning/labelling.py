@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ray_qa.finetuning.alignment import LocatedAnswer, TokenRun, align_to_tokens, locate_answer
+from ray_qa.finetuning.alignment import LocatedAnswer, TokenRun, align_to_tokens, counts_as, locate_answer
 from ray_qa.finetuning.dataset import LabelCounts, TrainingRows
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.pair_tokenizer import PairTokenizer
@@ -32,7 +32,7 @@ def label_examples(
     A row is dropped if it cannot be encoded, or if it has gold answers and none can be used: it is not unanswerable.
 
     Args:
-        examples: rows of ``ray_qa.data.examples.SCHEMA``.
+        examples: rows of ``ray_qa.data.example_schema.SCHEMA``.
         first_row: the number of their first in the training data.
         tokenizer: the model's.
         max_question_tokens: longer questions are cut.
@@ -46,7 +46,8 @@ def label_examples(
     runs_of_used: list[list[TokenRun]] = []
     for number, row in enumerate(rows):
         tally.rows += 1
-        if (reason := encoded.reason(number)) is not None or row["answers"] is None:
+        reason = row["malformed"] or encoded.reason(number)
+        if reason is not None or row["answers"] is None:
             tally.dropped_rows[reason or "answers_missing"] += 1
             continue
         tokens = slice(*encoded.context_offsets[encoded.context_R[number] + np.array([0, 1])])
@@ -90,6 +91,9 @@ class _Tally:
         runs = []
         for text, start in zip(answers["text"], answers["answer_start"], strict=True):
             located = locate_answer(context, text, start)
+            if located.repaired if isinstance(located, LocatedAnswer) else located != "answer_empty":
+                self.answers.update(misplaced=start is not None)
+                self.answers.update(counts_as(context, text, start))
             run = align_to_tokens(char_start_T, char_end_T, located) if isinstance(located, LocatedAnswer) else None
             if run is None or not isinstance(located, LocatedAnswer):
                 self.dropped_answers[located if isinstance(located, str) else "answer_without_tokens"] += 1
@@ -109,5 +113,8 @@ class _Tally:
             repaired=self.answers["repaired"],
             trimmed=self.answers["trimmed"],
             unaligned=self.answers["unaligned"],
+            misplaced=self.answers["misplaced"],
+            utf16_units=self.answers["utf16_units"],
+            utf8_bytes=self.answers["utf8_bytes"],
             dropped_answers=dict(self.dropped_answers),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class FinetuneSummary:
     seconds: float
     """Of this very run, from the call."""
     labels: LabelCounts
+    eval_dropped: dict[str, int] = field(default_factory=dict)
+    """Evaluation rows that are malformed and not judged, by reason."""
     teams: tuple[ProcessGroupShape, ...] = ()
     """Who has trained, one after the other; more than one where a resumed run had other workers."""
     exit_code: int = 0
@@ -95,6 +97,13 @@ def describe(summary: FinetuneSummary) -> str:
         notes.append(f"{dropped:,} dropped{_reasons(labels.dropped_answers)}")
     if notes:
         lines.append(f"{labels.answers:,} answers; {', '.join(notes)}")
+    if labels.other_unit:
+        lines.append(
+            f"of {labels.misplaced:,} answers that are not where answer_start says, most are where it would be in "
+            f"{labels.other_unit}: it must count characters (Unicode code points)"
+        )
+    if summary.eval_dropped:
+        lines.append(f"evaluation rows that are malformed and not judged: {in_words(summary.eval_dropped)}")
     score = "" if summary.f1 is None else f"; exact {summary.exact:.2f}, F1 {summary.f1:.2f} after step"
     best = "" if summary.f1 is None else f" {summary.exported_step:,}"
     lines.append(f"{summary.steps:,} steps in {duration(summary.seconds)}{score}{best}")

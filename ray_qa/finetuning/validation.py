@@ -37,9 +37,10 @@ class Validator:
     def open(cls, rows: Path, tokenizer: PairTokenizer, config: FinetuneConfig, group: ProcessGroup) -> Validator:
         """Read the rows and encode this worker's share; rows of answers only are judged by always answering."""
         examples = pq.read_table(rows)
-        examples = examples.filter(pc.is_valid(examples["answers"]))  # what has no answers at all cannot be judged
+        # What has no answers at all cannot be judged.
+        examples = examples.filter(pc.and_(pc.is_valid(examples["answers"]), pc.is_null(examples["malformed"])))
         golds = {str(number): tuple(each["text"]) for number, each in enumerate(examples["answers"].to_pylist())}
-        own = examples.to_pylist()[group.rank :: group.workers]
+        own = examples.take(list(range(group.rank, len(examples), group.workers))).to_pylist()
         return cls(
             group=group,
             tokenizer=tokenizer,

@@ -229,13 +229,3 @@ def check_settings_fit(settings: WindowSettings, tokenizer: PairTokenizer, backe
         problems.append(f"`stride` must be less than the window's room for context ({room}), but is {settings.stride}")
     if problems:
         raise ConfigError(*problems)
-
-
-def check_model(files: ModelFiles, settings: ReadingSettings) -> None:
-    """Load a model once on the CPU, to see that it is complete and that the settings fit it, and let go of it.
-
-    Raises:
-        ModelError: if it cannot answer questions.
-        ConfigError: if the settings do not fit it.
-    """
-    Reader.load(files, settings=settings, device="cpu", dtype="float32")

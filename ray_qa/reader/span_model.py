@@ -106,6 +106,8 @@ def load_span_model(files: ModelFiles, *, device: str = "auto", dtype: str = "au
     where = pick_device(device)
     arithmetic = pick_dtype(dtype, where)
     module, missing = load_weights(files, arithmetic)
+    if may_be_decoder(module.config):
+        check_sees_both_ways(module, files)
     if missing:
         raise ModelError(
             f"`model` must have a trained span head, but {files.ref} lacks {', '.join(sorted(missing)[:3])}; fine-tune "
@@ -154,6 +156,30 @@ def load_weights(files: ModelFiles, dtype: torch.dtype, **overrides: Any) -> tup
                 f"{first_line(error)}"
             ) from error
     return module, set(info["missing_keys"])
+
+
+def may_be_decoder(configuration: Any) -> bool:
+    """Whether an architecture is one that language models are made of which read from left to right."""
+    with quiet_transformers() as transformers:
+        kind = type(configuration)
+        return kind in transformers.MODEL_FOR_CAUSAL_LM_MAPPING and kind not in transformers.MODEL_FOR_MASKED_LM_MAPPING
+
+
+def check_sees_both_ways(module: torch.nn.Module, files: ModelFiles) -> None:
+    """Check that a module is an encoder: a decoder's first token sees nothing of what follows, so it could never score
+    "no answer".
+
+    Raises:
+        ModelError: if it is a decoder.
+    """
+    with torch.inference_mode():
+        ids = torch.tensor([[5, 6, 7, 8], [5, 6, 7, 9]])
+        first = module.eval()(input_ids=ids).start_logits[:, 0]
+    if torch.equal(first[0], first[1]):
+        raise ModelError(
+            f"`model` must be an encoder, whose tokens see what follows them, but {files.ref} reads from left to "
+            "right; use one such as FacebookAI/roberta-base"
+        )
 
 
 def pick_device(device: str) -> torch.device:

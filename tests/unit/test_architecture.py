@@ -49,7 +49,8 @@ own imports included. Packages that share a floor are the commands, which never 
 LOADS = {
     "torch": {
         "ray_qa.finetuning.base_model", "ray_qa.finetuning.loop", "ray_qa.finetuning.process_group",
-        "ray_qa.finetuning.step", "ray_qa.finetuning.validation", "ray_qa.finetuning.weights", "ray_qa.reader.reader",
+        "ray_qa.finetuning.step", "ray_qa.finetuning.validation", "ray_qa.finetuning.weights",
+        "ray_qa.reader.model_check", "ray_qa.reader.reader",
         "ray_qa.reader.span_model",
     },
     "ray": {

@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
-from ray_qa import AnnotateConfig, EvaluateConfig, annotate, evaluate, finetune
+from ray_qa import AnnotateConfig, EvaluateConfig, FinetuneConfig, annotate, evaluate, finetune
 from ray_qa.cli.main import main
 from ray_qa.finetuning.checkpoints import ProcessGroupShape
 from ray_qa.finetuning.loop import train
+from ray_qa.finetuning.summary import describe
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from tests.cluster.finetuning.conftest import LAST_STEP, SMALL, Trained, flags_of
 from tests.cluster.processes import (
@@ -102,11 +103,14 @@ def test_settings_of_a_run_that_kept_no_step_bind_nobody(
     assert finetune(config.model_copy(update={"seed": 4})).steps == 2
 
 
-def test_a_finished_output_is_reported_without_ray(undisturbed: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(address: str | None) -> None:
-        raise AssertionError(f"Ray was about to be started ({address})")
+def test_a_finished_output_is_reported_without_ray_and_its_rows_are_not_read_again(
+    undisturbed: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(asked: object) -> None:
+        raise AssertionError(f"Ray was about to be started, or rows to be read ({asked})")
 
     monkeypatch.setattr("ray_qa.finetuning.finetune.connected", fail)
+    monkeypatch.setattr("ray_qa.data.examples.read_examples", fail)
     assert finetune(undisturbed.config) == replace(undisturbed.summary, was_finished=True)
 
 
@@ -151,3 +155,32 @@ def test_steps_without_a_finite_loss_end_the_run_in_one_line_that_names_the_rows
     assert main(["finetune", *flags_of(config)]) == 2
     (line,) = lines_but_progress(capsys.readouterr().err)
     assert re.search(r"`train` must give finite losses, but 2 of \d+ steps did not \(rows q5\)", line)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_malformed_rows_are_left_out_and_counted_by_reason(tiny_base: Path, tmp_path: Path) -> None:
+    good = questions(40, unanswerable=0.3).drop("malformed").to_pylist()
+    renamed = [{"id": row["id"], "q": row["question"], "c": row["context"], "gold": row["answers"]} for row in good]
+    lines = [json.dumps(row) for row in renamed]
+    lines[3], lines[7] = '{"broken"', json.dumps(renamed[7] | {"gold": {"text": "a", "answer_start": 0}})
+    for name in ("train.jsonl", "dev.json"):
+        (tmp_path / name).write_text("\n".join(lines))
+    config = FinetuneConfig(
+        model=str(tiny_base),
+        train=(str(tmp_path / "train.jsonl"),),
+        eval=str(tmp_path / "dev.json"),
+        output=str(tmp_path / "out"),
+        question_column="q",
+        context_column="c",
+        answers_column="gold",
+        max_steps=1,
+        cpus_per_worker=0.5,
+        **SMALL,
+    )
+    summary = finetune(config)
+    malformed = {"line_not_json": 1, "answers_malformed": 1}
+    assert summary.labels.rows == 40
+    assert {name: summary.labels.dropped_rows[name] for name in malformed} == summary.eval_dropped == malformed
+    assert "evaluation rows that are malformed and not judged: 1 line_not_json, 1 answers_malformed" in describe(
+        summary
+    )

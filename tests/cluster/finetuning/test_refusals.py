@@ -75,7 +75,7 @@ def test_no_row_with_an_answer(refused: Refused, tmp_path: Path) -> None:
 
 
 def test_an_evaluation_file_without_answers(refused: Refused, tmp_path: Path) -> None:
-    bare = written(tmp_path / "bare.parquet", questions(5).drop_columns("answers"))
+    bare = written(tmp_path / "bare.parquet", questions(5).drop_columns(["answers", "malformed"]))
     unanswerable = written(tmp_path / "none.parquet", questions(5, unanswerable=1.0))
     assert refused("--eval", bare) == [
         f"ray-qa finetune: `eval` must have one column 'answers', but {bare} has id, question, context"

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ray_qa.data.examples import SCHEMA, read_examples
+from ray_qa.data.example_schema import SCHEMA
+from ray_qa.data.examples import Examples, read_examples
 from ray_qa.finetuning.dataset import LabelCounts, TrainingSet, open_training_set, write_shard
 from ray_qa.finetuning.labelling import LabelledRows, label_examples
 from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
@@ -118,25 +119,62 @@ def test_rows_without_a_usable_answer_are_dropped_and_counted_not_taken_for_unan
             table("a bridge", ("bridge", 2), question=""),
         ]
     )
-    missing = pa.Table.from_pylist([{"id": "2", "question": "q?", "context": "c", "answers": None}], schema=SCHEMA)
-    labelled = label_examples(pa.concat_tables([rows, missing]), 100, tokenizer, 16)
+    others = [
+        {"id": "2", "question": "q?", "context": "c", "answers": None},
+        {"id": "3", "malformed": "line_not_json"},
+    ]
+    labelled = label_examples(pa.concat_tables([rows, pa.Table.from_pylist(others, schema=SCHEMA)]), 100, tokenizer, 16)
 
     assert labelled.counts == LabelCounts(
-        rows=8,
+        rows=9,
         answerable=1,
         unanswerable=1,
-        dropped_rows={"no_usable_answer": 3, "context_empty": 1, "question_empty": 1, "answers_missing": 1},
+        dropped_rows={
+            "no_usable_answer": 3,
+            "context_empty": 1,
+            "question_empty": 1,
+            "answers_missing": 1,
+            "line_not_json": 1,
+        },
         answers=1,
         repaired=1,
+        misplaced=4,
         dropped_answers={"answer_ambiguous": 1, "answer_not_found": 2, "answer_empty": 1},
     )
     assert labelled.rows.row_R.tolist() == [103, 104]
     assert labelled.rows.gold_offsets.tolist() == [0, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "width", "unit"), [("utf-16-le", 2, "UTF-16 code units"), ("utf-8", 1, "UTF-8 bytes")]
+)
+def test_places_that_count_other_units_are_called_by_their_name(
+    tokenizer: PairTokenizer, encoding: str, width: int, unit: str
+) -> None:
+    def counts(*contexts: str) -> LabelCounts:
+        made = [
+            table(context, ("bridge", len(context[: context.index("bridge")].encode(encoding)) // width))
+            for context in contexts
+        ]
+        return label_examples(pa.concat_tables(made), 0, tokenizer, 16).counts
+
+    assert counts("👩 a bridge", "👩👩 bridge, bridge", "a bridge").other_unit == unit
+    assert counts("a bridge", "an old bridge").other_unit is None
+
+
+def test_places_that_are_wrong_by_no_rule_are_called_nothing(tokenizer: PairTokenizer) -> None:
+    rows = [table("👩 a bridge", ("bridge", start)) for start in (0, 1, 2)]
+    counts = label_examples(pa.concat_tables(rows), 0, tokenizer, 16).counts
+    assert (counts.misplaced, counts.repaired, counts.other_unit) == (3, 3, None)
+
+
+def first_rows(path: Path) -> pa.Table:
+    return next(read_examples(Examples(sources=(str(path),), setting="train"))).slice(0, 500)
+
+
 def test_real_rows_decode_to_their_answers(shared: Path) -> None:
     tokenizer = load_pair_tokenizer(shared / "models" / "minilm-base")
-    examples = next(read_examples([str(shared / "data" / "squad_v1_dev_a.parquet")], "train")).slice(0, 500)
+    examples = first_rows(shared / "data" / "squad_v1_dev_a.parquet")
     _assert_decodes(label_examples(examples, 0, tokenizer, 64), examples)
 
 
@@ -145,7 +183,7 @@ def test_real_rows_decode_to_their_answers_under_robertas_tokenizer(shared: Path
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "config.json").write_text('{"model_type": "roberta"}')
     for name in ("squad_v1_dev_a", "xquad_de", "xquad_zh"):
-        examples = next(read_examples([str(shared / "data" / f"{name}.parquet")], "train")).slice(0, 500)
+        examples = first_rows(shared / "data" / f"{name}.parquet")
         _assert_decodes(label_examples(examples, 0, load_pair_tokenizer(tmp_path), 64), examples)
 
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import load_file
 
-from ray_qa.data.examples import SCHEMA, survey_examples, write_examples
+from ray_qa.data.example_schema import SCHEMA, Setting
+from ray_qa.data.examples import Examples, survey_examples, write_examples
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.job import TrainingJob, encode_shards
 from ray_qa.finetuning.output import EVAL_ROWS, SHARDS, TRAIN_ROWS
@@ -91,9 +92,9 @@ def prepared(
         **small | settings,
     )
     (output / SHARDS).mkdir(parents=True)
-    write_examples(config.train, "train", output / TRAIN_ROWS, survey_examples(config.train, "train"))
+    _write(config.train, "train", output / TRAIN_ROWS)
     if config.eval:
-        write_examples([config.eval], "eval", output / EVAL_ROWS, survey_examples([config.eval], "eval"))
+        _write((config.eval,), "eval", output / EVAL_ROWS)
     budget = config.batch_tokens if isinstance(config.batch_tokens, int) else 4_096
     arithmetic = Arithmetic(device="cpu", dtype=config.dtype, batch_tokens=budget)
     job = TrainingJob(config=config, base=find_model(config.model), arithmetic=arithmetic, threads=1)
@@ -142,3 +143,8 @@ def weights(job: TrainingJob) -> dict[str, Any]:
     """The exported weights, by name."""
     found: dict[str, Any] = load_file(Path(job.config.output) / "model.safetensors")
     return found
+
+
+def _write(sources: tuple[str, ...], setting: Setting, path: Path) -> None:
+    examples = Examples(sources=sources, setting=setting)
+    write_examples(examples, path, survey_examples(examples))

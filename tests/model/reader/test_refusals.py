@@ -12,8 +12,8 @@ import torch
 import transformers
 
 from ray_qa.errors import ConfigError, ModelError, RayQaError
-from ray_qa.reader.model_files import find_model, tokenizer_files
-from ray_qa.reader.reader import Reader, check_model
+from ray_qa.reader.model_files import tokenizer_files
+from ray_qa.reader.reader import Reader
 from ray_qa.settings import ReadingSettings
 from tests.tiny import TOKENIZER_OF, save_model, save_tokenizer, tiny_bert, tiny_model, tiny_reader
 
@@ -78,6 +78,17 @@ def test_a_decoder_that_puts_nothing_before_the_question(tmp_path: Path) -> None
     line = refusal(tmp_path)
     assert line.startswith("`model` must put a CLS or BOS token before the question (it scores 'no answer')")
     assert line.endswith("use an encoder such as RoBERTa or BERT")
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_decoder_with_an_encoders_tokenizer_whether_it_has_a_span_head_or_not(tmp_path: Path, trained: bool) -> None:
+    save_tokenizer(tmp_path, "byte_level_bpe")
+    config = transformers.GPT2Config(n_layer=1, n_embd=32, n_head=2, vocab_size=500)
+    save_model(tmp_path, transformers.GPT2ForQuestionAnswering if trained else transformers.AutoModel, config)
+    assert refusal(tmp_path) == (
+        f"`model` must be an encoder, whose tokens see what follows them, but {tmp_path} reads from left to right; "
+        "use one such as FacebookAI/roberta-base"
+    )
 
 
 def test_pickled_weights(tmp_path: Path) -> None:
@@ -220,15 +231,6 @@ def test_a_device_and_a_dtype_that_do_not_exist(tiny_reader_folder: Path) -> Non
         Reader.load(str(tiny_reader_folder), device="gpu")
     with pytest.raises(ModelError, match=r"^`dtype` must be auto, float32, bfloat16, float16, but is 'int8'$"):
         Reader.load(str(tiny_reader_folder), dtype="int8")
-
-
-def test_check_model_refuses_what_loading_refuses(tiny_reader_folder: Path, tmp_path: Path) -> None:
-    check_model(find_model(str(tiny_reader_folder)), ReadingSettings())
-    with pytest.raises(ConfigError):
-        check_model(find_model(str(tiny_reader_folder)), ReadingSettings(max_tokens=513))
-    tiny_model(tmp_path, "bert", class_of=transformers.AutoModel)
-    with pytest.raises(ModelError):
-        check_model(find_model(str(tmp_path)), ReadingSettings())
 
 
 @pytest.mark.parametrize("model_type", ["bert", "roberta"])

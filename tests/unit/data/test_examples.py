@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,15 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.data.examples import (
-    CHUNK_ROWS,
-    SCHEMA,
-    ExamplesSummary,
-    read_examples,
-    row_ids,
-    survey_examples,
-    write_examples,
-)
+from ray_qa.data.example_schema import CHUNK_ROWS, SCHEMA, ExampleColumns, Setting
+from ray_qa.data.examples import Examples, ExamplesSummary, read_examples, row_ids, survey_examples, write_examples
 from ray_qa.errors import InputError
 
 Row = dict[str, Any]
@@ -30,6 +24,8 @@ INT32_ANSWERS, UINT64_ANSWERS = (
     for integer in (pa.int32(), pa.uint64())
 )
 
+GIVEN = SCHEMA.remove(SCHEMA.get_field_index("malformed"))
+"""What files have."""
 NOTHING = ExamplesSummary(rows=0, answerable=0, sha256="")
 
 
@@ -50,9 +46,9 @@ def pairs(row: Row) -> Row:
     return {**row, "answers": [{"text": text, "answer_start": start} for text, start in both]}
 
 
-def write_parquet(path: Path, rows: list[Row], schema: pa.Schema = SCHEMA, row_group_size: int | None = None) -> str:
+def write_parquet(path: Path, rows: list[Row], schema: pa.Schema = GIVEN, row_group_size: int | None = None) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA).cast(schema), path, row_group_size=row_group_size)
+    pq.write_table(pa.Table.from_pylist(rows, schema=GIVEN).cast(schema), path, row_group_size=row_group_size)
     return str(path)
 
 
@@ -71,14 +67,29 @@ def write_squad(path: Path, rows: list[Row]) -> str:
     return str(path)
 
 
-def rows_of(*sources: str) -> list[Row]:
-    rows: list[Row] = []
-    for table in read_examples(sources, "train"):
+def survey(*sources: str, setting: Setting = "train", **options: Any) -> ExamplesSummary:
+    return survey_examples(Examples(sources=sources, setting=setting, **options))
+
+
+def write(*sources: str, path: Path, expected: ExamplesSummary) -> None:
+    write_examples(Examples(sources=sources, setting="train"), path, expected)
+
+
+def rows_of(*sources: str, **options: Any) -> list[Row]:
+    """All rows; with the reason alone where one is malformed, and else without."""
+    rows = [row for table in _tables(*sources, **options) for row in table.to_pylist()]
+    return [
+        {"malformed": row["malformed"]} if row["malformed"] else {name: row[name] for name in GIVEN.names}
+        for row in rows
+    ]
+
+
+def _tables(*sources: str, **options: Any) -> Iterator[pa.Table]:
+    for table in read_examples(Examples(sources=sources, setting="train", **options)):
         assert table.schema.equals(SCHEMA)
         assert 0 < table.num_rows <= CHUNK_ROWS
         table.validate(full=True)
-        rows += table.to_pylist()
-    return rows
+        yield table
 
 
 @contextmanager
@@ -119,10 +130,10 @@ def test_equal_rows_are_equal_in_every_format(rows: list[Row]) -> None:
         for source in sources:
             assert rows_of(source) == rows
         if any(row["answers"]["text"] for row in rows):
-            surveys = {survey_examples([source], "train") for source in sources}
-            assert [(each.rows, each.answerable) for each in surveys] == [
-                (len(rows), sum(bool(row["answers"]["text"]) for row in rows))
-            ]
+            surveys = [survey(source) for source in sources]
+            assert all(each == surveys[0] for each in surveys)
+            assert surveys[0].rows == len(rows)
+            assert surveys[0].answerable == sum(bool(row["answers"]["text"]) for row in rows)
 
 
 TEXT_TYPES = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
@@ -152,13 +163,13 @@ def test_null_answers_stay_null_in_parquet_and_jsonl(tmp_path: Path) -> None:
     rows = [a_row(), a_row(answers=None), a_row(answers={"text": [], "answer_start": []})]
     sources = [
         write_parquet(tmp_path / "rows.parquet", rows),
-        write_parquet(tmp_path / "int32.parquet", rows, SCHEMA.set(3, pa.field("answers", INT32_ANSWERS))),
+        write_parquet(tmp_path / "int32.parquet", rows, GIVEN.set(3, pa.field("answers", INT32_ANSWERS))),
         write_jsonl(tmp_path / "rows.jsonl", rows),
     ]
     for source in sources:
         assert rows_of(source) == rows
-    assert {survey_examples([source], "train").answerable for source in sources} == {1}
-    assert len({survey_examples([source], "train").sha256 for source in sources}) == 1
+    assert {survey(source).answerable for source in sources} == {1}
+    assert len({survey(source).sha256 for source in sources}) == 1
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl", "json"])
@@ -228,7 +239,7 @@ ANY_CHANGE: list[list[Row]] = [
 def test_the_digest_changes_with_every_value_and_is_the_same_when_read_again(tmp_path: Path) -> None:
     def digest(rows: list[Row]) -> str:
         source = write_parquet(tmp_path / "rows.parquet", rows)
-        again = [survey_examples([source], "train").sha256 for _ in range(2)]
+        again = [survey(source).sha256 for _ in range(2)]
         assert again[0] == again[1]
         return again[0]
 
@@ -240,8 +251,8 @@ def test_written_rows_are_the_rows_that_were_read_in_groups_that_fit_one_task(tm
     sources = [write_jsonl(tmp_path / "a.jsonl", rows), write_parquet(tmp_path / "b.parquet", rows[:5])]
     path = tmp_path / "out" / "train.parquet"
     path.parent.mkdir()
-    write_examples(sources, "train", path, survey_examples(sources, "train"))
-    assert pq.read_table(path).to_pylist() == rows + rows[:5]
+    write(*sources, path=path, expected=survey(*sources))
+    assert pq.read_table(path).drop("malformed").to_pylist() == rows + rows[:5]
     metadata = pq.read_metadata(path)
     assert [metadata.row_group(nth).num_rows for nth in range(metadata.num_row_groups)] == [CHUNK_ROWS, 10, 5]
     assert row_ids(path, [CHUNK_ROWS + 11, 0, 7]) == ["1", "0", "7"]
@@ -249,21 +260,89 @@ def test_written_rows_are_the_rows_that_were_read_in_groups_that_fit_one_task(tm
 
 
 def test_nothing_is_written_where_a_later_row_is_wrong(tmp_path: Path) -> None:
-    source = write_jsonl(tmp_path / "rows.jsonl", [a_row()] * CHUNK_ROWS + [{}])
+    source = write_jsonl(tmp_path / "rows.jsonl", [a_row()] * CHUNK_ROWS + [[]] * CHUNK_ROWS)
     (tmp_path / "out").mkdir()
-    with refused(f"`train` must have rows with .*row {CHUNK_ROWS + 1} of"):
-        write_examples([source], "train", tmp_path / "out" / "train.parquet", NOTHING)
+    with refused("`train` must have at most 5% malformed rows .*, the first in line 2,049"):
+        write(source, path=tmp_path / "out" / "train.parquet", expected=NOTHING)
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_nothing_is_written_of_rows_that_have_changed_since_they_were_surveyed(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "rows.jsonl", [a_row()] * 3)
-    surveyed = survey_examples([source], "train")
+    surveyed = survey(source)
     write_jsonl(tmp_path / "rows.jsonl", [a_row()] * 4)
     (tmp_path / "out").mkdir()
     with refused("`train` must stay as it is while it is read, but .* has changed; run again"):
-        write_examples([source], "train", tmp_path / "out" / "train.parquet", surveyed)
+        write(source, path=tmp_path / "out" / "train.parquet", expected=surveyed)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "json"])
+def test_columns_may_have_other_names_but_those_of_squad_json(tmp_path: Path, suffix: str) -> None:
+    names = ExampleColumns(question="q", context="passage", answers="gold")
+    rows = [a_row(), a_row(id="b", answers=None)]
+    path = tmp_path / f"rows.{suffix}"
+    if suffix == "parquet":
+        given = pa.Table.from_pylist(rows, schema=GIVEN)
+        pq.write_table(given.rename_columns(["id", "q", "passage", "gold"]), path)
+    else:
+        renamed = [dict(zip(["id", "q", "passage", "gold"], row.values(), strict=True)) for row in rows]
+        if suffix == "jsonl":
+            write_jsonl(path, renamed)
+        else:
+            rows = rows[:1]
+            write_squad(path, rows)
+    assert rows_of(str(path), columns=names) == rows
+
+
+def test_an_object_a_line_is_read_from_a_json_file_too(tmp_path: Path) -> None:
+    assert rows_of(write_jsonl(tmp_path / "rows.json", [a_row(), a_row(id="b")])) == [a_row(), a_row(id="b")]
+
+
+def test_saved_data_sets_are_read_and_their_splits_by_name(tmp_path: Path) -> None:
+    import datasets
+
+    train, dev = [a_row(id=str(number)) for number in range(3)], [a_row(id="dev")]
+    both = {name: datasets.Dataset.from_list(rows) for name, rows in (("train", train), ("dev", dev))}
+    datasets.disable_progress_bars()
+    both["train"].save_to_disk(tmp_path / "one")
+    datasets.DatasetDict(both).save_to_disk(tmp_path / "all")
+    assert rows_of(str(tmp_path / "one")) == rows_of(str(tmp_path / "all")) == train
+    assert rows_of(f"{tmp_path / 'all'}:dev") == dev
+    assert [Path(file.path).suffix for file in survey(f"{tmp_path / 'all'}:dev").files] == [".arrow", ".arrow"]
+    with refused("`eval` must name a split, .*all:SPLIT, one of dev, train, but names none"):
+        survey(str(tmp_path / "all"), setting="eval")
+    with refused(r"`train` must name a split of .*all \(dev, train\), but it has no 'test'"):
+        survey(f"{tmp_path / 'all'}:test")
+    with refused("`train` must name every data set once, but names .*one twice"):
+        survey(str(tmp_path / "one"), str(tmp_path / "one"))
+
+
+def test_files_that_an_earlier_survey_tells_of_are_not_read_again_unless_they_have_changed(tmp_path: Path) -> None:
+    source = Path(write_jsonl(tmp_path / "rows.jsonl", [a_row(), a_row(question=None)]))
+    known = survey(str(source))
+
+    def again(**options: Any) -> ExamplesSummary:
+        return survey_examples(Examples(sources=(str(source),), setting="train", **options), known)
+
+    content, state = source.read_bytes(), source.stat()
+    source.write_bytes(b"x" * len(content))
+    os.utime(source, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert again() is known
+    with refused("`train` must have at most 5% malformed rows"):
+        again(columns=ExampleColumns(question="q"))
+    source.write_bytes(content)
+    os.utime(source, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    assert again() == known
+    assert again() is not known
+
+
+def test_the_digest_is_of_the_rows_however_they_are_cut(tmp_path: Path) -> None:
+    rows = [a_row(id=str(number), answers=None if number % 3 else a_row()["answers"]) for number in range(50)]
+    digests = {
+        survey(write_parquet(tmp_path / "rows.parquet", rows, row_group_size=size)).sha256 for size in (1, 7, 50)
+    }
+    assert len(digests) == 1
 
 
 @pytest.fixture
@@ -281,7 +360,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_data_set_is_read_by_name_and_split(offline: Path) -> None:
     train = [a_row(id=str(number), answers=None if number % 3 else a_row()["answers"]) for number in range(2_500)]
-    schema = SCHEMA.set(3, pa.field("answers", INT32_ANSWERS)).set(1, pa.field("question", pa.large_string()))
+    schema = GIVEN.set(3, pa.field("answers", INT32_ANSWERS)).set(1, pa.field("question", pa.large_string()))
     write_parquet(offline / "owner" / "name" / "train-00000.parquet", train[:1_000], schema)
     write_parquet(offline / "owner" / "name" / "train-00001.parquet", train[1_000:], schema)
     write_parquet(offline / "owner" / "name" / "validation.parquet", [a_row(id="v")], schema)
@@ -290,9 +369,9 @@ def test_a_data_set_is_read_by_name_and_split(offline: Path) -> None:
     assert rows_of("owner/name:validation") == [a_row(id="v")]
     assert [row["id"] for row in rows_of("owner/name")] == [str(number) for number in range(2_500)] + ["v"]
     same = write_jsonl(offline / "same.jsonl", train)
-    assert survey_examples(["owner/name:train"], "train") == survey_examples([same], "train")
+    assert survey("owner/name:train") == survey(same)
     with refused("`eval` must be .* data sets that can be fetched, but 'owner/name:dev' is no file .*Unknown split"):
-        survey_examples(["owner/name:dev"], "eval")
+        survey("owner/name:dev", setting="eval")
 
 
 def test_a_data_set_of_another_shape_is_refused(offline: Path) -> None:
@@ -306,4 +385,4 @@ def test_a_data_set_of_another_shape_is_refused(offline: Path) -> None:
 @pytest.mark.usefixtures("offline")
 def test_a_name_that_is_neither_file_nor_data_set_is_refused(source: str) -> None:
     with refused(f"`train` must be files, .*, but '{source}' is no file here, and datasets gave: .*Offline"):
-        survey_examples([source], "train")
+        survey(source)

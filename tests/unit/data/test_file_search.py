@@ -78,6 +78,12 @@ def test_a_pattern_that_leads_nowhere_is_named(tmp_path: Path, pattern: str, fou
     assert refusal(tmp_path / pattern) == wanted
 
 
+def test_a_folder_of_save_to_disk_is_called_that(tmp_path: Path) -> None:
+    for name in ("state.json", "dataset_info.json", "data-00000-of-00001.arrow"):
+        write(tmp_path / name)
+    assert refusal(tmp_path).endswith("is a data set that `save_to_disk` wrote: write it with its `to_parquet`")
+
+
 def test_a_file_that_is_named_twice_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet")
     assert refusal(path, tmp_path) == f"`input` must name every file once, but names {path} twice"

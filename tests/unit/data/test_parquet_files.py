@@ -75,6 +75,20 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path, content: bytes, mess
     assert f"{tmp_path / 'a.parquet'} {message}" in line
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.csv", b"id,question\n1,why?\n" * 9, "CSV; write it as Parquet"),
+        ("a.JSONL", b'{"question": "why?"}\n' * 9, "JSON; write it as Parquet"),
+        ("a.rows", b"ARROW1\0\0" * 9, "an Arrow (Feather) file; write it as Parquet"),
+        ("a.parquet", b"\x1f\x8b\x08\0" * 9, "compressed with gzip; unpack it"),
+    ],
+)
+def test_what_is_read_instead_of_parquet_gets_a_name(tmp_path: Path, name: str, content: bytes, kind: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert f"but {tmp_path / name} is {kind}" in refusal(tmp_path / name)
+
+
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet")
     path.write_bytes(path.read_bytes()[:-20])
