@@ -41,7 +41,7 @@ from ray_qa.storage.local import SUCCESS
 DRAFT = re.compile(rf"\.{PART.pattern}\.[0-9a-f]{{32}}\.draft")
 ATTEMPTS = f"{OURS}/attempts"
 PROGRAM = "ray-qa"
-ALGORITHM = 1
+ALGORITHM = 2
 """Goes up when the same rows, model and settings come out otherwise than before."""
 
 

@@ -45,7 +45,7 @@ from ray_qa.runs.plan_files import (
 from ray_qa.storage.local import publish
 
 PROGRAM = "ray-qa finetune"
-ALGORITHM = 1
+ALGORITHM = 2
 """Goes up when the same rows, base and settings lead to another model than before."""
 TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet", f"{OURS}/train"
 RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"

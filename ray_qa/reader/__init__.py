@@ -2,5 +2,5 @@
 
 ``reader`` (the whole way) · ``model_check`` · ``model_files`` · ``pair_tokenizer`` · ``encoded`` · ``windows`` ·
 ``batching`` · ``collate`` · ``scoring`` · ``backend`` · ``span_model`` · ``spans`` · ``answers`` ·
-``arithmetic`` · ``arrays`` · ``transformers_logging``
+``graphemes`` · ``arithmetic`` · ``arrays`` · ``transformers_logging``
 """

@@ -15,6 +15,7 @@ from ray_qa.errors import ModelError, first_line
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.collate import Template
 from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
+from ray_qa.reader.graphemes import whole_graphemes
 from ray_qa.reader.model_files import digest_of_files, tokenizer_files
 from ray_qa.reader.transformers_logging import quiet_transformers
 from ray_qa.records import Reason, Row
@@ -52,7 +53,7 @@ class PairTokenizer:
         question_ids = [self._without_specials(encoding.ids[:max_question_tokens]) for encoding in question_encodings]
         cut = np.array([len(encoding.ids) > max_question_tokens for encoding in question_encodings])
         ranges = [
-            trimmed_ranges(text, encoding.offsets)
+            readable_ranges(text, encoding.offsets)
             for text, encoding in zip(contexts.all, context_encodings, strict=True)
         ]
         codes = [
@@ -106,12 +107,20 @@ def _load(folder: Path, _digest: str) -> PairTokenizer:
     )
 
 
-def trimmed_ranges(text: str, offsets: list[tuple[int, int]]) -> Ints:
+def readable_ranges(text: str, offsets: list[tuple[int, int]]) -> Ints:
+    """Token ranges, as (T, 2), that neither begin nor end in white space or inside a grapheme.
+
+    A token of white space only gets an empty range. White space that carries a mark is left out all the same.
+    """
+    whole = whole_graphemes(text, trimmed_ranges(text, np.array(offsets, dtype=np.int64).reshape(-1, 2)))
+    return trimmed_ranges(text, whole)
+
+
+def trimmed_ranges(text: str, ranges: Ints) -> Ints:
     """Token ranges without the white space at their ends, as (T, 2); a token of white space only gets an empty range.
 
     Some tokenizers count the space before a word as part of it, others do not: after this they are alike.
     """
-    ranges = np.array(offsets, dtype=np.int64).reshape(-1, 2)
     blank = np.array([character.isspace() for character in text] + [False])
     if not blank.any():
         return ranges

@@ -26,7 +26,7 @@ FLOORS: list[dict[str, set[str]]] = [
     {"metrics": {"numpy"}},
     {
         "reader": {
-            "array_api_compat", "huggingface_hub", "numpy", "pyarrow", "safetensors", "tokenizers", "torch",
+            "array_api_compat", "huggingface_hub", "numpy", "pyarrow", "regex", "safetensors", "tokenizers", "torch",
             "transformers",
         }
     },

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import regex
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
@@ -78,13 +79,23 @@ def read_plainly(folder: Path, question: str, context: str, settings: ReadingSet
 
 
 def _ranges(offsets: list[tuple[int, int]], sides: list[int | None], context: str) -> list[tuple[int, int] | None]:
-    """Of every token its trimmed character range in the context, if it has one."""
+    """Of every token its trimmed character range in the context, extended to whole graphemes, if it has one."""
+    borders = [0, *(match.end() for match in regex.finditer(r"\X", context))]
     ranges: list[tuple[int, int] | None] = []
     for (start, end), side in zip(offsets, sides, strict=True):
-        written = context[start:end]
-        inner = start + len(written) - len(written.lstrip())
-        ranges.append((inner, inner + len(written.strip())) if side == 1 and written.strip() else None)
+        if side != 1 or not context[start:end].strip():
+            ranges.append(None)
+            continue
+        inner, inner_end = _trimmed(context, start, end)
+        whole = max(at for at in borders if at <= inner), min(at for at in borders if at >= inner_end)
+        ranges.append(_trimmed(context, *whole))
     return ranges
+
+
+def _trimmed(context: str, start: int, end: int) -> tuple[int, int]:
+    written = context[start:end]
+    inner = start + len(written) - len(written.lstrip())
+    return inner, inner + len(written.strip())
 
 
 def _all_spans(

@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import unicodedata
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import normalizers
 
 from ray_qa.reader.pair_tokenizer import PairTokenizer, trimmed_ranges
+from ray_qa.reader.reader import Reader
 from ray_qa.records import Row
+from ray_qa.settings import ReadingSettings
 from tests.model.conftest import PairTokenizers
-from tests.tiny import TokenizerFamily
+from tests.tiny import TokenizerFamily, tiny_model
 
 HARD_TEXTS = {
     "emoji_zwj": "The 👩\u200d👩\u200d👧 family and 👩\u200d🚀👨🏽\u200d🌾 walk",
@@ -46,13 +51,16 @@ class Token(NamedTuple):
 
 
 def tokens_of(tokenizer: PairTokenizer, text: str) -> list[Token]:
-    """The context's tokens with the ranges that answers are cut by."""
+    """The context's tokens with their own ranges, which may cut graphemes."""
+    encoding = tokenizer.fast_tokenizer.encode(text, add_special_tokens=False)
+    ranges = trimmed_ranges(text, np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2))
+    return [Token(piece, *place) for piece, place in zip(encoding.tokens, ranges.tolist(), strict=True)]
+
+
+def ranges_of(tokenizer: PairTokenizer, text: str) -> list[tuple[int, int]]:
+    """The ranges that answers are cut by."""
     encoded = tokenizer.encode([Row(question="q", context=text)], 64)
-    pieces = tokenizer.fast_tokenizer.encode(text, add_special_tokens=False).tokens
-    return [
-        Token(*token)
-        for token in zip(pieces, encoded.context_start.tolist(), encoded.context_end.tolist(), strict=True)
-    ]
+    return list(zip(encoded.context_start.tolist(), encoded.context_end.tolist(), strict=True))
 
 
 def expected_byte_level_ranges(pieces: list[str], text: str) -> list[tuple[int, int]]:
@@ -133,7 +141,9 @@ def test_every_visible_character_of_the_text_is_some_tokens(name: str, tokenizer
 
 
 @pytest.mark.parametrize("name", HARD_TEXTS)
-def test_ranges_lie_in_the_text_ascend_and_do_not_end_in_white_space(name: str, tokenizer: PairTokenizer) -> None:
+def test_ranges_lie_in_the_text_ascend_and_end_in_no_white_space_and_no_grapheme(
+    name: str, tokenizer: PairTokenizer
+) -> None:
     check_ranges(tokenizer, HARD_TEXTS[name])
 
 
@@ -148,7 +158,7 @@ ANY_TEXT = st.text(
 
 @given(text=ANY_TEXT)
 @settings(deadline=None, max_examples=150)
-def test_ranges_of_any_text_lie_in_it_ascend_and_do_not_end_in_white_space(
+def test_ranges_of_any_text_lie_in_it_ascend_and_end_in_no_white_space_and_no_grapheme(
     tokenizers: PairTokenizers, text: str
 ) -> None:
     for tokenizer in tokenizers.values():
@@ -164,12 +174,16 @@ def test_byte_level_ranges_of_any_text_are_those_of_its_bytes(tokenizers: PairTo
 
 
 def check_ranges(tokenizer: PairTokenizer, text: str) -> None:
-    tokens = tokens_of(tokenizer, text)
-    for token in tokens:
-        written = text[token.start : token.end]
-        assert 0 <= token.start <= token.end <= len(text)
+    ranges = ranges_of(tokenizer, text)
+    inside = set(range(1, len(text))) - {match.end() for match in regex.finditer(r"\X", text)}
+    for (start, end), token in zip(ranges, tokens_of(tokenizer, text), strict=True):
+        written = text[start:end]
+        assert 0 <= start <= token.start <= token.end <= end <= len(text)
         assert written == written.strip()
-    assert all(before.start <= after.start for before, after in pairwise(tokens))
+        if written:
+            assert start not in inside or text[start - 1].isspace()
+            assert end not in inside or text[end].isspace()
+    assert all(before[0] <= after[0] for before, after in pairwise(ranges))
 
 
 @given(
@@ -178,6 +192,22 @@ def check_ranges(tokenizer: PairTokenizer, text: str) -> None:
 )
 def test_a_range_is_trimmed_as_strip_does(text: str, cuts: list[tuple[int, int]]) -> None:
     offsets = [(min(*cut, len(text)), min(max(cut), len(text))) for cut in cuts]
-    for (start, end), (first, last) in zip(trimmed_ranges(text, offsets).tolist(), offsets, strict=True):
+    ranges = np.array(offsets, dtype=np.int64).reshape(-1, 2)
+    for (start, end), (first, last) in zip(trimmed_ranges(text, ranges).tolist(), offsets, strict=True):
         assert text[start:end] == text[first:last].strip()
         assert first <= start <= end <= last
+
+
+@pytest.mark.parametrize("model_type", ["bert", "deberta-v2", "roberta", "xlm-roberta"])
+def test_an_answer_never_ends_inside_a_grapheme_of_its_context(model_type: str, tmp_path: Path) -> None:
+    reader = Reader.load(
+        str(tiny_model(tmp_path, model_type)),
+        settings=ReadingSettings(always_answer=True, n_best=50, max_answer_tokens=3),
+        device="cpu",
+    )
+    context = unicodedata.normalize("NFD", "Zürich, café à 3")
+    borders = {0, *(match.end() for match in regex.finditer(r"\X", context))}
+    for span in reader.answer("où?", context).n_best:
+        assert {span.start, span.end} <= borders, span
+    spans = {span.text for span in reader.answer("où?", "e\u0301").n_best}
+    assert spans == {"e\u0301"}
