@@ -38,6 +38,7 @@ from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import LabelCounts, shard_counts
 from ray_qa.finetuning.job import TrainingJob, encode_shards
 from ray_qa.finetuning.loop import train
+from ray_qa.finetuning.model_card import write_card_and_curve
 from ray_qa.finetuning.output import (
     ALGORITHM,
     EVAL_ROWS,
@@ -58,7 +59,7 @@ from ray_qa.finetuning.output import (
     shard_paths,
 )
 from ray_qa.finetuning.progress import TrainingProgress
-from ray_qa.finetuning.summary import FinetuneSummary, in_words, read_summary, run_json, write_card_and_curve
+from ray_qa.finetuning.summary import FinetuneSummary, in_words, read_summary, run_json
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from ray_qa.finetuning.tracking.tail import tail_metrics
 from ray_qa.finetuning.tracking.trackers import open_trackers
@@ -137,7 +138,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
             progress.enter("starting workers")
             with closing(trackers), tail_metrics(folder / METRICS, progress.update, trackers.update):
                 restarts = _train_to_the_end(job, placement, progress)
-            return _finish(config, plan, counts, restarts, called)
+            return _finish(job, plan, counts, restarts, called)
 
 
 def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[TrainingPlan, ModelFiles]:
@@ -301,18 +302,18 @@ def _train_worker(loop_config: dict[str, TrainingJob]) -> None:
 
 
 def _finish(
-    config: FinetuneConfig,
+    job: TrainingJob,
     plan: TrainingPlan,
     counts: LabelCounts,
     restarts: int,
     called: float,
 ) -> FinetuneSummary:
     """Write the model card, the learning curve and ``run.json``, then mark the output as finished."""
-    folder = Path(config.output)
+    folder = Path(job.config.output)
     state = read_state(folder, checkpoint_steps(folder)[-1])
     best = state.best
     summary = FinetuneSummary(
-        output=config.output,
+        output=job.config.output,
         steps=state.step,
         exported_step=best.step if best else state.step,
         exact=best.exact if best else None,
@@ -323,6 +324,6 @@ def _finish(
         seconds=time.time() - called,
         labels=counts,
     )
-    write_card_and_curve(folder, config, plan, summary, read_metrics(folder / METRICS))
-    finish(folder, run_json(config, plan, summary))
+    write_card_and_curve(job, plan, summary, read_metrics(folder / METRICS))
+    finish(folder, run_json(job.config, plan, summary))
     return summary
