@@ -3,5 +3,5 @@
 ``finetune`` (the whole way) · ``config`` · ``job`` · ``labelling`` · ``alignment`` · ``dataset`` · ``loop`` ·
 ``sampler`` · ``step_plan`` · ``step`` · ``process_group`` · ``base_model`` · ``lr_schedule`` · ``validation`` ·
 ``checkpoints`` · ``weights`` · ``throughput`` · ``output`` · ``progress`` ·
-``summary`` · ``learning_curve`` · ``tracking``
+``summary`` · ``model_card`` · ``learning_curve`` · ``tracking``
 """

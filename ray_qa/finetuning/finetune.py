@@ -32,8 +32,10 @@ from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import LabelCounts, shard_counts
 from ray_qa.finetuning.job import TrainingJob, encode_shards
 from ray_qa.finetuning.loop import train
+from ray_qa.finetuning.model_card import write_card_and_curve
 from ray_qa.finetuning.output import (
     ALGORITHM,
+    BEAT,
     EVAL_ROWS,
     MLFLOW_RUN_ID,
     RAY_TRAIN,
@@ -52,7 +54,7 @@ from ray_qa.finetuning.output import (
     shard_paths,
 )
 from ray_qa.finetuning.progress import TrainingProgress
-from ray_qa.finetuning.summary import FinetuneSummary, in_words, read_summary, run_json, write_card_and_curve
+from ray_qa.finetuning.summary import FinetuneSummary, in_words, read_summary, run_json
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from ray_qa.finetuning.tracking.tail import tail_metrics
 from ray_qa.finetuning.tracking.trackers import open_trackers
@@ -77,8 +79,14 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     called = time.time()
     check_outlives_job("output", config.output)
     config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
+    progress = TrainingProgress(Path(config.output) / BEAT)
+    with shown(progress.line):
+        return _finetune(config, progress, called)
+
+
+def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float) -> FinetuneSummary:
     folder = Path(config.output)
-    plan, base = _check_what_is_named(config, folder)
+    plan, base = _check_what_is_named(config, folder, progress)
     anew = config.overwrite
     earlier = None if anew else read_plan(folder)
     if earlier is not None:
@@ -91,6 +99,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
         if (folder / SUCCESS).exists():
             remove_leftovers(folder)
             return read_summary(folder)
+    progress.enter("loading the model to see that it can be trained")
     check_base(base, config)
     trackers = open_trackers(
         config.report_to,
@@ -99,9 +108,11 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
         tensorboard=folder / TENSORBOARD,
         mlflow_run_id=folder / MLFLOW_RUN_ID,
     )
-    progress = TrainingProgress()
-    with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray():
+    progress.enter("starting Ray")
+    with connected(config.ray_address) as cluster, quiet_ray():
         placement = _place(config, cluster, progress)
+        if placement.gpus:
+            progress.enter("waiting for a GPU to ask what it computes in")
         arithmetic = settle_arithmetic(
             device=AUTO,
             dtype=config.dtype,
@@ -125,16 +136,17 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
                 arithmetic=arithmetic,
                 owner=owner,
             )
-            progress.enter("reading and encoding the rows")
-            counts = _encode(job, plan)
+            counts = _encode(job, plan, progress)
             progress.update(read_metrics(folder / METRICS))  # of an earlier command
             progress.enter("starting workers")
             with closing(trackers), tail_metrics(folder / METRICS, progress.update, trackers.update):
                 restarts = _train_to_the_end(job, placement, progress)
-            return _finish(config, plan, counts, restarts, called)
+            return _finish(job, plan, counts, restarts, called)
 
 
-def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[TrainingPlan, ModelFiles]:
+def _check_what_is_named(
+    config: FinetuneConfig, folder: Path, progress: TrainingProgress
+) -> tuple[TrainingPlan, ModelFiles]:
     """Check output, rows and base independently and report all their problems together."""
     known = _known_plan(folder)
     problems = Problems()
@@ -143,11 +155,14 @@ def _check_what_is_named(config: FinetuneConfig, folder: Path) -> tuple[Training
     base: ModelFiles | None = None
     with problems.gather():
         check_output(folder)
+    progress.enter("reading the rows to train on")
     with problems.gather():
         train = _survey(_examples(config, "train"), folder, known.train if known else None)
     if config.eval is not None:
+        progress.enter("reading the rows to judge by")
         with problems.gather():
             validation = _survey(_examples(config, "eval"), folder, known.eval if known else None)
+    progress.enter("looking for the model")
     with problems.gather():
         base = find_model(config.model)
         check_apart([str(base.folder)], [], folder, "model")
@@ -226,14 +241,16 @@ def _resources(placement: WorkerPlacement) -> dict[str, float]:
     return {"CPU": placement.cpus} | ({"GPU": placement.gpus} if placement.gpus else {})
 
 
-def _encode(job: TrainingJob, plan: TrainingPlan) -> LabelCounts:
+def _encode(job: TrainingJob, plan: TrainingPlan, progress: TrainingProgress) -> LabelCounts:
     """Write the rows down in one form and encode them, by tasks all over the cluster; what is there already stays."""
     folder = Path(job.config.output)
+    progress.enter(f"reading {plan.train.rows:,} rows again, to bring them into one form")
     if not (folder / TRAIN_ROWS).exists():
         write_examples(_examples(job.config, "train"), folder / TRAIN_ROWS, plan.train)
     if job.config.eval is not None and plan.eval is not None and not (folder / EVAL_ROWS).exists():
         write_examples(_examples(job.config, "eval"), folder / EVAL_ROWS, plan.eval)
     (folder / SHARDS).mkdir(exist_ok=True)
+    progress.enter(f"encoding {plan.train.rows:,} rows")
     count = pq.read_metadata(folder / TRAIN_ROWS).num_row_groups
     missing = [number for number in range(count) if not shard_path(folder, number).exists()]
     if missing:
@@ -310,18 +327,18 @@ def _train_worker(loop_config: dict[str, TrainingJob]) -> None:
 
 
 def _finish(
-    config: FinetuneConfig,
+    job: TrainingJob,
     plan: TrainingPlan,
     counts: LabelCounts,
     restarts: int,
     called: float,
 ) -> FinetuneSummary:
     """Write the model card, the learning curve and ``run.json``, then mark the output as finished."""
-    folder = Path(config.output)
+    folder = Path(job.config.output)
     state = read_state(folder, checkpoint_steps(folder)[-1])
     best = state.best
     summary = FinetuneSummary(
-        output=config.output,
+        output=job.config.output,
         steps=state.step,
         exported_step=best.step if best else state.step,
         exact=best.exact if best else None,
@@ -333,6 +350,6 @@ def _finish(
         labels=counts,
         eval_dropped=plan.eval.malformed if plan.eval else {},
     )
-    write_card_and_curve(folder, config, plan, summary, read_metrics(folder / METRICS))
-    finish(folder, run_json(config, plan, summary))
+    write_card_and_curve(job, plan, summary, read_metrics(folder / METRICS))
+    finish(folder, run_json(job.config, plan, summary))
     return summary

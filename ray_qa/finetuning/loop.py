@@ -18,12 +18,13 @@ from ray_qa.finetuning.checkpoints import Evaluation, ProcessGroupShape, Trainin
 from ray_qa.finetuning.dataset import TrainingSet, open_training_set
 from ray_qa.finetuning.job import TrainingJob
 from ray_qa.finetuning.lr_schedule import learning_rate_factor, warmup_steps
-from ray_qa.finetuning.output import EVAL_ROWS, TRAIN_ROWS, check_output_is_here, shard_paths
+from ray_qa.finetuning.output import BEAT, EVAL_ROWS, TRAIN_ROWS, check_output_is_here, shard_paths
 from ray_qa.finetuning.process_group import ProcessGroup
 from ray_qa.finetuning.sampler import NextStep, steps_from, steps_of_epochs
 from ray_qa.finetuning.step import FlatGradients, ModelWithOptimizer, StepResult, take_step
 from ray_qa.finetuning.step_plan import share
 from ray_qa.finetuning.throughput import ThroughputMeter
+from ray_qa.finetuning.tracking.beat import BeatWriter
 from ray_qa.finetuning.tracking.metrics_log import METRICS, Metrics, append_metrics, go_back_to
 from ray_qa.finetuning.validation import Validator
 from ray_qa.finetuning.weights import export_model, load_checkpoint, save_checkpoint
@@ -74,7 +75,7 @@ def train(job: TrainingJob, group: ProcessGroup | None = None) -> TrainingState:
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """One worker's side of a run: what does not change, and the clock of the log."""
+    """One worker's side of a run: what does not change, and the clocks of log, beat and checkpoints."""
 
     job: TrainingJob
     group: ProcessGroup
@@ -85,6 +86,7 @@ class _Run:
     validator: Validator | None
     steps_of_epochs: list[int]
     batch_tokens: int
+    beat: BeatWriter
     meter: ThroughputMeter = field(default_factory=ThroughputMeter)
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -107,6 +109,7 @@ class _Run:
             validator=validator,
             steps_of_epochs=list(steps_of_epochs(data, config)),
             batch_tokens=job.arithmetic.batch_tokens,
+            beat=BeatWriter(path=folder / BEAT),
         )
 
     @property
@@ -122,6 +125,9 @@ class _Run:
             load_checkpoint(self.folder, state, self.model)
         if self.group.is_main:
             go_back_to(self.folder / METRICS, step)
+            self.beat.clear()
+        if step < self.steps:
+            self._show({"step": step, "steps": self.steps}, "taking the first step")
         self.model.module.train()
         self.meter = ThroughputMeter()
         return state.carried_on_by(self._shape())
@@ -191,25 +197,32 @@ class _Run:
         return after
 
     def log_and_save(self, state: TrainingState, *, ends_epoch: bool) -> TrainingState:
-        """Write a line of the log, evaluate, and make a checkpoint, where they are due."""
+        """Write a line of the log, evaluate, and make a checkpoint, where they are due; let all of it be seen."""
         config = self.job.config
         at_end = state.step == self.steps
+        line = self._line(state)
         if state.step % self.job.log_steps == 0 or state.step == 1 or at_end:
-            state = self._log(state)
+            self._write(line)
+            self.meter = ThroughputMeter()
+            state = replace(state, loss_sum=0.0, logged_windows=0)
         due = state.step % config.eval_every == 0 if config.eval_every else ends_epoch
         evaluates = self.validator is not None and (due or at_end)
         with self.meter.paused():
             if evaluates:
+                self._show(line, "evaluating")
                 state = self._evaluate(state)
             long_ago = time.monotonic() - self.saved_at > SAVE_SECONDS
             if self.group.is_main and (evaluates or at_end or long_ago or state.step % config.save_every == 0):
+                self._show(line, "saving a checkpoint")
                 check_claim(self.folder, self.job.owner)
                 save_checkpoint(self.folder, state, self.model, keep=config.keep_checkpoints)
                 self.saved_at = time.monotonic()
+            self._show(line)
         return state
 
-    def _log(self, state: TrainingState) -> TrainingState:
-        line = {
+    def _line(self, state: TrainingState) -> Metrics:
+        """What the log has to tell of the steps since its last line."""
+        return {
             "step": state.step,
             "steps": self.steps,
             "loss": state.loss_sum / max(1, state.logged_windows),
@@ -220,9 +233,6 @@ class _Run:
             **({"loss_scale": self.model.scaler.get_scale()} if self.model.scaler.is_enabled() else {}),
             "time": time.time(),
         }
-        self.meter = ThroughputMeter()
-        self._write(line)
-        return replace(state, loss_sum=0.0, logged_windows=0)
 
     def _evaluate(self, state: TrainingState) -> TrainingState:
         assert self.validator is not None
@@ -238,6 +248,12 @@ class _Run:
         if self.group.is_main:
             check_claim(self.folder, self.job.owner)
             append_metrics(self.folder / METRICS, line)
+
+    def _show(self, line: Metrics, doing: str = "") -> None:
+        """Let the driver see how far the run is and what it is doing."""
+        if self.group.is_main and self.beat.is_due(doing):
+            check_claim(self.folder, self.job.owner)
+            self.beat.write(line, doing)
 
     def export(self, state: TrainingState) -> None:
         """Lay the best checkpoint, or without evaluation the last, out as an ordinary model folder."""

@@ -4,6 +4,7 @@ model.safetensors, config.json, tokenizer files, README.md, metrics.jsonl, learn
 checkpoints/             see ray_qa.finetuning.checkpoints
 tensorboard/             event files, with --report-to tensorboard
 .ray_qa/train.parquet    the training rows in one form; .ray_qa/train/ the same, encoded; gone when the run has ended
+.ray_qa/beat.json        how far the run is, for the live line; gone when it has ended
 .ray_qa/mlflow_run_id    the run on MLflow's server that a resumed run continues
 .ray_qa/owner, .ray_qa.lock   see ray_qa.runs.ownership
 and what every output has: see ray_qa.runs.output_folder
@@ -49,7 +50,8 @@ ALGORITHM = 2
 """Goes up when the same rows, base and settings lead to another model than before."""
 TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet", f"{OURS}/train"
 RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"
-WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, OWNER)
+BEAT = f"{OURS}/beat.json"
+WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, BEAT, OWNER)
 MLFLOW_RUN_ID = f"{OURS}/mlflow_run_id"
 CARD, CURVE, TENSORBOARD = "README.md", "learning_curve.png", "tensorboard"
 

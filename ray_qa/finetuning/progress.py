@@ -1,10 +1,12 @@
-"""Showing how a training run goes, from the lines of its metrics log."""
+"""Showing how a training run goes, from the lines of its metrics log and from its beat in between."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import fmean
 
+from ray_qa.finetuning.tracking.beat import Beat, read_beat
 from ray_qa.finetuning.tracking.metrics_log import EVALUATED, TRAINED, Metrics, kind_of
 from ray_qa.runs.live_line import duration
 
@@ -13,17 +15,22 @@ SMOOTHED_LINES = 10
 
 
 class TrainingProgress:
-    """The latest of everything that the log tells. Thread-safe enough: every update replaces whole values."""
+    """The latest of everything that the log and the beat tell.
 
-    def __init__(self) -> None:
-        self._stage = "starting Ray"
+    Thread-safe enough: every update replaces whole values.
+    """
+
+    def __init__(self, beat: Path) -> None:
+        self._path = beat
+        self._stage = ""
+        self._before: Beat | None = None
         self._known: Sequence[Metrics] = ()
         self._steps: Sequence[Metrics] = ()
         self._f1: float | None = None
 
     def enter(self, stage: str) -> None:
-        """Say what is being done while there is no new line to tell of."""
-        self._stage, self._steps = stage, ()
+        """Say what is being done while there is nothing new to tell of: no line, and no other beat than now."""
+        self._stage, self._steps, self._before = stage, (), read_beat(self._path)
 
     def update(self, lines: Sequence[Metrics]) -> None:
         """Take in all lines of the log; nothing changes where they are those of the last time."""
@@ -35,21 +42,28 @@ class TrainingProgress:
 
     def line(self) -> str:
         """The state of the run in one line."""
-        steps = self._steps
-        if not steps:
+        told: list[Beat] = [*self._steps]
+        beat = read_beat(self._path)
+        if beat is not None and beat != self._before and not (told and told[-1]["step"] > beat["step"]):
+            told.append(beat)
+        if not told:
             return self._stage
-        latest = steps[-1]
-        rate = latest["windows_per_second"]
-        left = (latest["steps"] - latest["step"]) * fmean(line["step_seconds"] for line in steps)
+        latest = told[-1]
+        step = f"step {latest['step']:,}/{latest['steps']:,}"
+        if doing := latest.get("doing"):
+            step += f", {doing}"
+        if TRAINED not in latest:
+            return step
         parts = [
-            f"step {latest['step']:,}/{latest['steps']:,}",
+            step,
             f"loss {latest['loss']:.3f}",
             f"learning rate {latest['learning_rate']:.2e}",
-            f"{rate:,.1f} windows/s",
+            f"{latest['windows_per_second']:,.1f} windows/s",
             f"{latest['tokens_per_second']:,.0f} tokens/s",
         ]
         if self._f1 is not None:
             parts.append(f"eval F1 {self._f1:.2f}")
         if bad := latest["bad_steps"]:
             parts.append(f"{bad:,.0f} bad step{'s'[: bad != 1]}")
+        left = (latest["steps"] - latest["step"]) * fmean(line["step_seconds"] for line in told)
         return " · ".join([*parts, f"{duration(left)} left"])

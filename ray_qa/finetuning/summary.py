@@ -1,10 +1,9 @@
-"""What is written down about a finetune run: ``run.json`` for programs; a summary, a card and a curve for people."""
+"""What a finetune run did: ``run.json`` for programs, a short summary for people."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,10 @@ from ray_qa.errors import OutputError
 from ray_qa.finetuning.checkpoints import ProcessGroupShape
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import LabelCounts
-from ray_qa.finetuning.learning_curve import draw_learning_curve
-from ray_qa.finetuning.output import CARD, CURVE, TrainingPlan
-from ray_qa.finetuning.tracking.metrics_log import Metrics
+from ray_qa.finetuning.output import TrainingPlan
 from ray_qa.runs.live_line import duration
 from ray_qa.runs.output_folder import RUN
-from ray_qa.runs.versions import package_versions, versions
-from ray_qa.storage.local import publish
-
-TEMPLATES = Path(__file__).parents[1] / "assets" / "templates"
+from ray_qa.runs.versions import versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,44 +117,6 @@ def describe(summary: FinetuneSummary) -> str:
 def in_words(counts: dict[str, int]) -> str:
     """Counts by reason, in one line."""
     return ", ".join(f"{count:,} {name}" for name, count in counts.items())
-
-
-def write_card_and_curve(
-    folder: Path, config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSummary, metrics: Sequence[Metrics]
-) -> None:
-    """Write ``README.md`` and ``learning_curve.png`` beside the model."""
-    publish(folder / CURVE, draw_learning_curve(metrics, summary.exported_step))
-    publish(folder / CARD, model_card(config, plan, summary, metrics).encode())
-
-
-def model_card(config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSummary, metrics: Sequence[Metrics]) -> str:
-    """The model card: data, settings and scores, with the front matter that the hub reads."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    # The card is Markdown, which may hold HTML: names of files and models are escaped.
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
-    )
-    base, is_folder = Path(config.model).expanduser(), Path(config.model).expanduser().is_dir()
-    named = {"model", "train", "eval", "output", "overwrite", "ray_address"}
-    return environment.get_template("model_card.md.jinja").render(
-        base=base.resolve().name if is_folder else config.model,
-        base_on_hub=None if is_folder or "/" not in config.model else config.model.partition("@")[0],
-        train=[_source_name(source) for source in config.train],
-        eval=_source_name(config.eval) if config.eval else None,
-        settings=config.model_dump(mode="json", exclude=named),
-        plan=plan,
-        summary=summary,
-        labels={each.name: getattr(summary.labels, each.name) for each in fields(summary.labels)},
-        evaluations=[line for line in metrics if "eval_f1" in line],
-        last_loss=next((line["loss"] for line in reversed(metrics) if "loss" in line), None),
-        versions=package_versions(),
-    )
-
-
-def _source_name(source: str) -> str:
-    """A file's or folder's name without where it lies, which is nobody else's business; a data set's whole name."""
-    return Path(source).name if source.startswith(("/", "~", ".")) or Path(source).exists() else source
 
 
 def _reasons(counts: dict[str, int]) -> str:

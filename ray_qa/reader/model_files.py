@@ -16,8 +16,8 @@ TOKENIZER = (
     "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "*vocab*.json", "*vocab*.txt", "merges.txt",
     "*.model", "bpe.codes",
 )  # fmt: skip
-WANTED = ("*.safetensors", "*.safetensors.index.json", "config.json", *TOKENIZER)
-"""Weights, configuration and tokenizer files; never pickles, never code."""
+WANTED = ("*.safetensors", "*.safetensors.index.json", "config.json", "README.md", *TOKENIZER)
+"""Weights, configuration, card and tokenizer files; never pickles, never code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -18,14 +20,14 @@ LOG_SECONDS = 10.0
 @contextmanager
 def shown(line: Callable[[], str]) -> Iterator[None]:
     """Show on standard error, while the block runs, what ``line`` gives from time to time."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        live = Live(get_renderable=lambda: Text(line()), console=console, refresh_per_second=2)
-        with live:
+    with _standard_error() as stream:
+        console = Console(file=stream)
+        if console.is_terminal:
+            with Live(get_renderable=lambda: Text(line()), console=console, refresh_per_second=2):
+                yield
+            return
+        with meanwhile(lambda ended: _log(line, stream, ended)):
             yield
-        return
-    with meanwhile(lambda ended: _log(line, ended)):
-        yield
 
 
 @contextmanager
@@ -53,9 +55,21 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' if count != 1 else ''}"
 
 
-def _log(line: Callable[[], str], ended: threading.Event) -> None:
+@contextmanager
+def _standard_error() -> Iterator[TextIO]:
+    """Standard error, where it can be through a descriptor of its own: the other one is silent while Ray starts."""
+    try:
+        descriptor = os.dup(sys.stderr.fileno())
+    except OSError:  # it is no file
+        yield sys.stderr
+        return
+    with os.fdopen(descriptor, "w", encoding=sys.stderr.encoding, errors="backslashreplace") as stream:
+        yield stream
+
+
+def _log(line: Callable[[], str], stream: TextIO, ended: threading.Event) -> None:
     last = ""
     while not ended.wait(LOG_SECONDS):
         if (now := line()) != last:
-            print(f"{time.strftime('%H:%M:%S')} {now}", file=sys.stderr, flush=True)
+            print(f"{time.strftime('%H:%M:%S')} {now}", file=stream, flush=True)
         last = now

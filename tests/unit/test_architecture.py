@@ -35,8 +35,8 @@ FLOORS: list[dict[str, set[str]]] = [
     {
         "annotation": {"numpy", "pyarrow", "pydantic", "ray", "torch"},
         "finetuning": {
-            "jinja2", "matplotlib", "mlflow", "numpy", "pyarrow", "pydantic", "ray", "safetensors", "tensorboardX",
-            "torch", "transformers",
+            "huggingface_hub", "jinja2", "matplotlib", "mlflow", "numpy", "pyarrow", "pydantic", "ray", "safetensors",
+            "tensorboardX", "torch", "transformers",
         },
         "evaluation": {"pydantic"},
     },

@@ -1,4 +1,4 @@
-"""The metrics of a run: their log, and TensorBoard and MLflow, which follow it.
+"""The metrics of a run: their log, its beat, and TensorBoard and MLflow, which follow the log.
 
-``metrics_log`` · ``tail`` · ``trackers`` · ``tensorboard`` · ``mlflow``
+``metrics_log`` · ``beat`` · ``tail`` · ``trackers`` · ``tensorboard`` · ``mlflow``
 """

@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
     """An output folder in the middle of a run, with all that there can be."""
     folder = tmp_path / "out"
     join_plan(folder, PLAN)
-    for name in ("train.parquet", "eval.parquet", "mlflow_run_id"):
+    for name in ("train.parquet", "eval.parquet", "mlflow_run_id", "beat.json", ".beat.json.draft"):
         (folder / ".ray_qa" / name).touch()
     for name in ("train", "ray_train/run", "export"):
         (folder / ".ray_qa" / name).mkdir(parents=True)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ray_qa.finetuning.progress import TrainingProgress
+from ray_qa.finetuning.tracking.beat import BeatWriter
 
 LINE: dict[str, Any] = {
     "step": 1_200,
@@ -17,14 +21,23 @@ LINE: dict[str, Any] = {
 }
 
 
-def after(*lines: dict[str, Any]) -> TrainingProgress:
-    progress = TrainingProgress()
+NOWHERE = Path("/nowhere/beat.json")
+
+
+def after(*lines: dict[str, Any], beat: Path = NOWHERE) -> TrainingProgress:
+    progress = TrainingProgress(beat)
+    progress.enter("starting Ray")
     progress.update(list(lines))
     return progress
 
 
+@pytest.fixture
+def beat(tmp_path: Path) -> BeatWriter:
+    return BeatWriter(path=tmp_path / "beat.json")
+
+
 def test_before_there_is_a_step_the_line_says_what_is_being_done() -> None:
-    progress = TrainingProgress()
+    progress = after()
     assert progress.line() == "starting Ray"
     progress.enter("reading and encoding the rows")
     assert progress.line() == "reading and encoding the rows"
@@ -80,3 +93,68 @@ def test_lines_of_before_do_not_end_a_new_stage() -> None:
 def test_the_time_left_is_told_from_several_lines() -> None:
     slow, fast = LINE | {"step": 1_190, "step_seconds": 1.5}, LINE | {"step_seconds": 0.5}
     assert after(slow, fast).line().endswith("1:03:20 left")
+
+
+# Between two lines of the log
+
+
+def test_every_step_is_told_as_it_is_done(beat: BeatWriter) -> None:
+    progress = after(LINE, beat=beat.path)
+    for step in (1_201, 1_202):
+        beat.write(LINE | {"step": step, "loss": step / 1_000})
+        assert progress.line().startswith(f"step {step:,}/5,000 · loss {step / 1_000:.3f} · ")
+    progress.update([LINE, LINE | {"step": 1_210}])
+    assert progress.line().startswith("step 1,210/5,000 · loss 1.235 · ")
+
+
+def test_what_is_done_besides_steps_is_told(beat: BeatWriter) -> None:
+    progress = after(LINE, beat=beat.path)
+    beat.write(LINE, "evaluating")
+    assert progress.line().startswith("step 1,200/5,000, evaluating · loss 1.235 · ")
+    beat.write(LINE)
+    assert progress.line().startswith("step 1,200/5,000 · loss 1.235 · ")
+
+
+def test_before_the_first_step_is_done_it_is_told_that_it_is_being_taken(beat: BeatWriter) -> None:
+    progress = after(beat=beat.path)
+    beat.write({"step": 0, "steps": 5_000}, "taking the first step")
+    assert progress.line() == "step 0/5,000, taking the first step"
+
+
+def test_the_time_left_is_that_of_the_pace_since_the_last_line_where_there_is_no_line_yet(beat: BeatWriter) -> None:
+    progress = after(beat=beat.path)
+    beat.write(LINE | {"step": 4_990, "step_seconds": 2.0})
+    assert progress.line().endswith(" · 0:20 left")
+
+
+def test_a_beat_of_before_does_not_end_a_new_stage(beat: BeatWriter) -> None:
+    beat.write(LINE | {"step": 1_206})  # of a command that was killed
+    progress = after(beat=beat.path)
+    assert progress.line() == "starting Ray"
+    progress.update([LINE])  # which it had written too
+    progress.enter("starting workers")
+    assert progress.line() == "starting workers"
+    beat.clear()  # as the workers do who go on from step 1,200
+    assert progress.line() == "starting workers"
+    beat.write({"step": 1_200, "steps": 5_000}, "taking the first step")
+    assert progress.line() == "step 1,200/5,000, taking the first step"
+    beat.write(LINE | {"step": 1_201})
+    assert progress.line().startswith("step 1,201/5,000")
+
+
+def test_after_workers_were_lost_the_steps_are_those_of_the_new_ones(beat: BeatWriter) -> None:
+    progress = after(LINE, beat=beat.path)
+    beat.write(LINE | {"step": 1_306})
+    progress.enter("starting workers again, as one was lost")
+    assert progress.line() == "starting workers again, as one was lost"
+    beat.clear()
+    beat.write(LINE | {"step": 1_201})
+    assert progress.line().startswith("step 1,201/5,000")
+    progress.update([LINE, LINE | {"step": 1_210}])
+    assert progress.line().startswith("step 1,210/5,000")
+
+
+def test_a_beat_that_is_behind_the_log_is_not_told(beat: BeatWriter) -> None:
+    progress = after(LINE, beat=beat.path)
+    beat.write(LINE | {"step": 1_195})
+    assert progress.line().startswith("step 1,200/5,000")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import sys
 import time
 
 import pytest
@@ -55,6 +57,26 @@ def test_a_terminal_gets_one_live_line(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert "500/500 rows" in captured.err
+
+
+@pytest.mark.parametrize("terminal", ["0", "1"])
+def test_the_line_is_seen_while_standard_error_is_silent(
+    terminal: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(live_line, "LOG_SECONDS", 0.01)
+    monkeypatch.setenv("TTY_COMPATIBLE", terminal)
+    monkeypatch.setattr(sys, "stderr", open(2, "w", closefd=False))  # noqa: SIM115  # pytest's has another descriptor
+    kept, nowhere, told = os.dup(2), os.open(os.devnull, os.O_WRONLY), ["reading"]
+    with shown(lambda: told[-1]):
+        os.dup2(nowhere, 2)  # as when Ray starts
+        told.append("starting Ray")
+        time.sleep(0.7)
+        told.append("starting workers")
+        time.sleep(0.7)
+        os.dup2(kept, 2)
+    os.close(kept)
+    os.close(nowhere)
+    assert "starting Ray" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 units"), (1, "1 unit"), (2_000, "2,000 units")])

@@ -31,7 +31,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_lines_are_handed_on_as_they_come_and_those_of_the_last_moment_too(tmp_path: Path) -> None:
-    path, progress = tmp_path / METRICS, TrainingProgress()
+    path, progress = tmp_path / METRICS, TrainingProgress(tmp_path / "beat.json")
     kept: list[list[float]] = []
     with tail_metrics(path, progress.update, lambda lines: kept.append([each["step"] for each in lines])):
         append_metrics(path, line(10))
@@ -44,7 +44,7 @@ def test_lines_are_handed_on_as_they_come_and_those_of_the_last_moment_too(tmp_p
 
 
 def test_a_log_that_is_set_back_and_as_long_as_before_is_read_again(tmp_path: Path) -> None:
-    path, progress = tmp_path / METRICS, TrainingProgress()
+    path, progress = tmp_path / METRICS, TrainingProgress(tmp_path / "beat.json")
     append_metrics(path, line(10))
     append_metrics(path, line(20))
     with tail_metrics(path, progress.update):
@@ -55,7 +55,7 @@ def test_a_log_that_is_set_back_and_as_long_as_before_is_read_again(tmp_path: Pa
 
 
 def test_a_log_that_does_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, progress = tmp_path / METRICS, TrainingProgress()
+    path, progress = tmp_path / METRICS, TrainingProgress(tmp_path / "beat.json")
     with tail_metrics(path, progress.update):
         append_metrics(path, line(10))
         until(lambda: progress.line().startswith("step 10/30"))
