@@ -90,9 +90,13 @@ class FinetuneConfig(WindowSettings):
     max_bad_steps: Annotated[int, FREE] = Field(
         10, ge=0, description="Stop when more steps than this had a loss that is not finite."
     )
+    log_every: Annotated[PositiveInt, FREE] = Field(10, description="Steps between two lines of metrics.jsonl.")
     report_to: Annotated[Texts, FREE] = Field((), description="tensorboard, mlflow (MLFLOW_TRACKING_URI), or both.")
     overwrite: Annotated[bool, FREE] = Field(
         False, description="Start again: remove what an earlier run wrote to the output."
+    )
+    extend: Annotated[bool, FREE] = Field(
+        False, description="Train a finished model further, with more `epochs` or `max_steps` than it had."
     )
     wait_for_nodes: Annotated[Duration, FREE] = Field(
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
@@ -105,6 +109,12 @@ class FinetuneConfig(WindowSettings):
     def columns(self) -> ExampleColumns:
         """What the columns of the rows are called."""
         return ExampleColumns(question=self.question_column, context=self.context_column, answers=self.answers_column)
+
+    @model_validator(mode="after")
+    def _extends_or_begins_anew(self) -> Self:
+        if self.extend and self.overwrite:
+            raise ValueError("`extend` and `overwrite` must not be given together: one goes on, the other starts again")
+        return self
 
     @model_validator(mode="after")
     def _columns_are_apart(self) -> Self:

@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import uuid
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-import ray
-import ray.train
-from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer
-
 from ray_qa.cluster.arithmetic import settle_arithmetic
-from ray_qa.cluster.connection import Cluster, connected, quiet_ray
-from ray_qa.cluster.placement import READ_CPUS, WorkerPlacement, all_resources, place_workers
-from ray_qa.cluster.room import wait_for_room
-from ray_qa.cluster.worker import nodes_alive
-from ray_qa.cluster.worker_errors import error_from_worker
-from ray_qa.data.example_schema import Setting
-from ray_qa.data.example_sources import is_data_set, source_files
-from ray_qa.data.examples import Examples, ExamplesSummary, survey_examples, write_examples
+from ray_qa.cluster.connection import connected, quiet_ray
+from ray_qa.data.examples import ExamplesSummary
 from ray_qa.data.file_search import check_apart
-from ray_qa.errors import ClusterError, InputError, OutputError, Problems
+from ray_qa.errors import InputError, OutputError, Problems
 from ray_qa.finetuning.base_model import check_base
 from ray_qa.finetuning.checkpoints import checkpoint_steps, read_state
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.finetuning.dataset import LabelCounts, shard_counts
-from ray_qa.finetuning.job import TrainingJob, encode_shards
-from ray_qa.finetuning.loop import train
+from ray_qa.finetuning.dataset import LabelCounts
+from ray_qa.finetuning.extension import extended, extension_in_words, with_the_runs_schedule
+from ray_qa.finetuning.job import TrainingJob
 from ray_qa.finetuning.model_card import write_card_and_curve
 from ray_qa.finetuning.output import (
     ALGORITHM,
     BEAT,
-    EVAL_ROWS,
     MLFLOW_RUN_ID,
-    RAY_TRAIN,
-    SHARDS,
     TENSORBOARD,
-    TRAIN_ROWS,
     TrainingPlan,
+    begin_again,
     check_joins,
     check_output,
     clear_output,
@@ -50,23 +35,22 @@ from ray_qa.finetuning.output import (
     join_plan,
     read_plan,
     remove_leftovers,
-    shard_path,
-    shard_paths,
 )
 from ray_qa.finetuning.progress import TrainingProgress
-from ray_qa.finetuning.summary import FinetuneSummary, in_words, read_summary, run_json
+from ray_qa.finetuning.rows import encode, survey
+from ray_qa.finetuning.summary import FinetuneSummary, read_summary, run_json
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from ray_qa.finetuning.tracking.tail import tail_metrics
 from ray_qa.finetuning.tracking.trackers import open_trackers
+from ray_qa.finetuning.workers import place, train_to_the_end
+from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, find_model
+from ray_qa.runs.clock import clocked, time_spent
 from ray_qa.runs.live_line import shown
 from ray_qa.runs.ownership import claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import AUTO, deciding_settings, in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
-
-MOST_FAILURES = 3
-"""Workers that have failed this often without a new checkpoint in between ends the run."""
 
 
 def finetune(config: FinetuneConfig) -> FinetuneSummary:
@@ -84,23 +68,31 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
         return _finetune(config, progress, called)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """What a command finds as it begins."""
+
+    config: FinetuneConfig
+    plan: TrainingPlan
+    """What is wanted, with what an extended run has of its own."""
+    base: ModelFiles
+    finished: bool
+    """Whether there is nothing to do."""
+    anew: bool
+    """Whether what is there is to be cleared away."""
+    extends: TrainingPlan | None = None
+    """The plan of the finished run that is to grow."""
+
+
 def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float) -> FinetuneSummary:
     folder = Path(config.output)
-    plan, base = _check_what_is_named(config, folder, progress)
-    anew = config.overwrite
-    earlier = None if anew else read_plan(folder)
-    if earlier is not None:
-        try:
-            check_joins(folder, earlier, plan, unsettled(config))
-        except OutputError:
-            if (folder / SUCCESS).exists() or checkpoint_steps(folder):
-                raise
-            anew = True  # no step was kept, so there is nothing that other settings could spoil
-        if (folder / SUCCESS).exists():
-            remove_leftovers(folder)
-            return read_summary(folder)
+    start = _look_around(config, folder, progress)
+    config = start.config
+    if start.finished:
+        remove_leftovers(folder)
+        return read_summary(folder)
     progress.enter("loading the model to see that it can be trained")
-    check_base(base, config)
+    check_base(start.base, config)
     trackers = open_trackers(
         config.report_to,
         run_name=folder.name,
@@ -110,7 +102,7 @@ def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float)
     )
     progress.enter("starting Ray")
     with connected(config.ray_address) as cluster, quiet_ray():
-        placement = _place(config, cluster, progress)
+        placement = place(config, cluster, progress)
         if placement.gpus:
             progress.enter("waiting for a GPU to ask what it computes in")
         arithmetic = settle_arithmetic(
@@ -123,25 +115,59 @@ def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float)
             patience=in_seconds(config.wait_for_nodes),
         )
         with output_lock(folder, "training"):
-            if anew:
-                clear_output(folder)
-            plan = replace(plan, device=arithmetic.device, settings=plan.settings | {"dtype": arithmetic.dtype})
-            join_plan(folder, plan)
-            owner = uuid.uuid4().hex
-            claim(folder, owner)
-            job = TrainingJob(
-                config=config,
-                base=base,
-                threads=None if placement.gpus else placement.threads,
-                arithmetic=arithmetic,
-                owner=owner,
-            )
-            counts = _encode(job, plan, progress)
-            progress.update(read_metrics(folder / METRICS))  # of an earlier command
-            progress.enter("starting workers")
-            with closing(trackers), tail_metrics(folder / METRICS, progress.update, trackers.update):
-                restarts = _train_to_the_end(job, placement, progress)
-            return _finish(job, plan, counts, restarts, called)
+            plan = _begin(start, arithmetic)
+            with clocked(folder, called):
+                job = TrainingJob(
+                    config=config,
+                    base=start.base,
+                    threads=None if placement.gpus else placement.threads,
+                    arithmetic=arithmetic,
+                    owner=uuid.uuid4().hex,
+                )
+                claim(folder, job.owner)
+                counts = encode(job, plan, progress)
+                progress.update(read_metrics(folder / METRICS))  # of an earlier command
+                progress.enter("starting workers")
+                with closing(trackers), tail_metrics(folder / METRICS, progress.update, trackers.update):
+                    restarts = train_to_the_end(job, placement, progress)
+            return _finish(job, plan, counts, restarts)
+
+
+def _look_around(config: FinetuneConfig, folder: Path, progress: TrainingProgress) -> _Start:
+    """Check all that is named, and how it goes with what lies in the output."""
+    earlier = None if config.overwrite else read_plan(folder)
+    if earlier is not None and config.extend:
+        config = with_the_runs_schedule(config, earlier)
+    plan, base = _check_what_is_named(config, folder, progress)
+    finished = earlier is not None and (folder / SUCCESS).exists()
+    if earlier is None:
+        return _Start(config=config, plan=plan, base=base, finished=False, anew=config.overwrite)
+    grown = extended(config, earlier, finished=finished) if config.extend else earlier
+    try:
+        check_joins(folder, grown, plan, unsettled(config))
+    except OutputError:
+        if finished or checkpoint_steps(folder):
+            raise
+        # No step was kept, so there is nothing that other settings could spoil.
+        return _Start(config=config, plan=plan, base=base, finished=False, anew=True)
+    extends = earlier if grown != earlier else None
+    return _Start(
+        config=config, plan=plan, base=base, finished=finished and extends is None, anew=False, extends=extends
+    )
+
+
+def _begin(start: _Start, arithmetic: Arithmetic) -> TrainingPlan:
+    """Make the output this run's: cleared if it is to be, its plan grown if it is to be, else joined."""
+    folder = Path(start.config.output)
+    plan = replace(start.plan, device=arithmetic.device, settings=start.plan.settings | {"dtype": arithmetic.dtype})
+    if start.anew:
+        clear_output(folder)
+    if start.extends is not None:
+        print(f"ray-qa finetune: {extension_in_words(start.extends, plan)}", file=sys.stderr, flush=True)
+        check_joins(folder, extended(start.config, start.extends, finished=True), plan)
+        begin_again(folder, plan)
+    join_plan(folder, plan)
+    return plan
 
 
 def _check_what_is_named(
@@ -157,11 +183,11 @@ def _check_what_is_named(
         check_output(folder)
     progress.enter("reading the rows to train on")
     with problems.gather():
-        train = _survey(_examples(config, "train"), folder, known.train if known else None)
+        train = survey(config, "train", known.train if known else None)
     if config.eval is not None:
         progress.enter("reading the rows to judge by")
         with problems.gather():
-            validation = _survey(_examples(config, "eval"), folder, known.eval if known else None)
+            validation = survey(config, "eval", known.eval if known else None)
     progress.enter("looking for the model")
     with problems.gather():
         base = find_model(config.model)
@@ -189,154 +215,16 @@ def _known_plan(folder: Path) -> TrainingPlan | None:
         return None
 
 
-def _survey(examples: Examples, folder: Path, known: ExamplesSummary | None) -> ExamplesSummary:
-    for source in examples.sources:
-        if not is_data_set(source):
-            check_outlives_job(examples.setting, source)
-    check_apart(source_files(examples.sources, examples.setting), examples.sources, folder, examples.setting)
-    return survey_examples(examples, known)
-
-
-def _examples(config: FinetuneConfig, setting: Setting) -> Examples:
-    sources = config.train if setting == "train" else (config.eval,) if config.eval is not None else ()
-    return Examples(sources=sources, setting=setting, columns=config.columns, max_dropped=config.max_dropped)
-
-
-def _place(config: FinetuneConfig, cluster: Cluster, progress: TrainingProgress) -> WorkerPlacement:
-    placement = place_workers(
-        cluster.nodes,
-        workers=config.workers,
-        cpus_per_worker=config.cpus_per_worker,
-        gpus_per_worker=config.gpus_per_worker,
-    )
-    asked = f"{placement.workers} are asked for, each with {placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
-    if not cluster.private:
-        _wait_for_room(config, placement, progress)
-    elif not placement.fits:
-        raise ClusterError(
-            f"`workers` must fit the cluster ({all_resources(cluster.nodes)}), but {asked}; "
-            "lower `workers` or what each is to have"
-        )
-    return placement
-
-
-def _wait_for_room(
-    config: FinetuneConfig, placement: WorkerPlacement, progress: TrainingProgress, why: str = ""
-) -> None:
-    """Wait until all workers can run at once; a cluster may have to bring up nodes for them.
-
-    Raises:
-        ClusterError: if they cannot within ``wait_for_nodes``.
-    """
-    each = f"{placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
-    progress.enter(f"waiting for room for {placement.workers} workers with {each} each{why}")
-    if not wait_for_room([_resources(placement)] * placement.workers, in_seconds(config.wait_for_nodes)):
-        raise ClusterError(
-            f"`workers` must find room within {config.wait_for_nodes} (`wait_for_nodes`), but there is none for "
-            f"{placement.workers} with {each} each{why}; ask for less, or add nodes and run the same command again"
-        )
-
-
-def _resources(placement: WorkerPlacement) -> dict[str, float]:
-    return {"CPU": placement.cpus} | ({"GPU": placement.gpus} if placement.gpus else {})
-
-
-def _encode(job: TrainingJob, plan: TrainingPlan, progress: TrainingProgress) -> LabelCounts:
-    """Write the rows down in one form and encode them, by tasks all over the cluster; what is there already stays."""
-    folder = Path(job.config.output)
-    progress.enter(f"reading {plan.train.rows:,} rows again, to bring them into one form")
-    if not (folder / TRAIN_ROWS).exists():
-        write_examples(_examples(job.config, "train"), folder / TRAIN_ROWS, plan.train)
-    if job.config.eval is not None and plan.eval is not None and not (folder / EVAL_ROWS).exists():
-        write_examples(_examples(job.config, "eval"), folder / EVAL_ROWS, plan.eval)
-    (folder / SHARDS).mkdir(exist_ok=True)
-    progress.enter(f"encoding {plan.train.rows:,} rows")
-    count = pq.read_metadata(folder / TRAIN_ROWS).num_row_groups
-    missing = [number for number in range(count) if not shard_path(folder, number).exists()]
-    if missing:
-        blocks = [pa.table({"shard": [number]}) for number in missing]
-        encoded = ray.data.from_arrow(blocks).map_batches(
-            encode_shards,  # type: ignore[arg-type]  # Ray's UDF type knows no generators of Arrow tables
-            batch_size=None,
-            batch_format="pyarrow",
-            fn_kwargs={"job": job},
-            num_cpus=READ_CPUS,
-        )
-        try:
-            encoded.materialize()
-        except Exception as error:
-            raise error_from_worker(error) or error from None
-    counts = sum((shard_counts(path) for path in shard_paths(folder)), start=LabelCounts())
-    if not counts.answerable:
-        unit = f"; answer_start must count characters, but seems to count {counts.other_unit}"
-        raise InputError(
-            f"`train` must have rows with an answer that lies in its context, but none of {counts.rows:,} has one "
-            f"(dropped: {in_words(counts.dropped_answers or counts.dropped_rows)}){unit if counts.other_unit else ''}"
-        )
-    return counts
-
-
-def _train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: TrainingProgress) -> int:
-    """Run the workers until the last step is done; gives how often they had to be started again."""
-    folder = Path(job.config.output)
-    restarts = failures = 0
-    while True:
-        before, nodes = checkpoint_steps(folder), nodes_alive()
-        try:
-            _train_once(job, placement, folder)
-            return restarts
-        except Exception as error:
-            if ours := error_from_worker(error):
-                raise ours from None
-            failure = error
-        _wait_for_room(job.config, placement, progress, ", as one was lost")
-        if nodes <= nodes_alive():  # a node that was lost, or taken back, is no failure of the run's
-            failures = failures + 1 if checkpoint_steps(folder) == before else 1
-        if failures >= MOST_FAILURES:
-            raise failure
-        restarts += 1
-        progress.enter("starting workers again, as one was lost")
-
-
-def _train_once(job: TrainingJob, placement: WorkerPlacement, folder: Path) -> None:
-    trainer = TorchTrainer(
-        _train_worker,
-        train_loop_config={"job": job},
-        scaling_config=ScalingConfig(
-            num_workers=placement.workers,
-            use_gpu=placement.gpus > 0,
-            resources_per_worker=_resources(placement),
-        ),
-        run_config=RunConfig(
-            name="run",
-            storage_path=str(folder / RAY_TRAIN),
-            failure_config=FailureConfig(
-                max_failures=0,
-                max_preemption_failures=0,  # type: ignore[call-arg]  # Ray shows type checkers the class of its version 1
-            ),
-        ),
-    )
-    # Its own handler of Ctrl-C would end the process in its own way, and stay when the run has ended.
-    trainer._register_sigint_handler = lambda controller: None  # type: ignore[attr-defined]  # noqa: ARG005  # Ray's own
-    trainer.fit()
-
-
-def _train_worker(loop_config: dict[str, TrainingJob]) -> None:
-    """What every worker runs; Ray Train has made the process group."""
-    train(loop_config["job"])
-
-
 def _finish(
     job: TrainingJob,
     plan: TrainingPlan,
     counts: LabelCounts,
     restarts: int,
-    called: float,
 ) -> FinetuneSummary:
     """Write the model card, the learning curve and ``run.json``, then mark the output as finished."""
     folder = Path(job.config.output)
     state = read_state(folder, checkpoint_steps(folder)[-1])
-    best = state.best
+    best, spent = state.best, time_spent(folder)
     summary = FinetuneSummary(
         output=job.config.output,
         steps=state.step,
@@ -346,7 +234,8 @@ def _finish(
         bad_steps=state.bad_steps,
         restarts=restarts,
         teams=state.teams,
-        seconds=time.time() - called,
+        seconds=spent.seconds,
+        commands=spent.commands,
         labels=counts,
         eval_dropped=plan.eval.malformed if plan.eval else {},
     )

@@ -32,8 +32,6 @@ class TrainingJob:
     """Torch's own on a CPU; ``None`` leaves them as they are."""
     owner: str = ""
     """Shown by workers before they write; see ``runs.ownership.claim``."""
-    log_steps: int = 10
-    """Steps between two lines of the log."""
 
 
 def encode_shards(batch: pa.Table, job: TrainingJob) -> Iterator[pa.Table]:

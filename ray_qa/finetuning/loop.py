@@ -201,7 +201,7 @@ class _Run:
         config = self.job.config
         at_end = state.step == self.steps
         line = self._line(state)
-        if state.step % self.job.log_steps == 0 or state.step == 1 or at_end:
+        if state.step % config.log_every == 0 or state.step == 1 or at_end:
             self._write(line)
             self.meter = ThroughputMeter()
             state = replace(state, loss_sum=0.0, logged_windows=0)

@@ -43,7 +43,7 @@ from ray_qa.runs.plan_files import (
     read_plan_file,
     settled,
 )
-from ray_qa.storage.local import publish
+from ray_qa.storage.local import SUCCESS, publish
 
 PROGRAM = "ray-qa finetune"
 ALGORITHM = 2
@@ -115,6 +115,12 @@ def join_plan(folder: Path, plan: TrainingPlan) -> None:
         OutputError: if the folder is being made with another model, data or settings; all differences are named.
     """
     join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "data", _differences)
+
+
+def begin_again(folder: Path, plan: TrainingPlan) -> None:
+    """Make a finished run an unfinished one with a plan that has grown; its model stays until there is another."""
+    (folder / SUCCESS).unlink(missing_ok=True)
+    publish(folder / PLAN, _PLAN_JSON.dump_json(plan))
 
 
 def check_joins(folder: Path, earlier: TrainingPlan, wanted: TrainingPlan, unsettled: Collection[str] = ()) -> None:

@@ -36,7 +36,9 @@ class FinetuneSummary:
     restarts: int
     """How often the workers were started again in this very run."""
     seconds: float
-    """Of this very run, from the call."""
+    """Of all commands that have worked at it, each from its call."""
+    commands: int = 1
+    """How many commands that were: more than one where a run was resumed or extended."""
     labels: LabelCounts
     eval_dropped: dict[str, int] = field(default_factory=dict)
     """Evaluation rows that are malformed and not judged, by reason."""
@@ -99,8 +101,9 @@ def describe(summary: FinetuneSummary) -> str:
     if summary.eval_dropped:
         lines.append(f"evaluation rows that are malformed and not judged: {in_words(summary.eval_dropped)}")
     score = "" if summary.f1 is None else f"; exact {summary.exact:.2f}, F1 {summary.f1:.2f} after step"
+    runs = f" of {summary.commands:,} commands" if summary.commands > 1 else ""
     best = "" if summary.f1 is None else f" {summary.exported_step:,}"
-    lines.append(f"{summary.steps:,} steps in {duration(summary.seconds)}{score}{best}")
+    lines.append(f"{summary.steps:,} steps in {duration(summary.seconds)}{runs}{score}{best}")
     if summary.bad_steps:
         lines.append(f"{summary.bad_steps:,} steps were skipped: loss or gradient were not finite")
     if summary.restarts:

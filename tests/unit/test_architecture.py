@@ -55,8 +55,11 @@ LOADS = {
     },
     "ray": {
         "ray_qa.annotation.pipeline", "ray_qa.cluster.arithmetic", "ray_qa.cluster.connection", "ray_qa.cluster.room",
+        "ray_qa.finetuning.rows",
     },
-    "torch and ray": {"ray_qa.annotation.annotate", "ray_qa.finetuning.finetune"},
+    "torch and ray": {
+        "ray_qa.annotation.annotate", "ray_qa.finetuning.finetune", "ray_qa.finetuning.workers",
+    },
 }  # fmt: skip
 """What importing a module loads, through all that it imports; modules that are not named here load neither."""
 

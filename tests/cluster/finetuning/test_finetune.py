@@ -96,7 +96,7 @@ def test_settings_of_a_run_that_kept_no_step_bind_nobody(
     def fails(*_: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("ray_qa.finetuning.finetune._train_to_the_end", fails)
+    monkeypatch.setattr("ray_qa.finetuning.finetune.train_to_the_end", fails)
     with pytest.raises(ZeroDivisionError):
         finetune(config)
     monkeypatch.undo()
@@ -184,3 +184,36 @@ def test_malformed_rows_are_left_out_and_counted_by_reason(tiny_base: Path, tmp_
     assert "evaluation rows that are malformed and not judged: 1 line_not_json, 1 answers_malformed" in describe(
         summary
     )
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_finished_run_is_extended_and_refused_where_its_rate_has_ended(
+    tiny_base: Path, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = FinetuneConfig(
+        model=str(tiny_base),
+        train=(str(rows),),
+        output=str(tmp_path / "out"),
+        max_steps=2,
+        cpus_per_worker=0.5,
+        **SMALL,
+    )
+    first = finetune(config)
+    longer = ["finetune", *flags_of(config.model_copy(update={"max_steps": 3})), "--extend"]
+    assert main(longer) == 2
+    (line,) = lines_but_progress(capsys.readouterr().err)
+    assert "`schedule` must be given to extend a run whose linear schedule has ended at zero" in line
+    assert (tmp_path / "out" / "_SUCCESS").exists()
+
+    for _ in range(2):  # the second has nothing to do
+        assert main([*longer, "--schedule", "constant"]) == 0
+    printed = capsys.readouterr()
+    (line,) = lines_but_progress(printed.err)
+    assert line.endswith(
+        "from 2 epochs, at most 2 steps to 2 epochs, at most 3 steps; the learning rate stays at its highest"
+    )
+    assert "3 steps in " in printed.out
+    assert " of 2 commands" in printed.out
+    record = json.loads((tmp_path / "out" / ".ray_qa" / "run.json").read_text())["summary"]
+    assert (record["steps"], record["commands"]) == (3, 2)
+    assert record["seconds"] > first.seconds

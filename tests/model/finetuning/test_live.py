@@ -64,7 +64,7 @@ def test_every_step_is_to_be_seen_when_it_is_done_and_what_else_is_done(
         seen.append((beat["step"], beat["doing"]))
 
     monkeypatch.setattr(BeatWriter, "write", listen)
-    train(replace(job, log_steps=1_000))
+    train(replace(job, config=job.config.model_copy(update={"log_every": 1_000})))
 
     logged = [line["step"] for line in read_metrics(Path(job.config.output) / METRICS) if "loss" in line]
     assert logged == [1, 7]

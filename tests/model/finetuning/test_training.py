@@ -275,7 +275,7 @@ def test_old_checkpoints_go_and_the_best_one_becomes_the_model(tiny_base: Path, 
 
 def _loss_of_every_step(job: TrainingJob, workers: int) -> list[float]:
     """Train in several processes, with a line in the log for every step."""
-    every_step = replace(job, log_steps=1)
+    every_step = replace(job, config=job.config.model_copy(update={"log_every": 1}))
     if workers == 1:
         train(every_step)
     else:
@@ -296,3 +296,16 @@ def _set_up(job: TrainingJob) -> tuple[TrainingSet, ModelWithOptimizer]:
         dtype=torch.float32,
     )
     return data, model
+
+
+def test_a_run_that_is_extended_at_a_constant_rate_is_the_longer_run(tiny_base: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"schedule": "constant", "warmup": 2, "epochs": 3, "dropout": 0.1, "log_every": 1}
+    longer = prepared(tmp_path / "longer", tiny_base, questions(40), max_steps=8, **settings)
+    shorter = prepared(tmp_path / "shorter", tiny_base, questions(40), max_steps=5, **settings)
+    train(longer)
+    assert train(shorter).step == 5
+    extended = replace(shorter, config=shorter.config.model_copy(update={"max_steps": 8}))
+    assert train(extended).step == 8
+    whole, in_two = weights(longer), weights(extended)
+    assert whole.keys() == in_two.keys()
+    assert all(np.array_equal(whole[name], in_two[name]) for name in whole)

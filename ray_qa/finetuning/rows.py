@@ -1,0 +1,82 @@
+"""The rows of a run on their way to the workers: surveyed, written down in one form, encoded all over the cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray.data
+
+from ray_qa.cluster.placement import READ_CPUS
+from ray_qa.cluster.worker_errors import error_from_worker
+from ray_qa.data.example_schema import Setting
+from ray_qa.data.example_sources import is_data_set, source_files
+from ray_qa.data.examples import Examples, ExamplesSummary, survey_examples, write_examples
+from ray_qa.data.file_search import check_apart
+from ray_qa.errors import InputError
+from ray_qa.finetuning.config import FinetuneConfig
+from ray_qa.finetuning.dataset import LabelCounts, shard_counts
+from ray_qa.finetuning.job import TrainingJob, encode_shards
+from ray_qa.finetuning.output import EVAL_ROWS, SHARDS, TRAIN_ROWS, TrainingPlan, shard_path, shard_paths
+from ray_qa.finetuning.progress import TrainingProgress
+from ray_qa.finetuning.summary import in_words
+from ray_qa.runs.submitted_job import check_outlives_job
+
+
+def survey(config: FinetuneConfig, setting: Setting, known: ExamplesSummary | None) -> ExamplesSummary:
+    """See that the rows of ``train`` or ``eval`` are fit for use; those that ``known`` tells of are not read again.
+
+    Raises:
+        InputError: if they are not, or lie where they would be lost or cleared away.
+    """
+    examples = _examples(config, setting)
+    for source in examples.sources:
+        if not is_data_set(source):
+            check_outlives_job(setting, source)
+    check_apart(source_files(examples.sources, setting), examples.sources, Path(config.output), setting)
+    return survey_examples(examples, known)
+
+
+def encode(job: TrainingJob, plan: TrainingPlan, progress: TrainingProgress) -> LabelCounts:
+    """Write the rows down in one form and encode them, by tasks all over the cluster; what is there already stays.
+
+    Raises:
+        InputError: if they have changed since they were surveyed, or no answer can be used.
+    """
+    folder = Path(job.config.output)
+    progress.enter(f"reading {plan.train.rows:,} rows again, to bring them into one form")
+    if not (folder / TRAIN_ROWS).exists():
+        write_examples(_examples(job.config, "train"), folder / TRAIN_ROWS, plan.train)
+    if job.config.eval is not None and plan.eval is not None and not (folder / EVAL_ROWS).exists():
+        write_examples(_examples(job.config, "eval"), folder / EVAL_ROWS, plan.eval)
+    (folder / SHARDS).mkdir(exist_ok=True)
+    progress.enter(f"encoding {plan.train.rows:,} rows")
+    count = pq.read_metadata(folder / TRAIN_ROWS).num_row_groups
+    missing = [number for number in range(count) if not shard_path(folder, number).exists()]
+    if missing:
+        blocks = [pa.table({"shard": [number]}) for number in missing]
+        encoded = ray.data.from_arrow(blocks).map_batches(
+            encode_shards,  # type: ignore[arg-type]  # Ray's UDF type knows no generators of Arrow tables
+            batch_size=None,
+            batch_format="pyarrow",
+            fn_kwargs={"job": job},
+            num_cpus=READ_CPUS,
+        )
+        try:
+            encoded.materialize()
+        except Exception as error:
+            raise error_from_worker(error) or error from None
+    counts = sum((shard_counts(path) for path in shard_paths(folder)), start=LabelCounts())
+    if not counts.answerable:
+        unit = f"; answer_start must count characters, but seems to count {counts.other_unit}"
+        raise InputError(
+            f"`train` must have rows with an answer that lies in its context, but none of {counts.rows:,} has one "
+            f"(dropped: {in_words(counts.dropped_answers or counts.dropped_rows)}){unit if counts.other_unit else ''}"
+        )
+    return counts
+
+
+def _examples(config: FinetuneConfig, setting: Setting) -> Examples:
+    sources = config.train if setting == "train" else (config.eval,) if config.eval is not None else ()
+    return Examples(sources=sources, setting=setting, columns=config.columns, max_dropped=config.max_dropped)

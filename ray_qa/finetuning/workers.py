@@ -1,0 +1,119 @@
+"""The workers on Ray Train: where they go, what they run, and starting them again when one is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+
+from ray_qa.cluster.connection import Cluster
+from ray_qa.cluster.placement import WorkerPlacement, all_resources, place_workers
+from ray_qa.cluster.room import wait_for_room
+from ray_qa.cluster.worker import nodes_alive
+from ray_qa.cluster.worker_errors import error_from_worker
+from ray_qa.errors import ClusterError
+from ray_qa.finetuning.checkpoints import checkpoint_steps
+from ray_qa.finetuning.config import FinetuneConfig
+from ray_qa.finetuning.job import TrainingJob
+from ray_qa.finetuning.loop import train
+from ray_qa.finetuning.output import RAY_TRAIN
+from ray_qa.finetuning.progress import TrainingProgress
+from ray_qa.settings import in_seconds
+
+MOST_FAILURES = 3
+"""Workers that have failed this often without a new checkpoint in between ends the run."""
+
+
+def place(config: FinetuneConfig, cluster: Cluster, progress: TrainingProgress) -> WorkerPlacement:
+    """Say how many workers there are and what each has, and wait until there is room for them.
+
+    Raises:
+        ClusterError: if there is none.
+    """
+    placement = place_workers(
+        cluster.nodes,
+        workers=config.workers,
+        cpus_per_worker=config.cpus_per_worker,
+        gpus_per_worker=config.gpus_per_worker,
+    )
+    asked = f"{placement.workers} are asked for, each with {placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
+    if not cluster.private:
+        _wait_for_room(config, placement, progress)
+    elif not placement.fits:
+        raise ClusterError(
+            f"`workers` must fit the cluster ({all_resources(cluster.nodes)}), but {asked}; "
+            "lower `workers` or what each is to have"
+        )
+    return placement
+
+
+def train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: TrainingProgress) -> int:
+    """Run the workers until the last step is done; gives how often they had to be started again."""
+    folder = Path(job.config.output)
+    restarts = failures = 0
+    while True:
+        before, nodes = checkpoint_steps(folder), nodes_alive()
+        try:
+            _train_once(job, placement, folder)
+            return restarts
+        except Exception as error:
+            if ours := error_from_worker(error):
+                raise ours from None
+            failure = error
+        _wait_for_room(job.config, placement, progress, ", as one was lost")
+        if nodes <= nodes_alive():  # a node that was lost, or taken back, is no failure of the run's
+            failures = failures + 1 if checkpoint_steps(folder) == before else 1
+        if failures >= MOST_FAILURES:
+            raise failure
+        restarts += 1
+        progress.enter("starting workers again, as one was lost")
+
+
+def _train_once(job: TrainingJob, placement: WorkerPlacement, folder: Path) -> None:
+    trainer = TorchTrainer(
+        _train_worker,
+        train_loop_config={"job": job},
+        scaling_config=ScalingConfig(
+            num_workers=placement.workers,
+            use_gpu=placement.gpus > 0,
+            resources_per_worker=_resources(placement),
+        ),
+        run_config=RunConfig(
+            name="run",
+            storage_path=str(folder / RAY_TRAIN),
+            failure_config=FailureConfig(
+                max_failures=0,
+                max_preemption_failures=0,  # type: ignore[call-arg]  # Ray shows type checkers the class of its version 1
+            ),
+        ),
+    )
+    # Its own handler of Ctrl-C would end the process in its own way, and stay when the run has ended.
+    trainer._register_sigint_handler = lambda controller: None  # type: ignore[attr-defined]  # noqa: ARG005  # Ray's own
+    trainer.fit()
+
+
+def _train_worker(loop_config: dict[str, TrainingJob]) -> None:
+    """What every worker runs; Ray Train has made the process group."""
+    train(loop_config["job"])
+
+
+def _wait_for_room(
+    config: FinetuneConfig, placement: WorkerPlacement, progress: TrainingProgress, why: str = ""
+) -> None:
+    """Wait until all workers can run at once; a cluster may have to bring up nodes for them.
+
+    Raises:
+        ClusterError: if they cannot within ``wait_for_nodes``.
+    """
+    each = f"{placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
+    progress.enter(f"waiting for room for {placement.workers} workers with {each} each{why}")
+    if not wait_for_room([_resources(placement)] * placement.workers, in_seconds(config.wait_for_nodes)):
+        raise ClusterError(
+            f"`workers` must find room within {config.wait_for_nodes} (`wait_for_nodes`), but there is none for "
+            f"{placement.workers} with {each} each{why}; ask for less, or add nodes and run the same command again"
+        )
+
+
+def _resources(placement: WorkerPlacement) -> dict[str, float]:
+    return {"CPU": placement.cpus} | ({"GPU": placement.gpus} if placement.gpus else {})
