@@ -24,8 +24,8 @@ def with_the_runs_schedule(config: FinetuneConfig, earlier: TrainingPlan) -> Fin
     schedule = earlier.settings["schedule"]
     if schedule != "constant" and any(getattr(config, name) != earlier.settings[name] for name in LENGTH):
         raise ConfigError(
-            f"`schedule` must be given to extend a run whose {schedule} schedule has ended at zero: constant goes on at "
-            "`learning_rate`; linear and cosine jump up to where a run of the new length would be"
+            f"`schedule` must be given to extend a run whose {schedule} schedule has ended at zero: constant goes on "
+            "at `learning_rate`; linear and cosine jump up to where a run of the new length would be"
         )
     return config.model_copy(update={"schedule": schedule})
 
