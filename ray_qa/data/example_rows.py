@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from ray_qa.data.example_schema import CHUNK_ROWS, SCHEMA, Chunk, ExampleColumns, Malformed, MalformedRow
+from ray_qa.data.schemas import is_unicode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +51,13 @@ def _uniform(row: JsonRow, number: int, columns: ExampleColumns) -> dict[str, An
         return made | {"malformed": "line_not_json" if row.broken else "row_not_object"}
     reasons: list[Malformed] = []
     own_id = row.value.get("id")
-    if own_id is not None and _is_unicode(str(own_id)):
+    if own_id is not None and is_unicode(str(own_id)):
         made["id"] = str(own_id)
     for name, key in (("question", columns.question), ("context", columns.context)):
         text = row.value.get(key)
         if text is not None and not isinstance(text, str):
             reasons.append("question_not_text" if name == "question" else "context_not_text")
-        elif text is not None and not _is_unicode(text):
+        elif text is not None and not is_unicode(text):
             reasons.append("question_not_unicode" if name == "question" else "context_not_unicode")
         else:
             made[name] = text
@@ -78,7 +79,7 @@ def _answers(answers: object) -> dict[str, list[Any]] | None:
     texts, starts = answers.get("text"), answers.get("answer_start")
     if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
         return None
-    if not all(isinstance(text, str) and _is_unicode(text) for text in texts):
+    if not all(isinstance(text, str) and is_unicode(text) for text in texts):
         return None
     try:
         return {"text": texts, "answer_start": [_place(start) for start in starts]}
@@ -99,11 +100,3 @@ def _place(start: object) -> int | None:
     if not -(2**63) <= start < 2**63:
         raise ValueError
     return int(start)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

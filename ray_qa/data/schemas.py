@@ -103,6 +103,15 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be UTF-8: lone surrogates, which stand for undecodable bytes, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def texts(column: pa.ChunkedArray) -> list[str | None]:
     """A text column as Python strings. Bytes that are not UTF-8 come as lone surrogates, to be told from text."""
     if pa.types.is_dictionary(column.type):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ray_qa.data.schemas import is_unicode
 from ray_qa.errors import ModelError, first_line
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.collate import Template
@@ -150,7 +151,7 @@ def _reason_to_skip(row: Row) -> Reason | None:
         return "question_missing"
     if not isinstance(row.question, str):
         return "question_not_text"
-    if not _is_unicode(row.question):
+    if not is_unicode(row.question):
         return "question_not_unicode"
     if not row.question.strip():
         return "question_empty"
@@ -158,7 +159,7 @@ def _reason_to_skip(row: Row) -> Reason | None:
         return "context_missing"
     if not isinstance(row.context, str):
         return "context_not_text"
-    if not _is_unicode(row.context):
+    if not is_unicode(row.context):
         return "context_not_unicode"
     if not row.context.strip():
         return "context_empty"
@@ -169,15 +170,6 @@ def _reason_without_tokens(question_ids: list[int], ranges: Ints) -> Reason | No
     if not question_ids:
         return "question_no_text"
     return None if np.any(ranges[:, 1] > ranges[:, 0]) else "context_no_text"
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether a text can be UTF-8: lone surrogates, which stand for undecodable bytes, cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _code(reason: Reason | None) -> int:
