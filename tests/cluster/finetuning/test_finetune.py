@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import ModelCard
 from safetensors.numpy import load_file
 
 from ray_qa import AnnotateConfig, EvaluateConfig, FinetuneConfig, annotate, evaluate, finetune
@@ -34,13 +35,15 @@ def test_the_output_is_an_ordinary_model_folder_with_a_card_a_log_and_a_curve(un
         "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "README.md", "metrics.jsonl",
         "learning_curve.png", "checkpoints", ".ray_qa", "_SUCCESS",
     }  # fmt: skip
-    assert {path.name for path in (folder / ".ray_qa").iterdir()} >= {"plan.json", "run.json"}
+    assert {path.name for path in (folder / ".ray_qa").iterdir()} == {"plan.json", "run.json", "exported.txt"}
     summary = undisturbed.summary
     assert (summary.steps, summary.restarts, summary.bad_steps) == (LAST_STEP, 0, 0)
     assert summary.teams == (ProcessGroupShape(workers=3, device="cpu", dtype="float32", threads=1),)
     assert summary.labels.rows == 120
     assert summary.f1 is not None
     assert f"| {summary.f1:.2f} |" in (folder / "README.md").read_text()
+    told: Any = ModelCard.load(folder / "README.md").data
+    assert [each.metric_value for each in told.eval_results] == [round(summary.exact or 0, 2), round(summary.f1, 2)]
     assert (folder / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "config.json").read_text())["architectures"] == ["RobertaForQuestionAnswering"]
 
