@@ -1,6 +1,6 @@
 """From text to answer on one machine, without Ray.
 
-``reader`` (the whole way) · ``model_check`` · ``model_files`` · ``pair_tokenizer`` · ``encoded`` · ``windows`` ·
-``batching`` · ``collate`` · ``scoring`` · ``backend`` · ``span_model`` · ``spans`` · ``answers`` ·
-``graphemes`` · ``arithmetic`` · ``arrays`` · ``transformers_logging``
+``reader`` (the whole way) · ``model_check`` · ``model_files`` · ``pair_tokenizer`` · ``text_ranges`` ·
+``encoded`` · ``windows`` · ``batching`` · ``collate`` · ``scoring`` · ``backend`` · ``span_model`` · ``spans`` ·
+``answers`` · ``arithmetic`` · ``arrays`` · ``transformers_logging``
 """

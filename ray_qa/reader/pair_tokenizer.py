@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from ray_qa.errors import ModelError, first_line
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.collate import Template
 from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
-from ray_qa.reader.graphemes import whole_graphemes
 from ray_qa.reader.model_files import digest_of_files, tokenizer_files
+from ray_qa.reader.text_ranges import readable_ranges
 from ray_qa.reader.transformers_logging import quiet_transformers
 from ray_qa.records import Reason, Row
 
@@ -53,24 +54,27 @@ class PairTokenizer:
         context_encodings = self.fast_tokenizer.encode_batch(contexts.all, add_special_tokens=False)
         question_ids = [self._without_specials(encoding.ids[:max_question_tokens]) for encoding in question_encodings]
         cut = np.array([len(encoding.ids) > max_question_tokens for encoding in question_encodings])
-        ranges = [
-            readable_ranges(text, encoding.offsets)
-            for text, encoding in zip(contexts.all, context_encodings, strict=True)
-        ]
+        context_ids = [self._without_specials(encoding.ids) for encoding in context_encodings]
+        context_offsets = _offsets(context_ids)
+        ranges_T2 = readable_ranges(
+            contexts.all, [*map(len, context_encodings)], (encoding.offsets for encoding in context_encodings)
+        )
+        readable_T = np.concatenate([[0], np.cumsum(ranges_T2[:, 1] > ranges_T2[:, 0])])
+        has_text = (np.diff(readable_T[context_offsets]) > 0).tolist()
         codes = [
-            _code(reason or _reason_without_tokens(question_ids[question], ranges[context]))
+            _code(reason or _reason_without_tokens(question_ids[question], has_text[context]))
             for reason, question, context in zip(reasons, question_R, context_R, strict=True)
         ]
         return EncodedRows(
             question_R=np.array(question_R, dtype=np.int64),
-            question_offsets=_offsets([len(ids) for ids in question_ids]),
+            question_offsets=_offsets(question_ids),
             question_ids=_flat(question_ids),
             question_cut_R=cut[np.array(question_R, dtype=np.int64)].astype(np.int8) if rows else np.zeros(0, np.int8),
             context_R=np.array(context_R, dtype=np.int64),
-            context_offsets=_offsets([len(encoding.ids) for encoding in context_encodings]),
-            context_ids=_flat([self._without_specials(encoding.ids) for encoding in context_encodings]),
-            context_start=_flat([of_text[:, 0] for of_text in ranges]),
-            context_end=_flat([of_text[:, 1] for of_text in ranges]),
+            context_offsets=context_offsets,
+            context_ids=_flat(context_ids),
+            context_start=ranges_T2[:, 0].astype(np.int32),
+            context_end=ranges_T2[:, 1].astype(np.int32),
             reason_R=np.array(codes, dtype=np.int8),
         )
 
@@ -108,30 +112,6 @@ def _load(folder: Path, _digest: str) -> PairTokenizer:
     )
 
 
-def readable_ranges(text: str, offsets: list[tuple[int, int]]) -> Ints:
-    """Token ranges, as (T, 2), that neither begin nor end in white space or inside a grapheme.
-
-    A token of white space only gets an empty range. White space that carries a mark is left out all the same.
-    """
-    whole = whole_graphemes(text, trimmed_ranges(text, np.array(offsets, dtype=np.int64).reshape(-1, 2)))
-    return trimmed_ranges(text, whole)
-
-
-def trimmed_ranges(text: str, ranges: Ints) -> Ints:
-    """Token ranges without the white space at their ends, as (T, 2); a token of white space only gets an empty range.
-
-    Some tokenizers count the space before a word as part of it, others do not: after this they are alike.
-    """
-    blank = np.array([character.isspace() for character in text] + [False])
-    if not blank.any():
-        return ranges
-    here = np.arange(len(text) + 1)
-    next_text = np.minimum.accumulate(np.where(blank, len(text), here)[::-1])[::-1]
-    text_until = np.concatenate([[0], np.maximum.accumulate(np.where(blank, 0, here + 1))])
-    starts = np.minimum(next_text[ranges[:, 0]], ranges[:, 1])
-    return np.stack([starts, np.maximum(text_until[ranges[:, 1]], starts)], axis=1)
-
-
 class _Texts:
     """Distinct texts in order of first appearance."""
 
@@ -166,22 +146,22 @@ def _reason_to_skip(row: Row) -> Reason | None:
     return "context_too_long" if len(row.context) > MAX_CONTEXT_CHARACTERS else None
 
 
-def _reason_without_tokens(question_ids: list[int], ranges: Ints) -> Reason | None:
+def _reason_without_tokens(question_ids: list[int], has_text: bool) -> Reason | None:
     if not question_ids:
         return "question_no_text"
-    return None if np.any(ranges[:, 1] > ranges[:, 0]) else "context_no_text"
+    return None if has_text else "context_no_text"
 
 
 def _code(reason: Reason | None) -> int:
     return NO_REASON if reason is None else REASONS.index(reason)
 
 
-def _offsets(lengths: list[int]) -> Ints:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+def _offsets(ids: list[list[int]]) -> Ints:
+    return np.cumsum([0, *map(len, ids)], dtype=np.int64)
 
 
-def _flat(lists: list[Any]) -> npt.NDArray[np.int32]:
-    return np.concatenate([np.asarray(values, dtype=np.int32) for values in lists] or [np.zeros(0, np.int32)])
+def _flat(ids: list[list[int]]) -> npt.NDArray[np.int32]:
+    return np.fromiter(itertools.chain.from_iterable(ids), np.int32, sum(map(len, ids)))
 
 
 def _load_tokenizer(folder: Path) -> Any:
