@@ -104,11 +104,10 @@ def _pick_distinct(
     flat_WS: Array, lengths: int, eligible_WT: Bools, n_best: int, char_start_WT: Ints, char_end_WT: Ints
 ) -> Ints:
     """The shortest prefix of the ranking, the same for all windows, that holds ``n_best`` distinct ranges in each."""
-    order_WS = array_namespace(flat_WS).argsort(flat_WS, axis=1, descending=True, stable=True)
-    spans = order_WS.shape[1]
+    spans = flat_WS.shape[1]
     taken = min(n_best, spans)
     while True:
-        picked_WK = to_numpy(order_WS[:, :taken])
+        picked_WK = _best_positions(flat_WS, lengths, taken)
         first_WK, last_WK, found_WK = _pairs(picked_WK, lengths, eligible_WT)
         ranges_WK = np.take_along_axis(char_start_WT, first_WK, axis=1) << 32
         ranges_WK = ranges_WK + np.take_along_axis(char_end_WT, last_WK, axis=1)
@@ -119,6 +118,21 @@ def _pick_distinct(
         if taken == spans or all(enough):
             return picked_WK
         taken = min(2 * taken, spans)
+
+
+def _best_positions(flat_WS: Array, lengths: int, count: int) -> Ints:
+    """Flat positions of the ``count`` best spans, best first, equal ones in the order of their positions.
+
+    They begin at the ``count`` starts whose best spans are best: as many spans rank before any other start's.
+    """
+    xp = array_namespace(flat_WS)
+    windows, spans = flat_WS.shape
+    best_WT = xp.max(xp.reshape(flat_WS, (windows, spans // lengths, lengths)), axis=2)
+    starts_WK = xp.sort(xp.argsort(best_WT, axis=1, descending=True, stable=True)[:, :count], axis=1)
+    positions_WKL = starts_WK[:, :, None] * lengths + xp.arange(lengths, device=device(flat_WS))
+    positions = xp.reshape(positions_WKL, (windows, starts_WK.shape[1] * lengths))
+    order = xp.argsort(xp.take_along_axis(flat_WS, positions, axis=1), axis=1, descending=True, stable=True)
+    return to_numpy(xp.take_along_axis(positions, order[:, :count], axis=1))
 
 
 def _log_sum_exp(flat_WS: Array) -> Floats:

@@ -43,13 +43,13 @@ def readable_ranges(
             them, and best made as they are read.
     """
     numbers = itertools.chain.from_iterable(itertools.chain.from_iterable(offsets))
-    ranges_T2 = np.fromiter(numbers, np.int64, 2 * sum(token_counts)).reshape(-1, 2)
+    own_T2: Ints = np.fromiter(numbers, np.int64, 2 * sum(token_counts)).reshape(-1, 2)
     # One string for all, so that NumPy has much to do at a time; what lies between two texts is no white space.
     text_starts = np.cumsum([0, *(len(text) + 1 for text in texts)])
     shift_T = np.repeat(text_starts[:-1], token_counts)
     points_C = np.minimum(_code_points("\0".join(texts)), BEYOND)
     blank_C = np.append(_IS_WHITE_SPACE[points_C], False)
-    ranges_T2 = _trimmed(blank_C, ranges_T2 + shift_T[:, None])
+    ranges_T2: Ints = _trimmed(blank_C, own_T2 + shift_T[:, None])
     token_starts = np.cumsum([0, *token_counts])
     suspects = np.searchsorted(text_starts, np.flatnonzero(_IS_OF_SEVERAL[points_C]), side="right") - 1
     for number in np.unique(suspects).tolist():
@@ -57,7 +57,8 @@ def readable_ranges(
             own = slice(token_starts[number], token_starts[number + 1])
             whole_T2 = whole_graphemes(texts[number], ranges_T2[own] - text_starts[number])
             ranges_T2[own] = _trimmed(blank_C, whole_T2 + text_starts[number])
-    return ranges_T2 - shift_T[:, None]
+    ranges_T2 -= shift_T[:, None]
+    return ranges_T2
 
 
 def whole_graphemes(text: str, ranges_T2: Ints) -> Ints:
