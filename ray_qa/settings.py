@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -147,6 +147,9 @@ class ModelSettings(Settings):
         "auto",
         description="Most tokens, padding included, in one forward pass; auto: 1,024 a CPU thread, 16,384 on CUDA.",
     )
+    backend: Literal["torch", "openvino"] = Field(
+        "torch", description="What runs the model: torch, or OpenVINO on CPUs (pip install 'ray_qa[openvino]')."
+    )
     device: Annotated[str, SETTLED] = Field(
         "auto",
         description="auto, cpu, cuda or mps; auto: CUDA where GPUs are.",
@@ -154,6 +157,20 @@ class ModelSettings(Settings):
     dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], SETTLED] = Field(
         "auto", description="Arithmetic of the forward pass; auto: float32 on CPU, bfloat16 or float16 on a GPU."
     )
+
+    @model_validator(mode="after")
+    def _openvino_runs_on_cpus(self) -> Self:
+        if self.backend == "openvino":
+            if self.device not in ("auto", "cpu"):
+                raise ValueError(f"`device` must be cpu with `backend` openvino, but is {self.device}")
+            if self.dtype == "float16":
+                raise ValueError("`dtype` must be float32 or bfloat16 with `backend` openvino, but is float16")
+        return self
+
+    @property
+    def runs_on(self) -> str:
+        """The device, as far as the settings say: OpenVINO's is the CPU."""
+        return "cpu" if self.backend == "openvino" else self.device
 
     @field_validator("device")
     @classmethod

@@ -42,6 +42,7 @@ from ray_qa.errors import ClusterError, InputError, OutputError, Problems
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_check import check_model
 from ray_qa.reader.model_files import ModelFiles, find_model
+from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.runs.live_line import shown
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
@@ -137,6 +138,8 @@ def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, 
         check_columns(inputs.schema, config.columns)
         check_apart([file.path for file in inputs.files], config.input, folder, "input")
     with problems.gather():
+        if config.backend == "openvino":
+            check_installed()
         model = find_model(config.model)
     problems.stop_here_if_any(InputError)
     assert inputs is not None
@@ -222,7 +225,7 @@ def _settle(config: AnnotateConfig, placement: Placement, earlier: Plan | None) 
     if earlier is not None and "batch_tokens" in unsettled(config):
         batch_tokens = earlier.settings["batch_tokens"]
     return settle_arithmetic(
-        device=config.device,
+        device=config.runs_on,
         dtype=config.dtype,
         batch_tokens=batch_tokens,
         work="reading",
@@ -257,7 +260,7 @@ def _place(config: AnnotateConfig, cluster: Cluster, progress: Progress) -> Plac
         replicas=config.replicas,
         cpus_per_replica=config.cpus_per_replica,
         gpus_per_replica=config.gpus_per_replica,
-        device=config.device,
+        device=config.runs_on,
         can_grow=not cluster.private,
     )
     each = f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs"

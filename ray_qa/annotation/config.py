@@ -90,9 +90,9 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
             raise ValueError(
                 f"`device` must be auto, cpu, cuda or mps, as Ray gives each replica its card, but is {self.device!r}"
             )
-        if self.device in ("cpu", "mps") and self.gpus_per_replica:
+        if self.runs_on in ("cpu", "mps") and self.gpus_per_replica:
             raise ValueError(
-                f"`gpus_per_replica` must be 0 with `device` {self.device}, but is {self.gpus_per_replica:g}"
+                f"`gpus_per_replica` must be 0 with `device` {self.runs_on}, but is {self.gpus_per_replica:g}"
             )
         if self.device == "cuda" and self.gpus_per_replica == 0:
             raise ValueError("`gpus_per_replica` must be above 0 with `device` cuda, but is 0")

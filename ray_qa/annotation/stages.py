@@ -105,6 +105,7 @@ class Annotator:
                 device=job.arithmetic.device,
                 dtype=job.arithmetic.dtype,
                 batch_tokens=job.arithmetic.batch_tokens,
+                backend=job.config.backend,
             )
         except RayQaError as error:
             # An actor that fails to start is tried again and its traceback shown; a failing task ends the run at once.

@@ -1,6 +1,7 @@
 """From text to answer on one machine, without Ray.
 
 ``reader`` (the whole way) · ``model_check`` · ``model_files`` · ``pair_tokenizer`` · ``text_ranges`` ·
-``encoded`` · ``windows`` · ``batching`` · ``collate`` · ``scoring`` · ``backend`` · ``span_model`` · ``spans`` ·
-``answers`` · ``arithmetic`` · ``arrays`` · ``transformers_logging``
+``encoded`` · ``windows`` · ``batching`` · ``collate`` · ``scoring`` · ``backend`` · ``span_model`` ·
+``openvino_model`` · ``openvino_conversion`` · ``spans`` · ``answers`` · ``arithmetic`` · ``arrays`` ·
+``transformers_logging``
 """

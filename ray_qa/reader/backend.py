@@ -44,6 +44,10 @@ class Backend(Protocol):
     def vocabulary(self) -> int | None:
         """Token ids it has embeddings for; ``None`` where that cannot be told."""
 
+    @property
+    def token_multiple(self) -> int:
+        """Batches are computed at lengths that are multiples of it; 1 where any length is as good as another."""
+
     def score(self, batch: Batch, null_position: int, settings: ReadingSettings) -> WindowScores:
         """Run the model over a batch and search each window for its best spans.
 

@@ -35,8 +35,11 @@ def automatic_batch_tokens(work: Literal["reading", "training"], device: str, th
     return BATCH_TOKENS[work][device] * (threads if (work, device) == ("reading", "cpu") else 1)
 
 
-def batch_by_length(tokens_W: Ints, batch_tokens: int) -> list[Ints]:
+def batch_by_length(tokens_W: Ints, batch_tokens: int, token_multiple: int = 1) -> list[Ints]:
     """Group W windows so that windows × longest window of each group is at most ``batch_tokens``.
+
+    With a ``token_multiple`` above 1 the longest counts as the next multiple of it, and there are few shapes in all:
+    one number of windows for each length, and at the end powers of two.
 
     Windows of like length share a batch, so little of it is padding. The order is longest first: a batch that does
     not fit the memory shows at once. A window longer than the budget gets a batch of its own.
@@ -48,13 +51,22 @@ def batch_by_length(tokens_W: Ints, batch_tokens: int) -> list[Ints]:
     batches: list[Ints] = []
     first = 0
     while first < len(order):
-        size = max(1, batch_tokens // max(1, int(tokens_W[order[first]])))
+        longest = padded_tokens(int(tokens_W[order[first]]), token_multiple)
+        size = max(1, batch_tokens // max(1, longest))
+        left = len(order) - first
+        if token_multiple > 1 and left < size:
+            size = 1 << (left.bit_length() - 1)
         batches.append(order[first : first + size])
         first += size
     return batches
 
 
-def padding_share(tokens_W: Ints, batches: Sequence[Ints]) -> float:
+def padded_tokens(tokens: int, token_multiple: int) -> int:
+    """The next multiple."""
+    return -(-tokens // token_multiple) * token_multiple
+
+
+def padding_share(tokens_W: Ints, batches: Sequence[Ints], token_multiple: int = 1) -> float:
     """Share of the computed tokens that are padding, from 0 to 1."""
-    computed = sum(len(batch) * int(tokens_W[batch].max()) for batch in batches)
+    computed = sum(len(batch) * padded_tokens(int(tokens_W[batch].max()), token_multiple) for batch in batches)
     return 1 - int(tokens_W.sum()) / computed if computed else 0.0

@@ -16,6 +16,7 @@ from ray_qa.reader.backend import Backend
 from ray_qa.reader.batching import BatchBudget, automatic_batch_tokens
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_files import ModelFiles, find_model
+from ray_qa.reader.openvino_model import load_openvino_model
 from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.reader.scoring import score_windows
 from ray_qa.reader.span_model import SpanLogits, SpanModel, load_span_model
@@ -41,6 +42,7 @@ class Reader:
         device: str = "auto",
         dtype: str = "auto",
         batch_tokens: int | str = "auto",
+        backend: str = "torch",
     ) -> Reader:
         """Load a reader.
 
@@ -50,21 +52,33 @@ class Reader:
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
             dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
             batch_tokens: most tokens, padding included, in one forward pass; or ``auto``.
+            backend: ``torch``, or ``openvino`` on a CPU.
 
         Raises:
-            ModelError: if the model does not exist or cannot answer questions.
+            ModelError: if the model does not exist or cannot answer questions, or the backend cannot run it.
             ConfigError: if the settings do not fit the model.
         """
         settings = settings or ReadingSettings()
         files = find_model(ref) if isinstance(ref, str) else ref
         tokenizer = load_pair_tokenizer(files.folder)
-        model = load_span_model(files, device=device, dtype=dtype)
+        model: Backend
+        if backend == "openvino":
+            if device not in (AUTO, "cpu"):
+                raise ModelError(f"`device` must be cpu with `backend` openvino, but is {device}")
+            device = "cpu"
+            dtype = "float32" if dtype == AUTO else dtype
+            model = load_openvino_model(files, dtype=dtype, threads=torch.get_num_threads())
+        elif backend == "torch":
+            model = load_span_model(files, device=device, dtype=dtype)
+            device = model.device.type
+        else:
+            raise ConfigError(f"`backend` must be torch or openvino, but is {backend!r}")
         check_settings_fit(settings, tokenizer, model)
         check_vocabulary(tokenizer, model, files)
         if batch_tokens != AUTO and (not isinstance(batch_tokens, int) or batch_tokens < 1):
             raise ConfigError(f"`batch_tokens` must be 'auto' or greater than 0, but is {batch_tokens!r}")
         if isinstance(batch_tokens, str):
-            batch_tokens = automatic_batch_tokens("reading", model.device.type, torch.get_num_threads())
+            batch_tokens = automatic_batch_tokens("reading", device, torch.get_num_threads())
         return cls(tokenizer=tokenizer, backend=model, settings=settings, budget=BatchBudget(batch_tokens))
 
     def answer(self, question: str, context: str) -> Answer:

@@ -31,7 +31,7 @@ def score_windows(
     Neither touches the others.
     """
     scored: list[ScoredWindow] = [OUT_OF_MEMORY] * len(windows)
-    waiting = batch_by_length(windows.tokens, budget.tokens)
+    waiting = batch_by_length(windows.tokens, budget.tokens, backend.token_multiple)
     while waiting:
         window_W = waiting.pop(0)
         batch = collate(encoded, windows, window_W, template)
@@ -41,7 +41,8 @@ def score_windows(
             if len(window_W) > 1:
                 budget.tokens = len(window_W) // 2 * int(windows.tokens[window_W].max())
                 left_W = np.concatenate([window_W, *waiting])
-                waiting = [left_W[batch] for batch in batch_by_length(windows.tokens[left_W], budget.tokens)]
+                batches = batch_by_length(windows.tokens[left_W], budget.tokens, backend.token_multiple)
+                waiting = [left_W[batch] for batch in batches]
             continue
         for nth, window in enumerate(window_W.tolist()):
             scored[window] = _scored_window(batch, scores, nth) if scores.finite_W[nth] else NOT_FINITE

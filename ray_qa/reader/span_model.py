@@ -44,6 +44,7 @@ class SpanModel:
     """Longest window it has positions for; ``None`` where there is no limit."""
     vocabulary: int | None = None
     """Token ids it has embeddings for; ``None`` where that cannot be told."""
+    token_multiple: int = 1
 
     def forward(
         self,

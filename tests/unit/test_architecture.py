@@ -26,8 +26,8 @@ FLOORS: list[dict[str, set[str]]] = [
     {"metrics": {"numpy"}},
     {
         "reader": {
-            "array_api_compat", "huggingface_hub", "numpy", "pyarrow", "regex", "safetensors", "tokenizers", "torch",
-            "transformers",
+            "array_api_compat", "filelock", "huggingface_hub", "numpy", "openvino", "platformdirs", "pyarrow", "regex",
+            "safetensors", "tokenizers", "torch", "transformers",
         }
     },
     {"runs": {"pyarrow", "pydantic", "rich"}},

@@ -24,6 +24,7 @@ class NumpyBackend:
     too_big: int = -1
     batches: list[int] = field(default_factory=list)
     max_positions: int | None = None
+    token_multiple: int = 1
 
     @property
     def vocabulary(self) -> int | None:

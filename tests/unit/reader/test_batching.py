@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.reader.batching import batch_by_length, padding_share
+from ray_qa.reader.batching import batch_by_length, padded_tokens, padding_share
 
 lengths = st.lists(st.integers(1, 400), max_size=60)
 budgets = st.integers(1, 2_000)
@@ -59,3 +59,25 @@ def test_waste_is_the_share_of_computed_tokens_that_are_padding() -> None:
     tokens = np.array([4, 2, 5])
     assert padding_share(tokens, [np.array([0, 1]), np.array([2])]) == pytest.approx(2 / 13)
     assert padding_share(np.zeros(0, np.int64), []) == 0.0
+
+
+@given(lengths, budgets, st.sampled_from([8, 16]))
+def test_with_a_multiple_every_window_is_packed_once_in_few_shapes(
+    tokens: list[int], budget: int, multiple: int
+) -> None:
+    batches = batch_by_length(np.array(tokens, dtype=np.int64), budget, multiple)
+    assert sorted(window for batch in batches for window in batch.tolist()) == list(range(len(tokens)))
+    for batch in batches:
+        longest = padded_tokens(max(tokens[window] for window in batch), multiple)
+        full = max(1, budget // longest)
+        assert len(batch) == full or (len(batch) < full and len(batch).bit_count() == 1)
+
+
+def test_with_a_multiple_less_than_five_percent_of_a_real_corpus_is_padding() -> None:
+    random = np.random.default_rng(5)
+    contexts = np.clip(random.lognormal(mean=4.9, sigma=0.45, size=2_000), 20, 370)
+    tokens = contexts.astype(np.int64) + random.integers(8, 25, size=2_000)
+    batches = batch_by_length(tokens, 2_048, 16)
+    assert padding_share(tokens, batches, 16) < 0.05
+    shapes = {(len(batch), padded_tokens(int(tokens[batch].max()), 16)) for batch in batches}
+    assert len(shapes) < 40

@@ -1,0 +1,88 @@
+"""The OpenVINO backend: a converted encoder on the CPU; head and search in float32, as everywhere.
+
+Shapes: W windows, T tokens, H values of a hidden state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ray_qa.errors import ModelError
+from ray_qa.reader.arrays import Floats
+from ray_qa.reader.backend import WindowScores, search_spans
+from ray_qa.reader.batching import padded_tokens
+from ray_qa.reader.collate import Batch
+from ray_qa.reader.model_files import ModelFiles
+from ray_qa.reader.openvino_conversion import ConvertedModel, converted_model, import_openvino
+from ray_qa.settings import ReadingSettings
+
+PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+TOKEN_MULTIPLE = 16
+"""Windows are padded to lengths that are multiples of it: what OpenVINO keeps for every shape it sees adds up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenVinoModel:
+    """A converted model on the CPU: a ``Backend``."""
+
+    model: ConvertedModel
+    request: Any
+    """OpenVINO's infer request."""
+    dtype: str
+    token_multiple: int = TOKEN_MULTIPLE
+
+    @property
+    def max_positions(self) -> int | None:
+        """Longest window it takes, in tokens."""
+        return self.model.max_positions
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Token ids it has embeddings for."""
+        return self.model.vocabulary
+
+    def score(self, batch: Batch, null_position: int, settings: ReadingSettings) -> WindowScores:
+        """Run the encoder over a batch, then head and search; see :meth:`Backend.score`."""
+        tokens = batch.input_ids_WT.shape[1]
+        given = {"input_ids": batch.input_ids_WT, "attention_mask": batch.attention_mask_WT}
+        if self.model.takes_types and batch.token_type_ids_WT is not None:
+            given["token_type_ids"] = batch.token_type_ids_WT
+        wide = padded_tokens(tokens, self.token_multiple)
+        if self.max_positions is not None:
+            wide = max(tokens, min(wide, self.max_positions))
+        padded = {name: np.pad(array, ((0, 0), (0, wide - tokens))) for name, array in given.items()}
+        hidden_WTH: Floats = self.request.infer(padded)[0][:, :tokens]
+        logits_WT2 = hidden_WTH.astype(np.float32, copy=False) @ self.model.head_weight_2H.T + self.model.head_bias_2
+        return search_spans(logits_WT2[..., 0], logits_WT2[..., 1], batch, null_position, settings)
+
+
+def load_openvino_model(files: ModelFiles, *, dtype: str, threads: int) -> OpenVinoModel:
+    """Load a model onto the CPU, converting it where that has not been done on this machine.
+
+    Args:
+        files: the model.
+        dtype: ``float32`` or ``bfloat16``.
+        threads: of the forward pass.
+
+    Raises:
+        ModelError: if it cannot be converted, or there is no such arithmetic.
+    """
+    if dtype not in PRECISIONS:
+        raise ModelError(f"`dtype` must be {' or '.join(PRECISIONS)} with OpenVINO, but is {dtype!r}")
+    openvino = import_openvino()
+    model = converted_model(files)
+    compiled = openvino.Core().compile_model(
+        model.network,
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": PRECISIONS[dtype],
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            # Replicas that share a machine would be pinned to the same cores.
+            "ENABLE_CPU_PINNING": False,
+        },
+    )
+    return OpenVinoModel(model=model, request=compiled.create_infer_request(), dtype=dtype)
