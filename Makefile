@@ -11,6 +11,9 @@ VENV := .venv
 PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
+# A checkout in a folder of the package's name would hide the package from scripts beside it, were it not on the path itself.
+EDITABLE := --config-settings editable_mode=compat --editable
+
 .PHONY: demo test test-all install check bench bench-training clean
 
 demo: install
@@ -42,9 +45,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ray_qa needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] + "; try make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV): a few minutes the first time"
-	$(PIP) --editable '.[openvino]'
+	$(PIP) $(EDITABLE) '.[openvino]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/installed
-	$(PIP) --editable '.[dev]'
+	$(PIP) $(EDITABLE) '.[dev]'
 	@touch $@

@@ -92,6 +92,16 @@ PathText = Annotated[str, BeforeValidator(_as_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
 
 
+def check_kind(config: object, kind: type[BaseModel]) -> None:
+    """Raise where a command is given something else than its settings.
+
+    Raises:
+        ConfigError: saying what it wants.
+    """
+    if not isinstance(config, kind):
+        raise ConfigError(f"the settings must be a {kind.__name__}, but are {type(config).__name__}: {config!r:.60}")
+
+
 def unsettled(config: BaseModel) -> frozenset[str]:
     """The names of the settings that are left to be settled: a run that is gone on with has settled them."""
     fields = type(config).model_fields.items()

@@ -46,7 +46,7 @@ from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.runs.live_line import shown
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
-from ray_qa.settings import deciding_settings, in_seconds, unsettled
+from ray_qa.settings import check_kind, deciding_settings, in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
 
 
@@ -79,6 +79,7 @@ def annotate(config: AnnotateConfig) -> RunSummary:
             problems that could be found.
     """
     clock = _Clock(called=time.time())
+    check_kind(config, AnnotateConfig)
     check_outlives_job("output", config.output)
     config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
     folder = Path(config.output)

@@ -64,8 +64,9 @@ def stages(dataset: Dataset, job: AnnotateJob, placement: Placement) -> Dataset:
         batch_format="pyarrow",
         fn_constructor_kwargs={"job": job},
         compute=ActorPoolStrategy(
-            min_size=placement.fewest,
-            max_size=placement.most,
+            # More would have nothing to do.
+            min_size=min(placement.fewest, len(job.units)),
+            max_size=min(placement.most, len(job.units)),
             # Two in flight hide the hand-over, and let the pool see load above 1.75, where it grows.
             max_tasks_in_flight_per_actor=2,
         ),

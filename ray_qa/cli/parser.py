@@ -7,7 +7,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import tyro
 import yaml
@@ -82,6 +82,8 @@ def _annotated(plain: Any, text: str, metavar: str) -> tuple[Any, Any]:
 def _metavar(field: FieldInfo) -> str:
     if field.annotation == tuple[str, ...]:
         return "NAME [NAME …]"
+    if get_origin(field.annotation) is Literal:
+        return "{" + ",".join(get_args(field.annotation)) + "}"
     # An optional limited number is a union of an annotated one and None.
     parts = get_args(field.annotation)
     members = [field.annotation, *(get_args(part)[0] if get_origin(part) is Annotated else part for part in parts)]

@@ -11,8 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ray_qa.data.example_schema import CHUNK_ROWS, SCHEMA, Chunk, ExampleColumns, Malformed, MalformedRow
+from ray_qa.data.example_schema import CHUNK_ROWS, SCHEMA, Chunk, ExampleColumns, Malformed, MalformedRow, Setting
 from ray_qa.data.schemas import is_unicode
+from ray_qa.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +27,18 @@ class JsonRow:
     """Whether ``value`` is what a line says that is no JSON."""
 
 
-def chunks_of_rows(rows: Iterable[JsonRow], columns: ExampleColumns) -> Iterator[Chunk]:
+def chunks_of_rows(rows: Iterable[JsonRow], columns: ExampleColumns, setting: Setting, where: str) -> Iterator[Chunk]:
     """Rows brought into ``SCHEMA``, ``CHUNK_ROWS`` at a time.
 
     ``answers`` may be ``{text: [...], answer_start: [...]}``, a list of such pairs, or null.
+
+    Raises:
+        InputError: about ``setting``, if none of the first ``CHUNK_ROWS`` rows has a key that all should have.
     """
     numbered = enumerate(rows)
     while some := list(itertools.islice(numbered, CHUNK_ROWS)):
+        if some[0][0] == 0:
+            _check_keys([row.value for _, row in some], columns, setting, where)
         uniform = [_uniform(row, number, columns) for number, row in some]
         first = next(
             (
@@ -43,6 +49,17 @@ def chunks_of_rows(rows: Iterable[JsonRow], columns: ExampleColumns) -> Iterator
             None,
         )
         yield Chunk(rows=pa.Table.from_pylist(uniform, schema=SCHEMA), first_malformed=first)
+
+
+def _check_keys(values: list[object], columns: ExampleColumns, setting: Setting, where: str) -> None:
+    objects = [value for value in values if isinstance(value, dict)]
+    there = dict.fromkeys(key for value in objects for key in value)
+    for name in ("question", "context", "answers"):
+        if objects and getattr(columns, name) not in there:
+            raise InputError(
+                f"`{setting}` must have a key {getattr(columns, name)!r}, but {where} has "
+                f"{', '.join(map(str, there)) or 'no keys'}; name yours with --{name}-column"
+            )
 
 
 def _uniform(row: JsonRow, number: int, columns: ExampleColumns) -> dict[str, Any]:

@@ -135,9 +135,9 @@ def _chunks_of(rows: Any, columns: ExampleColumns, setting: Setting, where: str)
 def _file(path: str, columns: ExampleColumns, setting: Setting) -> Iterator[Chunk]:
     suffix = Path(path).suffix.lower()
     if suffix == ".jsonl" or (suffix == ".json" and _has_an_object_a_line(path)):
-        return chunks_of_rows(_lines(path, setting), columns)
+        return chunks_of_rows(_lines(path, setting), columns, setting, path)
     if suffix == ".json":
-        return chunks_of_rows(_squad_rows(path, setting), SQUAD_COLUMNS)
+        return chunks_of_rows(_squad_rows(path, setting), SQUAD_COLUMNS, setting, path)
     return _parquet(path, columns, setting)
 
 

@@ -172,7 +172,9 @@ def _check_columns(schema: pa.Schema, columns: ExampleColumns, setting: Setting,
     there = ", ".join(schema.names) or "no columns"
     for name in ("id", columns.question, columns.context, columns.answers):
         if schema.names.count(name) != 1 and (name != "id" or name in schema.names):
-            raise InputError(f"`{setting}` must have one column {name!r}, but {where} has {there}")
+            option = next((each for each in ("question", "context", "answers") if getattr(columns, each) == name), "")
+            hint = f"; name yours with --{option}-column" if option and name not in schema.names else ""
+            raise InputError(f"`{setting}` must have one column {name!r}, but {where} has {there}{hint}")
     for name in (columns.question, columns.context):
         if not is_text(schema.field(name).type):
             raise InputError(f"`{setting}` must have text in {name!r}, but {where} has {schema.field(name).type}")

@@ -97,9 +97,11 @@ def _matches(pattern: Path, walk: _Walk) -> Iterator[FoundFile]:
         yield FoundFile(path=str(pattern.resolve()))
     else:
         fixed = sum(1 for _ in _until_wild(pattern.parts))
-        for match in map(Path, sorted(glob.glob(str(pattern), recursive=True))):
-            if match.is_file():
-                yield FoundFile(path=str(match.resolve()), partitions=_partitions(Path(*match.parts[fixed:])))
+        matches = [Path(match) for match in sorted(glob.glob(str(pattern), recursive=True))]
+        # A pattern that ends in ** matches files and the folders that they lie in.
+        files = [match for match in matches if match.is_file()]
+        for match in files or [path for folder in matches for path in walk.files(folder)]:
+            yield FoundFile(path=str(match.resolve()), partitions=_partitions(Path(*match.parts[fixed:])))
 
 
 def _until_wild(parts: Iterable[str]) -> Iterator[str]:

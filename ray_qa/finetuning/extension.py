@@ -13,25 +13,30 @@ from ray_qa.finetuning.output import TrainingPlan
 LENGTH = ("epochs", "max_steps")
 
 
-def with_the_runs_schedule(config: FinetuneConfig, earlier: TrainingPlan) -> FinetuneConfig:
-    """The settings of an extension: the learning rate is as the run has it, unless ``schedule`` is given.
+def with_what_the_run_had(config: FinetuneConfig, earlier: TrainingPlan) -> FinetuneConfig:
+    """The settings of an extension: ``epochs`` and ``schedule`` are as the run has them, unless they are given.
 
     Raises:
-        ConfigError: if it is not, and the run's has come to its end.
+        ConfigError: if no schedule is given, and the run's has come to its end.
     """
-    if "schedule" in config.model_fields_set:
-        return config
+    kept = {name: earlier.settings[name] for name in ("epochs", "schedule") if name not in config.model_fields_set}
+    asked = config.model_copy(update=kept)
     schedule = earlier.settings["schedule"]
-    if schedule != "constant" and any(getattr(config, name) != earlier.settings[name] for name in LENGTH):
+    if "schedule" in kept and schedule != "constant" and _lengths(asked) != _lengths_of(earlier):
         raise ConfigError(
             f"`schedule` must be given to extend a run whose {schedule} schedule has ended at zero: constant goes on "
             "at `learning_rate`; linear and cosine jump up to where a run of the new length would be"
         )
-    return config.model_copy(update={"schedule": schedule})
+    return asked
 
 
-def extended(config: FinetuneConfig, earlier: TrainingPlan, *, finished: bool) -> TrainingPlan:
+def extended(config: FinetuneConfig, earlier: TrainingPlan, *, steps: int | None) -> TrainingPlan:
     """The plan of a run with more epochs or steps than it had; the same plan where it has been extended already.
+
+    Args:
+        config: the settings, with what the run had.
+        earlier: the plan of the run.
+        steps: how many steps it took; ``None`` where it has not come to its end.
 
     Raises:
         ConfigError: if there is no finished run, or nothing by which it would be longer.
@@ -40,15 +45,15 @@ def extended(config: FinetuneConfig, earlier: TrainingPlan, *, finished: bool) -
     before = {name: earlier.settings[name] for name in wanted}
     if wanted == before:
         return earlier
-    if not finished:
+    if steps is None:
         raise ConfigError(
             f"`extend` must be given for a finished run, but {config.output} is not; run its own command to the end"
         )
-    longer = [_as_number(wanted[name]) - _as_number(before[name]) for name in LENGTH if wanted[name] != before[name]]
-    if not longer or min(longer) < 0:
+    shorter = any(_as_number(wanted[name]) < _as_number(before[name]) for name in LENGTH)
+    if shorter or _lengths(config) == _lengths_of(earlier) or _as_number(config.max_steps) <= steps:
         raise ConfigError(
-            f"`extend` must come with more `epochs` or `max_steps` than the run had ({_length(before)}), but there are "
-            f"{_length(wanted)}"
+            f"`extend` must come with more `epochs` or `max_steps` than the run had ({_length(before)}; "
+            f"{steps:,} steps), but there are {_length(wanted)}"
         )
     return replace(earlier, settings=earlier.settings | wanted)
 
@@ -67,6 +72,14 @@ def extension_in_words(before: TrainingPlan, after: TrainingPlan) -> str:
 def _length(settings: dict[str, Any]) -> str:
     limit = f", at most {settings['max_steps']:,} steps" if settings["max_steps"] else ""
     return f"{settings['epochs']:,} epoch{'s'[: settings['epochs'] != 1]}{limit}"
+
+
+def _lengths(config: FinetuneConfig) -> list[int | None]:
+    return [getattr(config, name) for name in LENGTH]
+
+
+def _lengths_of(plan: TrainingPlan) -> list[int | None]:
+    return [plan.settings[name] for name in LENGTH]
 
 
 def _as_number(value: int | None) -> float:

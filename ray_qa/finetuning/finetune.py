@@ -13,12 +13,12 @@ from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.cluster.connection import connected, quiet_ray
 from ray_qa.data.examples import ExamplesSummary
 from ray_qa.data.file_search import check_apart
-from ray_qa.errors import InputError, OutputError, Problems
+from ray_qa.errors import ConfigError, InputError, OutputError, Problems
 from ray_qa.finetuning.base_model import check_base
 from ray_qa.finetuning.checkpoints import checkpoint_steps, read_state
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import LabelCounts
-from ray_qa.finetuning.extension import extended, extension_in_words, with_the_runs_schedule
+from ray_qa.finetuning.extension import extended, extension_in_words, with_what_the_run_had
 from ray_qa.finetuning.job import TrainingJob
 from ray_qa.finetuning.model_card import write_card_and_curve
 from ray_qa.finetuning.output import (
@@ -31,6 +31,7 @@ from ray_qa.finetuning.output import (
     check_joins,
     check_output,
     clear_output,
+    extensions,
     finish,
     join_plan,
     read_plan,
@@ -38,7 +39,7 @@ from ray_qa.finetuning.output import (
 )
 from ray_qa.finetuning.progress import TrainingProgress
 from ray_qa.finetuning.rows import encode, survey
-from ray_qa.finetuning.summary import FinetuneSummary, read_summary, run_json
+from ray_qa.finetuning.summary import FinetuneSummary, describe_labels, read_summary, run_json
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from ray_qa.finetuning.tracking.tail import tail_metrics
 from ray_qa.finetuning.tracking.trackers import open_trackers
@@ -49,7 +50,7 @@ from ray_qa.runs.clock import clocked, time_spent
 from ray_qa.runs.live_line import shown
 from ray_qa.runs.ownership import claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
-from ray_qa.settings import AUTO, deciding_settings, in_seconds, unsettled
+from ray_qa.settings import AUTO, check_kind, deciding_settings, in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
 
 
@@ -61,6 +62,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
             used; with all problems that could be found.
     """
     called = time.time()
+    check_kind(config, FinetuneConfig)
     check_outlives_job("output", config.output)
     config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
     progress = TrainingProgress(Path(config.output) / BEAT)
@@ -126,6 +128,8 @@ def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float)
                 )
                 claim(folder, job.owner)
                 counts = encode(job, plan, progress)
+                if counts.dropped_rows or counts.dropped_answers or counts.other_unit:
+                    _tell(*describe_labels(counts))
                 progress.update(read_metrics(folder / METRICS))  # of an earlier command
                 progress.enter("starting workers")
                 with closing(trackers), tail_metrics(folder / METRICS, progress.update, trackers.update):
@@ -136,13 +140,16 @@ def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float)
 def _look_around(config: FinetuneConfig, folder: Path, progress: TrainingProgress) -> _Start:
     """Check all that is named, and how it goes with what lies in the output."""
     earlier = None if config.overwrite else read_plan(folder)
+    if config.extend and earlier is None:
+        raise ConfigError(f"`extend` must be given for a finished run, but there is none in {folder}")
     if earlier is not None and config.extend:
-        config = with_the_runs_schedule(config, earlier)
+        config = with_what_the_run_had(config, earlier)
     plan, base = _check_what_is_named(config, folder, progress)
     finished = earlier is not None and (folder / SUCCESS).exists()
     if earlier is None:
         return _Start(config=config, plan=plan, base=base, finished=False, anew=config.overwrite)
-    grown = extended(config, earlier, finished=finished) if config.extend else earlier
+    steps = checkpoint_steps(folder)[-1] if finished and checkpoint_steps(folder) else None
+    grown = extended(config, earlier, steps=steps) if config.extend else earlier
     try:
         check_joins(folder, grown, plan, unsettled(config))
     except OutputError:
@@ -163,11 +170,16 @@ def _begin(start: _Start, arithmetic: Arithmetic) -> TrainingPlan:
     if start.anew:
         clear_output(folder)
     if start.extends is not None:
-        print(f"ray-qa finetune: {extension_in_words(start.extends, plan)}", file=sys.stderr, flush=True)
-        check_joins(folder, extended(start.config, start.extends, finished=True), plan)
-        begin_again(folder, plan)
+        told = extension_in_words(start.extends, plan)
+        _tell(told)
+        begin_again(folder, plan, told)
     join_plan(folder, plan)
     return plan
+
+
+def _tell(*lines: str) -> None:
+    for line in lines:
+        print(f"ray-qa finetune: {line}", file=sys.stderr, flush=True)
 
 
 def _check_what_is_named(
@@ -237,6 +249,7 @@ def _finish(
         seconds=spent.seconds,
         commands=spent.commands,
         labels=counts,
+        extensions=extensions(folder),
         eval_dropped=plan.eval.malformed if plan.eval else {},
     )
     write_card_and_curve(job, plan, summary, read_metrics(folder / METRICS))

@@ -239,7 +239,10 @@ class _Run:
         started = time.perf_counter()
         scores = self.validator.score(self.model, self.batch_tokens)
         seconds = time.perf_counter() - started
-        figures = {"eval_exact": scores.exact, "eval_f1": scores.f1, "eval_seconds": seconds}
+        figures: dict[str, float] = {"eval_exact": scores.exact, "eval_f1": scores.f1}
+        if scores.has_answer_f1 is not None and scores.no_answer_f1 is not None:
+            figures |= {"eval_has_answer_f1": scores.has_answer_f1, "eval_no_answer_f1": scores.no_answer_f1}
+        figures["eval_seconds"] = seconds
         self._write({"step": state.step, **figures, "time": time.time()})
         evaluation = Evaluation(step=state.step, exact=scores.exact, f1=scores.f1)
         return replace(state, evaluations=(*state.evaluations, evaluation))

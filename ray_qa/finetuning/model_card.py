@@ -16,6 +16,7 @@ from ray_qa.finetuning.summary import FinetuneSummary
 from ray_qa.finetuning.tracking.metrics_log import Metrics
 from ray_qa.reader.model_files import ModelFiles
 from ray_qa.runs.versions import package_versions
+from ray_qa.settings import ReadingSettings, WindowSettings
 from ray_qa.storage.local import publish
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def model_card(job: TrainingJob, plan: TrainingPlan, summary: FinetuneSummary, m
         train=", ".join(map(_source_name, config.train)),
         eval=_source_name(config.eval) if config.eval else None,
         settings=_settings(job, plan, summary),
+        windows=_windows(job),
         plan=plan,
         summary=summary,
         labels={each.name: getattr(summary.labels, each.name) for each in fields(summary.labels)},
@@ -163,6 +165,14 @@ def _settings(job: TrainingJob, plan: TrainingPlan, summary: FinetuneSummary) ->
     }
     hidden = () if job.config.eval else ONLY_JUDGING
     return {name: _in_words(name, value) for name, value in settings.items() if name not in hidden}
+
+
+def _windows(job: TrainingJob) -> str:
+    """The flags that let annotate cut windows as they were cut in training, where that is not what it does anyway."""
+    own, usual = job.config, ReadingSettings()
+    names = (*WindowSettings.model_fields, "max_answer_tokens")
+    changed = {name: getattr(own, name) for name in names if getattr(own, name) != getattr(usual, name)}
+    return "".join(f" --{name.replace('_', '-')} {value}" for name, value in changed.items())
 
 
 def _in_words(name: str, value: object) -> str:

@@ -5,6 +5,7 @@ checkpoints/             see ray_qa.finetuning.checkpoints
 tensorboard/             event files, with --report-to tensorboard
 .ray_qa/train.parquet    the training rows in one form; .ray_qa/train/ the same, encoded; gone when the run has ended
 .ray_qa/beat.json        how far the run is, for the live line; gone when it has ended
+.ray_qa/extensions.json  how a finished run was trained further
 .ray_qa/mlflow_run_id    the run on MLflow's server that a resumed run continues
 .ray_qa/owner, .ray_qa.lock   see ray_qa.runs.ownership
 and what every output has: see ray_qa.runs.output_folder
@@ -12,6 +13,7 @@ and what every output has: see ray_qa.runs.output_folder
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -52,6 +54,7 @@ TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet",
 RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"
 BEAT = f"{OURS}/beat.json"
 WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, BEAT, OWNER)
+EXTENSIONS = f"{OURS}/extensions.json"
 MLFLOW_RUN_ID = f"{OURS}/mlflow_run_id"
 CARD, CURVE, TENSORBOARD = "README.md", "learning_curve.png", "tensorboard"
 
@@ -117,10 +120,19 @@ def join_plan(folder: Path, plan: TrainingPlan) -> None:
     join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "data", _differences)
 
 
-def begin_again(folder: Path, plan: TrainingPlan) -> None:
+def begin_again(folder: Path, plan: TrainingPlan, why: str) -> None:
     """Make a finished run an unfinished one with a plan that has grown; its model stays until there is another."""
+    publish(folder / EXTENSIONS, json.dumps([*extensions(folder), why]).encode())
     (folder / SUCCESS).unlink(missing_ok=True)
     publish(folder / PLAN, _PLAN_JSON.dump_json(plan))
+
+
+def extensions(folder: Path) -> tuple[str, ...]:
+    """How the run was extended, each time in a line."""
+    try:
+        return tuple(json.loads((folder / EXTENSIONS).read_bytes()))
+    except FileNotFoundError:
+        return ()
 
 
 def check_joins(folder: Path, earlier: TrainingPlan, wanted: TrainingPlan, unsettled: Collection[str] = ()) -> None:

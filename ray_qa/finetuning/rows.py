@@ -69,12 +69,27 @@ def encode(job: TrainingJob, plan: TrainingPlan, progress: TrainingProgress) -> 
             raise error_from_worker(error) or error from None
     counts = sum((shard_counts(path) for path in shard_paths(folder)), start=LabelCounts())
     if not counts.answerable:
-        unit = f"; answer_start must count characters, but seems to count {counts.other_unit}"
         raise InputError(
             f"`train` must have rows with an answer that lies in its context, but none of {counts.rows:,} has one "
-            f"(dropped: {in_words(counts.dropped_answers or counts.dropped_rows)}){unit if counts.other_unit else ''}"
+            f"(dropped: {in_words(counts.dropped_answers or counts.dropped_rows)}){_other_unit(counts)}"
         )
+    _check_usable(counts, job.config)
     return counts
+
+
+def _check_usable(counts: LabelCounts, config: FinetuneConfig) -> None:
+    """Refuse rows of which too many lose all their answers: they are not those that the answers were given for."""
+    lost = counts.dropped_rows.get("no_usable_answer", 0)
+    if lost > config.max_dropped * counts.rows:
+        raise InputError(
+            f"`train` must have answers that lie in their contexts in all but {config.max_dropped:.0%} of its rows "
+            f"(`max_dropped`), but {lost:,} of {counts.rows:,} lose all of theirs ({in_words(counts.dropped_answers)})"
+            f"{_other_unit(counts)}"
+        )
+
+
+def _other_unit(counts: LabelCounts) -> str:
+    return f"; answer_start must count characters, but seems to count {counts.other_unit}" if counts.other_unit else ""
 
 
 def _examples(config: FinetuneConfig, setting: Setting) -> Examples:

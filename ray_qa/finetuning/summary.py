@@ -44,6 +44,8 @@ class FinetuneSummary:
     """Evaluation rows that are malformed and not judged, by reason."""
     teams: tuple[ProcessGroupShape, ...] = ()
     """Who has trained, one after the other; more than one where a resumed run had other workers."""
+    extensions: tuple[str, ...] = ()
+    """How the run was trained further when it had ended, each time in a line."""
     exit_code: int = 0
     was_finished: bool = False
     """Whether an earlier run had finished the output, so that this one did nothing."""
@@ -81,23 +83,7 @@ def read_summary(folder: Path) -> FinetuneSummary:
 
 def describe(summary: FinetuneSummary) -> str:
     """The summary as a few lines for people."""
-    labels = summary.labels
-    lines = [
-        f"{labels.rows:,} rows = {labels.answerable:,} with an answer + {labels.unanswerable:,} without "
-        f"+ {sum(labels.dropped_rows.values()):,} dropped{_reasons(labels.dropped_rows)}"
-    ]
-    notes = [
-        f"{getattr(labels, name):,} {name}" for name in ("repaired", "trimmed", "unaligned") if getattr(labels, name)
-    ]
-    if dropped := sum(labels.dropped_answers.values()):
-        notes.append(f"{dropped:,} dropped{_reasons(labels.dropped_answers)}")
-    if notes:
-        lines.append(f"{labels.answers:,} answers; {', '.join(notes)}")
-    if labels.other_unit:
-        lines.append(
-            f"of {labels.misplaced:,} answers that are not where answer_start says, most are where it would be in "
-            f"{labels.other_unit}: it must count characters (Unicode code points)"
-        )
+    lines = describe_labels(summary.labels)
     if summary.eval_dropped:
         lines.append(f"evaluation rows that are malformed and not judged: {in_words(summary.eval_dropped)}")
     score = "" if summary.f1 is None else f"; exact {summary.exact:.2f}, F1 {summary.f1:.2f} after step"
@@ -115,6 +101,27 @@ def describe(summary: FinetuneSummary) -> str:
     if summary.was_finished:
         lines.append("nothing to do: an earlier run has finished this output")
     return "\n".join([*lines, summary.output])
+
+
+def describe_labels(labels: LabelCounts) -> list[str]:
+    """What became of rows and answers, in a few lines."""
+    lines = [
+        f"{labels.rows:,} rows = {labels.answerable:,} with an answer + {labels.unanswerable:,} without "
+        f"+ {sum(labels.dropped_rows.values()):,} dropped{_reasons(labels.dropped_rows)}"
+    ]
+    notes = [
+        f"{getattr(labels, name):,} {name}" for name in ("repaired", "trimmed", "unaligned") if getattr(labels, name)
+    ]
+    if dropped := sum(labels.dropped_answers.values()):
+        notes.append(f"{dropped:,} dropped{_reasons(labels.dropped_answers)}")
+    if notes:
+        lines.append(f"{labels.answers:,} answers; {', '.join(notes)}")
+    if labels.other_unit:
+        lines.append(
+            f"of {labels.misplaced:,} answers that are not where answer_start says, most are where it would be in "
+            f"{labels.other_unit}: it must count characters (Unicode code points)"
+        )
+    return lines
 
 
 def in_words(counts: dict[str, int]) -> str:

@@ -91,10 +91,15 @@ class Reader:
         Args:
             rows: ``Row`` records, or mappings with the keys ``question`` and ``context``. A key that is not there, and
                 the NaN that pandas has for a missing text, are as ``None``.
+
+        Raises:
+            InputError: if a row is neither.
         """
         records = [
-            row if isinstance(row, Row) else Row(question=_text(row, "question"), context=_text(row, "context"))
-            for row in rows
+            row
+            if isinstance(row, Row)
+            else Row(question=_text(row, "question", number), context=_text(row, "context", number))
+            for number, row in enumerate(rows)
         ]
         encoded = self.tokenizer.encode(records, self.settings.max_question_tokens)
         return self.score(encoded, [record.context for record in records])
@@ -180,8 +185,12 @@ class Reader:
         )
 
 
-def _text(row: Mapping[str, Any], name: str) -> Any:
+def _text(row: Mapping[str, Any], name: str, number: int) -> Any:
     """A value of a row; what is no text is for the tokenizer to tell."""
+    if not isinstance(row, Mapping):
+        raise InputError(
+            f"rows must be Row records, or mappings with question and context, but row {number} is {row!r:.60}"
+        )
     value = row.get(name)
     return None if isinstance(value, float) and math.isnan(value) else value
 

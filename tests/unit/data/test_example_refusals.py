@@ -49,9 +49,15 @@ def columns(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("there", "message"),
     [
-        ({"Question": ["q"], "context": ["c"]}, "must have one column 'question', but .* has Question, context$"),
-        ({"question": ["q"], "context": ["c"]}, "must have one column 'answers', but .* has question, context$"),
-        ({}, "must have one column 'question', but .* has no columns$"),
+        (
+            {"Question": ["q"], "context": ["c"]},
+            "must have one column 'question', but .* has Question, context; name yours with --question-column$",
+        ),
+        (
+            {"question": ["q"], "context": ["c"]},
+            "must have one column 'answers', but .* has question, context; name yours with --answers-column$",
+        ),
+        ({}, "must have one column 'question', but .* has no columns; name yours with --question-column$"),
         (columns(question=1), "must have text in 'question', but .* has int64$"),
         (columns(context=b"c"), "must have text in 'context', but .* has binary$"),
         (columns(context=["c"]), "must have text in 'context', but .* has list"),
@@ -327,5 +333,24 @@ def everything(lines: list[Any]) -> list[Row]:
 
 @given(st.lists(values | rows_like, min_size=1, max_size=3))
 def test_no_row_is_lost_whatever_json_values_there_are(lines: list[Any]) -> None:
-    for row, line in zip(everything(lines), lines, strict=True):
+    # The first row has all keys, so that it is not the file that is refused.
+    for row, line in zip(everything([a_row(), *lines]), [a_row(), *lines], strict=True):
         assert "malformed" in row or row["question"] == line.get("question")
+
+
+@pytest.mark.parametrize(
+    ("keys", "missing"),
+    [
+        (
+            {"query": "question"},
+            "'question', but .* has id, query, context, answers; name yours with --question-column",
+        ),
+        ({"ctx": "context"}, "'context', but .*; name yours with --context-column"),
+        ({"ans": "answers"}, "'answers', but .*; name yours with --answers-column"),
+    ],
+)
+def test_keys_that_no_row_has_are_refused_by_name(tmp_path: Path, keys: dict[str, str], missing: str) -> None:
+    ((name, of),) = keys.items()
+    rows = [{name if key == of else key: value for key, value in a_row().items()}] * 3
+    with refused(f"`train` must have a key {missing}$"):
+        rows_of(write_jsonl(tmp_path / "rows.jsonl", [[], *rows]), max_dropped=1.0)

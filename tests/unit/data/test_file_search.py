@@ -158,3 +158,12 @@ def test_the_columns_that_a_glob_states_begin_at_its_first_wildcard(tmp_path: Pa
     for pattern in ("k=v/*/lang=de/*.parquet", "k=v/year=2*/**/*.parquet"):
         (file,) = find(tmp_path / pattern).files
         assert file.partitions == (("year", "2023"), ("lang", "de"))
+
+
+def test_a_glob_may_match_folders_which_are_then_read(tmp_path: Path) -> None:
+    for name in ("year=2023/lang=de/a.parquet", "year=2024/b.pq", "other/c.parquet"):
+        write(tmp_path / name)
+    found = find(tmp_path / "year=*")
+    assert names(found, tmp_path) == ["year=2023/lang=de/a.parquet", "year=2024/b.pq"]
+    assert found.files[0].partitions == (("year", "2023"), ("lang", "de"))
+    assert names(find(tmp_path / "year=*/"), tmp_path) == names(found, tmp_path)
