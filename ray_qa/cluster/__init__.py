@@ -1,4 +1,4 @@
 """Reaching Ray, placing work on its nodes, and what a worker has to mind.
 
-``connection`` · ``placement`` · ``room`` · ``arithmetic`` · ``worker`` · ``worker_errors``
+``connection`` · ``knock`` · ``placement`` · ``room`` · ``arithmetic`` · ``worker`` · ``worker_errors``
 """

@@ -6,7 +6,6 @@ import gc
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 import ray
 from ray.data import DataContext
 
+from ray_qa.cluster.knock import knock
 from ray_qa.cluster.placement import Node
 from ray_qa.errors import ClusterError, first_line
 
@@ -35,7 +35,7 @@ def connected(address: str | None) -> Iterator[Cluster]:
     A process that is connected to Ray already stays so, during and after.
 
     Raises:
-        ClusterError: if the cluster cannot be reached.
+        ClusterError: if the cluster cannot be reached, or lets us not in.
     """
     if ray.is_initialized():
         # A process that started its cluster itself is the head; such a cluster is this machine and no more.
@@ -48,7 +48,8 @@ def connected(address: str | None) -> Iterator[Cluster]:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
-        _knock(address)
+        if address != "local":
+            knock(address)
         with _silent_standard_error(), _own_signals():
             ray.init(
                 address=address,
@@ -56,6 +57,8 @@ def connected(address: str | None) -> Iterator[Cluster]:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
+    except ClusterError:
+        raise
     except Exception as error:  # ray raises ConnectionError, RuntimeError, ValueError and its own, by what is wrong
         raise ClusterError(
             f"`ray_address` must be a Ray cluster that can be reached, but {address} gives: {first_line(error)}"
@@ -64,13 +67,6 @@ def connected(address: str | None) -> Iterator[Cluster]:
         yield Cluster(private=address == "local", nodes=_nodes())
     finally:
         ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Raise an OSError where nothing answers at ``host:port``; Ray itself would try in silence for many minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 @contextmanager
