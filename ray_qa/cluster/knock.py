@@ -12,7 +12,7 @@ from ray.core.generated.gcs_service_pb2 import GetClusterIdRequest  # type: igno
 from ray.core.generated.gcs_service_pb2_grpc import NodeInfoGcsServiceStub
 from ray.exceptions import AuthenticationError
 
-from ray_qa.errors import ClusterError
+from ray_qa.errors import ClusterError, first_line
 
 SECONDS = 8.0
 """Time for a cluster to answer."""
@@ -23,8 +23,6 @@ def knock(address: str) -> None:
 
     Raises:
         ClusterError: if none answers, or if it is at odds with us about authentication.
-        ValueError: if the address is none.
-        ConnectionError: if ``auto`` finds nothing.
     """
     if "://" in address:
         raise ClusterError(
@@ -33,13 +31,15 @@ def knock(address: str) -> None:
         )
     if address == "auto":
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)  # as Ray will
-    target = services.canonicalize_bootstrap_address(address) or address
     try:
+        target = services.canonicalize_bootstrap_address(address) or address
         _ask_for_id(gcs_utils.create_gcs_channel(target))
     except AuthenticationError:
         raise ClusterError(_shut("RAY_AUTH_MODE is token and no token is found")) from None
     except grpc.RpcError as error:
         raise _turned_away(address, error) from error
+    except (ValueError, ConnectionError) as error:
+        raise _unreachable(address, first_line(error)) from error
     if is_token_auth_enabled() and _lets_anyone_in(target):
         # It would take our work, but its workers could not talk to us.
         raise ClusterError(
@@ -52,9 +52,11 @@ def _turned_away(address: str, error: Any) -> ClusterError:
     if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
         ours = "refuses ours" if is_token_auth_enabled() else "asks for a token, and RAY_AUTH_MODE is not token"
         return ClusterError(_shut(f"{address} {ours}"))
-    return ClusterError(
-        f"`ray_address` must be a Ray cluster that can be reached, but {address} gives: {error.details()}"
-    )
+    return _unreachable(address, error.details())
+
+
+def _unreachable(address: str, reason: str) -> ClusterError:
+    return ClusterError(f"`ray_address` must be a Ray cluster that can be reached, but {address} gives: {reason}")
 
 
 def _shut(found: str) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
+import ray
+from ray._private.utils import push_error_to_driver
 
 from ray_qa.cli.main import main
 from ray_qa.cluster.connection import connected
@@ -60,3 +63,10 @@ def test_a_process_that_is_connected_stays_so(closed_port: int) -> None:
     with connected(None) as again:
         assert again == cluster
     assert cluster.private  # this process has started it
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_what_raylets_report_is_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    push_error_to_driver(ray._private.worker.global_worker, "test", "a worker has died")
+    time.sleep(2)  # Ray would show it within milliseconds
+    assert capfd.readouterr() == ("", "")
