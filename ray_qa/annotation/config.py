@@ -59,7 +59,9 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )
     ray_address: Annotated[str | None, FREE] = Field(
-        None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
+        None,
+        description="HOST:PORT of the Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this "
+        "machine.",
     )
 
     @field_validator("replicas", mode="before")

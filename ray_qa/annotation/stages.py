@@ -15,7 +15,8 @@ from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import begin_unit, end_unit
 from ray_qa.annotation.parts import PartLabel, publish_part, read_parts
 from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
-from ray_qa.cluster.worker import node_here, nodes_alive, uninterrupted
+from ray_qa.cluster.interruptions import uninterrupted
+from ray_qa.cluster.worker import node_here, nodes_alive
 from ray_qa.data.parts import part_path
 from ray_qa.data.row_groups import Source, read_units
 from ray_qa.data.schemas import kept_columns, part_table, texts

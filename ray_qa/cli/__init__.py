@@ -1,4 +1,4 @@
 """The ``ray-qa`` command line.
 
-``main`` · ``parser`` · ``demo``
+``main`` · ``stopping`` · ``parser`` · ``demo``
 """

@@ -6,11 +6,9 @@ import errno
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
 
+from ray_qa.cli.stopping import run_stoppable
 from ray_qa.errors import RayQaError, full_disk
 
 USAGE = """\
@@ -30,10 +28,6 @@ Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over
 """
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, as Kubernetes, Slurm and ``timeout`` send it."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     try:
@@ -49,42 +43,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     command, *rest = arguments
     if command in ("-h", "--help", "--version"):
-        print(f"ray-qa {version('ray_qa')}" if command == "--version" else USAGE.rstrip())
+        print(_version() if command == "--version" else USAGE.rstrip())
         return 0
     if command not in _COMMANDS:
         print(f"ray-qa: the command must be one of {', '.join(_COMMANDS)}, but is {command!r}", file=sys.stderr)
         return 2
+    there = "the last checkpoint" if command == "finetune" else "there"
+    farewell = f"ray-qa {command}: stopped; what is done is kept, and the same command goes on from {there}"
     try:
-        with _terminable():
-            return _COMMANDS[command](rest)
+        return run_stoppable(lambda: _COMMANDS[command](rest), farewell)
     except RayQaError as error:
         return _refused(command, error)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         return _refused(command, full_disk(str(error)))
-    except KeyboardInterrupt as stop:
-        there = "the last checkpoint" if command == "finetune" else "there"
-        told = f"stopped; what is done is kept, and the same command goes on from {there}"
-        print(f"ray-qa {command}: {told}", file=sys.stderr)
-        return 128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT)
 
 
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """End on SIGTERM as on Ctrl-C: by an exception, so that all that was started is ended too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _version() -> str:
+    from importlib.metadata import version
 
-    def stop(_: int, __: object) -> None:
-        raise _Terminated
-
-    earlier = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, earlier)
+    return f"ray-qa {version('ray_qa')}"
 
 
 def _refused(command: str, error: RayQaError) -> int:

@@ -1,4 +1,5 @@
-"""Reaching Ray, placing work on its nodes, and what a worker has to mind.
+"""Reaching Ray, placing work on its nodes, and what processes there have to mind.
 
-``connection`` · ``placement`` · ``room`` · ``arithmetic`` · ``worker`` · ``worker_errors``
+``connection`` · ``knock`` · ``placement`` · ``room`` · ``arithmetic`` · ``interruptions`` · ``worker`` ·
+``worker_errors``
 """

@@ -5,9 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +13,8 @@ from typing import Any
 import ray
 from ray.data import DataContext
 
+from ray_qa.cluster.interruptions import uninterrupted
+from ray_qa.cluster.knock import knock
 from ray_qa.cluster.placement import Node
 from ray_qa.errors import ClusterError, first_line
 
@@ -35,7 +34,7 @@ def connected(address: str | None) -> Iterator[Cluster]:
     A process that is connected to Ray already stays so, during and after.
 
     Raises:
-        ClusterError: if the cluster cannot be reached.
+        ClusterError: if the cluster cannot be reached, or lets us not in.
     """
     if ray.is_initialized():
         # A process that started its cluster itself is the head; such a cluster is this machine and no more.
@@ -47,9 +46,19 @@ def connected(address: str | None) -> Iterator[Cluster]:
     # Ray's C++ core writes its own warnings to the terminal, past every Python log level.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address != "local":
+        knock(address)
+    with _silent_raylets():
+        try:
+            _start(address)
+            yield Cluster(private=address == "local", nodes=_nodes())
+        finally:
+            ray.shutdown()
+
+
+def _start(address: str) -> None:
     try:
-        _knock(address)
-        with _silent_standard_error(), _own_signals():
+        with uninterrupted(), _silent_standard_error():
             ray.init(
                 address=address,
                 include_dashboard=False if address == "local" else None,
@@ -60,17 +69,16 @@ def connected(address: str | None) -> Iterator[Cluster]:
         raise ClusterError(
             f"`ray_address` must be a Ray cluster that can be reached, but {address} gives: {first_line(error)}"
         ) from error
+
+
+@contextmanager
+def _silent_raylets() -> Iterator[None]:
+    """Keep what raylets report of workers from standard output; what matters of it comes as an exception too."""
+    ray._private.worker._worker_logs_enabled = False  # Ray has no setting for it; its debugger does the same
     try:
-        yield Cluster(private=address == "local", nodes=_nodes())
+        yield
     finally:
-        ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Raise an OSError where nothing answers at ``host:port``; Ray itself would try in silence for many minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        ray._private.worker._worker_logs_enabled = True
 
 
 @contextmanager
@@ -85,17 +93,6 @@ def _silent_standard_error() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Keep the process's own way of ending on SIGTERM: Ray's would print a trace of its C++ core."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if handler is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager

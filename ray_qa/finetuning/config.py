@@ -102,7 +102,9 @@ class FinetuneConfig(WindowSettings):
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )
     ray_address: Annotated[str | None, FREE] = Field(
-        None, description="Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this machine."
+        None,
+        description="HOST:PORT of the Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this "
+        "machine.",
     )
 
     @property

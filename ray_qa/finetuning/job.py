@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ray_qa.cluster.worker import uninterrupted
+from ray_qa.cluster.interruptions import uninterrupted
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import write_shard
 from ray_qa.finetuning.labelling import label_examples

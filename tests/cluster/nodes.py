@@ -25,7 +25,8 @@ class Head:
 
     port: int
     dashboard_port: int
-    token: str
+    token: str | None
+    """``None`` without token authentication."""
     folder: Path
     """Where Ray keeps its files."""
     home: Path
@@ -38,13 +39,14 @@ class Head:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of someone who has the token and has set nothing else for Ray."""
-        return bare_environment(self.home) | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
+        """The environment of someone who is let in and has set nothing else for Ray."""
+        ours = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token} if self.token else {"RAY_AUTH_MODE": "disabled"}
+        return bare_environment(self.home) | ours
 
 
 @contextmanager
-def head(home: Path, token: str, *, cpus: int) -> Iterator[Head]:
-    """Start a head with token authentication; kill it in the end."""
+def head(home: Path, token: str | None, *, cpus: int) -> Iterator[Head]:
+    """Start a head, with token authentication if there is a token; kill it in the end."""
     folder = Path(tempfile.mkdtemp(prefix="rq"))  # short: sockets lie in it, whose paths may have 107 bytes
     port, dashboard_port, client_port = _free_ports(3)
     head = Head(port=port, dashboard_port=dashboard_port, token=token, folder=folder, home=home)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -88,6 +92,64 @@ def driver(command: str, flags: list[str], errors: Path) -> Iterator[subprocess.
     finally:
         if process.poll() is None:
             assert_gone(kill_group(process))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnTerminal:
+    """A command that runs in the foreground of a terminal, with its standard error in a file."""
+
+    process: subprocess.Popen[bytes]
+    keyboard: int
+
+    def press_ctrl_c(self) -> None:
+        """The terminal sends SIGINT to all that runs in its foreground."""
+        os.write(self.keyboard, b"\x03")
+
+    def shown(self) -> str:
+        """What can be seen on the terminal after the command has ended."""
+        shown = b""
+        with suppress(OSError):  # so Linux tells the end
+            while read := os.read(self.keyboard, 2**16):
+                shown += read
+        return re.sub(r"\x1b\[[\d;]*m", "", shown.decode())  # colours
+
+
+@contextmanager
+def on_terminal(command: str, flags: list[str], errors: Path) -> Iterator[OnTerminal]:
+    """Start a command as one types it on a terminal; kill all of it if it runs in the end."""
+    keyboard, terminal = pty.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    with errors.open("ab") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ray_qa", command, *flags],
+            start_new_session=True,
+            preexec_fn=take_terminal,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=stderr,
+        )
+    os.close(terminal)
+    try:
+        yield OnTerminal(process=process, keyboard=keyboard)
+    finally:
+        if process.poll() is None:
+            assert_gone(kill_group(process))
+        os.close(keyboard)
+
+
+def assert_ctrl_c_ends(command: OnTerminal, presses: int = 1) -> None:
+    """Press Ctrl-C as often; the command ends, and all it started, and nothing is to be seen but the keys."""
+    started = below(command.process.pid)
+    for press in range(presses):
+        time.sleep(0.3 * press)
+        command.press_ctrl_c()
+    assert command.process.wait(PATIENCE) == 130
+    assert command.shown() == "^C" * presses
+    assert started
+    assert_gone(started)
 
 
 def assert_gone(processes: list[Any]) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
+import ray
+from ray._private.utils import push_error_to_driver
 
 from ray_qa.cli.main import main
 from ray_qa.cluster.connection import connected
@@ -30,7 +33,7 @@ def not_connected(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("not_connected")
 def test_an_address_where_nothing_answers_is_refused_at_once(closed_port: int) -> None:
     with (
-        pytest.raises(ClusterError, match=rf"`ray_address` must be .* but 127\.0\.0\.1:{closed_port} gives: \[Errno "),
+        pytest.raises(ClusterError, match=rf"`ray_address` must be .* but 127\.0\.0\.1:{closed_port} gives: .*refused"),
         connected(f"127.0.0.1:{closed_port}"),
     ):
         pass
@@ -44,13 +47,13 @@ def test_ray_address_of_the_environment_is_used_where_no_flag_names_one(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", f"ray://127.0.0.1:{closed_port}")
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{closed_port}")
     path = corpora.write(tmp_path / "in.parquet", corpora.plain(2))
     command = ["annotate", "--input", str(path), "--output", str(tmp_path / "out"), "--model", str(tiny_reader_folder)]
 
     assert main(command) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"ray://127.0.0.1:{closed_port} gives: [Errno " in line
+    assert f"127.0.0.1:{closed_port} gives: failed to connect" in line
 
 
 @pytest.mark.usefixtures("ray_cluster")
@@ -60,3 +63,10 @@ def test_a_process_that_is_connected_stays_so(closed_port: int) -> None:
     with connected(None) as again:
         assert again == cluster
     assert cluster.private  # this process has started it
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_what_raylets_report_is_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    push_error_to_driver(ray._private.worker.global_worker, "test", "a worker has died")
+    time.sleep(2)  # Ray would show it within milliseconds
+    assert capfd.readouterr() == ("", "")

@@ -21,10 +21,12 @@ from tests.cluster import nodes
 from tests.cluster.finetuning.conftest import LAST_STEP, Trained, flags_of
 from tests.cluster.processes import (
     PATIENCE,
+    assert_ctrl_c_ends,
     assert_gone,
     driver,
     kill_group,
     lines_but_progress,
+    on_terminal,
     one_killed,
     training_workers_below,
     wait_until,
@@ -69,6 +71,17 @@ def test_a_driver_that_is_killed_goes_on_when_the_command_is_run_again(undisturb
     assert main(["finetune", *flags]) == 0
     _assert_same(output, undisturbed)
     assert lines_but_progress((tmp_path / "err").read_text()) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_run_in_one_line_and_nothing_stays_behind(undisturbed: Trained, tmp_path: Path) -> None:
+    output, said = tmp_path / "out", tmp_path / "err"
+    with on_terminal("finetune", [*undisturbed.flags, "--output", str(output)], said) as command:
+        wait_until(lambda: bool(checkpoint_steps(output)), "a checkpoint")
+        assert_ctrl_c_ends(command)
+    assert lines_but_progress(said.read_text()) == [
+        "ray-qa finetune: stopped; what is done is kept, and the same command goes on from the last checkpoint"
+    ]
 
 
 @pytest.mark.slow

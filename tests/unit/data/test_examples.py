@@ -377,9 +377,7 @@ def test_a_data_set_is_read_by_name_and_split(offline: Path) -> None:
 def test_a_data_set_of_another_shape_is_refused(offline: Path) -> None:
     (offline / "name").mkdir()
     pq.write_table(pa.table({"question": ["q"], "context": ["c"], "label": [1]}), offline / "name" / "train.parquet")
-    with refused(
-        "`train` must have one column 'answers', but name:train has question, context, label; name yours with --answers-column$"
-    ):
+    with refused("`train` must have one column 'answers', but name:train has question, context, label; name yours"):
         rows_of("name:train")
 
 

@@ -1,0 +1,62 @@
+"""Ending on Ctrl-C and SIGTERM: in one line and with nothing left running, whenever the signal comes and how often."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+def run_stoppable(work: Callable[[], int], farewell: str) -> int:
+    """Do the work and give its exit code; where a signal stops it, say farewell and give 128 + the signal's number.
+
+    While Ray runs, a signal comes as an exception, so that all that was started is ended too. Otherwise there is
+    nothing to end, and the process ends on the spot: an exception may be lost in the middle of an import, or come out
+    of it as another. So it does at a second signal; a private cluster ends by itself when its driver has gone.
+    """
+    stops: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        if stops or not _ray_runs():
+            _leave(number, farewell)
+        stops.append(number)
+        raise KeyboardInterrupt
+
+    before = _handle(stop)
+    try:
+        return work()
+    except BaseException as end:
+        if not stops and not isinstance(end, KeyboardInterrupt):
+            raise
+        _handle(signal.SIG_IGN)  # for good: Python itself has yet to end, where an exception would show
+        print(farewell, file=sys.stderr, flush=True)
+        return 128 + (stops[0] if stops else signal.SIGINT)
+    finally:
+        if not stops:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _handle(handler: Any) -> dict[int, Any]:
+    """Set the handler of the signals; gives those there were, none where only another thread could set them."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, handler) for number in _SIGNALS}
+
+
+def _ray_runs() -> bool:
+    is_initialized = getattr(sys.modules.get("ray"), "is_initialized", None)
+    return is_initialized is not None and is_initialized()
+
+
+def _leave(number: int, farewell: str) -> NoReturn:
+    """End the process, whatever it is at."""
+    # A live line may be on the terminal, with the cursor at its end and hidden.
+    os.write(2, (f"{_SHOW_CURSOR}\n{farewell}\n" if os.isatty(2) else f"{farewell}\n").encode())
+    os._exit(128 + number)
