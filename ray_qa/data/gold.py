@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ray_qa.data.file_kinds import instead_of_parquet
 from ray_qa.data.file_search import find_files
 from ray_qa.data.squad_json import load_json, read_squad_json
 from ray_qa.errors import InputError, first_line
@@ -96,7 +97,7 @@ def _gold_texts(value: object, where: str) -> tuple[str, ...]:
 
 def _predicted_text(value: object, where: str) -> str:
     if value is not None and not isinstance(value, str):
-        raise InputError(f"`predictions` must have a text for every id, but {where} has {short_repr(value)}")
+        raise InputError(f"`predictions` must have a text for every id, but {where} has {short_repr(value)[:60]}")
     return value or ""
 
 
@@ -111,7 +112,9 @@ def _parquet_rows(files: list[str], id_column: str, column: str, setting: Settin
                     values = pc.struct_field(values, field) if field else values
                     yield from zip(batch.column(id_column).to_pylist(), values.to_pylist(), strict=True)
         except (pa.ArrowException, OSError) as error:
-            raise InputError(f"`{setting}` must be Parquet, but {file} cannot be read: {first_line(error)}") from error
+            kind = instead_of_parquet(file)
+            found = f"is {kind}" if kind else f"cannot be read: {first_line(error)}"
+            raise InputError(f"`{setting}` must be Parquet, but {file} {found}") from error
 
 
 def _check_columns(

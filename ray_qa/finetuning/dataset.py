@@ -6,14 +6,14 @@ Shapes: R rows, W windows of the whole set, B windows of a batch.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ray_qa.finetuning.alignment import choose_golds
+from ray_qa.finetuning.label_counts import LabelCounts
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.collate import Batch, Template, collate
 from ray_qa.reader.encoded import EncodedRows, arrays_from_ipc, arrays_to_ipc, join_rows
@@ -22,55 +22,6 @@ from ray_qa.settings import WindowSettings
 from ray_qa.storage.local import publish
 
 COUNTS_KEY = b"ray_qa"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelCounts:
-    """What became of the training rows and their gold answers."""
-
-    rows: int = 0
-    answerable: int = 0
-    """Rows that are trained on and have an answer."""
-    unanswerable: int = 0
-    """Rows that are trained on and have none."""
-    dropped_rows: dict[str, int] = field(default_factory=dict)
-    """Rows that are not trained on, by reason."""
-    questions_cut: int = 0
-    """Questions that were longer than ``max_question_tokens``."""
-    answers: int = 0
-    """Gold answers that are trained on."""
-    repaired: int = 0
-    """Answers whose text was found at its only place in the context, not at the stated one."""
-    trimmed: int = 0
-    """Answers with white space at an end, which is left out."""
-    unaligned: int = 0
-    """Answers that begin or end within a token: the label covers a little more."""
-    misplaced: int = 0
-    """Answers whose text was not at the stated place, whatever became of them."""
-    utf16_units: int = 0
-    """Those of them whose place is right if it counts UTF-16 code units instead of characters."""
-    utf8_bytes: int = 0
-    """Those of them whose place is right if it counts UTF-8 bytes."""
-    dropped_answers: dict[str, int] = field(default_factory=dict)
-    """Answers that cannot be used, by reason."""
-
-    @property
-    def other_unit(self) -> str | None:
-        """What ``answer_start`` seems to count, where most misplaced answers agree; ``None`` where they do not."""
-        named = {"UTF-16 code units": self.utf16_units, "UTF-8 bytes": self.utf8_bytes}
-        most = max(named, key=lambda unit: named[unit])
-        return most if named[most] > self.misplaced / 2 else None
-
-    def __add__(self, other: LabelCounts) -> LabelCounts:
-        sums: dict[str, Any] = {}
-        for each in fields(self):
-            ours, theirs = getattr(self, each.name), getattr(other, each.name)
-            sums[each.name] = (
-                {name: ours.get(name, 0) + theirs.get(name, 0) for name in sorted(ours.keys() | theirs.keys())}
-                if isinstance(ours, dict)
-                else ours + theirs
-            )
-        return LabelCounts(**sums)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ from ray_qa.errors import ConfigError, InputError, OutputError, Problems
 from ray_qa.finetuning.base_model import check_base
 from ray_qa.finetuning.checkpoints import checkpoint_steps, read_state
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.finetuning.dataset import LabelCounts
 from ray_qa.finetuning.extension import extended, extension_in_words, with_what_the_run_had
 from ray_qa.finetuning.job import TrainingJob
+from ray_qa.finetuning.label_counts import LabelCounts
 from ray_qa.finetuning.model_card import write_card_and_curve
 from ray_qa.finetuning.output import (
     ALGORITHM,

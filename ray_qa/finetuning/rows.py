@@ -14,13 +14,12 @@ from ray_qa.data.example_schema import Setting
 from ray_qa.data.example_sources import is_data_set, source_files
 from ray_qa.data.examples import Examples, ExamplesSummary, survey_examples, write_examples
 from ray_qa.data.file_search import check_apart
-from ray_qa.errors import InputError
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.finetuning.dataset import LabelCounts, shard_counts
+from ray_qa.finetuning.dataset import shard_counts
 from ray_qa.finetuning.job import TrainingJob, encode_shards
+from ray_qa.finetuning.label_counts import LabelCounts, check_usable
 from ray_qa.finetuning.output import EVAL_ROWS, SHARDS, TRAIN_ROWS, TrainingPlan, shard_path, shard_paths
 from ray_qa.finetuning.progress import TrainingProgress
-from ray_qa.finetuning.summary import in_words
 from ray_qa.runs.submitted_job import check_outlives_job
 
 
@@ -68,28 +67,8 @@ def encode(job: TrainingJob, plan: TrainingPlan, progress: TrainingProgress) -> 
         except Exception as error:
             raise error_from_worker(error) or error from None
     counts = sum((shard_counts(path) for path in shard_paths(folder)), start=LabelCounts())
-    if not counts.answerable:
-        raise InputError(
-            f"`train` must have rows with an answer that lies in its context, but none of {counts.rows:,} has one "
-            f"(dropped: {in_words(counts.dropped_answers or counts.dropped_rows)}){_other_unit(counts)}"
-        )
-    _check_usable(counts, job.config)
+    check_usable(counts, job.config.max_dropped)
     return counts
-
-
-def _check_usable(counts: LabelCounts, config: FinetuneConfig) -> None:
-    """Refuse rows of which too many lose all their answers: they are not those that the answers were given for."""
-    lost = counts.dropped_rows.get("no_usable_answer", 0)
-    if lost > config.max_dropped * counts.rows:
-        raise InputError(
-            f"`train` must have answers that lie in their contexts in all but {config.max_dropped:.0%} of its rows "
-            f"(`max_dropped`), but {lost:,} of {counts.rows:,} lose all of theirs ({in_words(counts.dropped_answers)})"
-            f"{_other_unit(counts)}"
-        )
-
-
-def _other_unit(counts: LabelCounts) -> str:
-    return f"; answer_start must count characters, but seems to count {counts.other_unit}" if counts.other_unit else ""
 
 
 def _examples(config: FinetuneConfig, setting: Setting) -> Examples:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from ray_qa.errors import OutputError
 from ray_qa.finetuning.checkpoints import ProcessGroupShape
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.finetuning.dataset import LabelCounts
+from ray_qa.finetuning.label_counts import LabelCounts, in_words
 from ray_qa.finetuning.output import TrainingPlan
 from ray_qa.runs.live_line import duration
 from ray_qa.runs.output_folder import RUN
@@ -122,11 +122,6 @@ def describe_labels(labels: LabelCounts) -> list[str]:
             f"{labels.other_unit}: it must count characters (Unicode code points)"
         )
     return lines
-
-
-def in_words(counts: dict[str, int]) -> str:
-    """Counts by reason, in one line."""
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def _reasons(counts: dict[str, int]) -> str:

@@ -11,7 +11,16 @@ from ray_qa.cli.demo import DemoConfig
 from ray_qa.errors import ConfigError
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.settings import FREE, ModelSettings, ReadingSettings, Settings, deciding_settings, in_seconds, unsettled
+from ray_qa.settings import (
+    FREE,
+    ModelSettings,
+    ReadingSettings,
+    Settings,
+    check_kind,
+    deciding_settings,
+    in_seconds,
+    unsettled,
+)
 
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
 FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}
@@ -309,3 +318,10 @@ def test_settings_are_refused_in_our_words_wherever_they_are_made() -> None:
         "`stride` must be at least 0, but is -1",
         "`n_best` must be at least 1, but is 0",
     )
+
+
+@pytest.mark.parametrize("given", ["x", {"model": "a"}, None, ReadingSettings()])
+def test_a_command_that_is_given_something_else_than_its_settings_says_what_it_wants(given: object) -> None:
+    check_kind(ModelSettings(), ModelSettings)
+    with pytest.raises(ConfigError, match=r"^the settings must be a ModelSettings, but are \w+: "):
+        check_kind(given, ModelSettings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from ray_qa import AnnotateConfig
 from ray_qa.annotation.pipeline import stages
 from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units
 from ray_qa.cluster.placement import Node, place
+from ray_qa.data.units import Unit
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles
 
@@ -21,7 +23,7 @@ JOB = AnnotateJob(
     model=ModelFiles(ref="embedded", folder=Path("model"), weights_sha256="", tokenizer_sha256=""),
     sources=(),
     schema=pa.schema([]),
-    units=(),
+    units=tuple(Unit(number=number, pieces=()) for number in range(1_000)),
     arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
     threads=1,
     again=frozenset(),
@@ -68,6 +70,14 @@ def test_the_stages_ask_for_different_cpus_so_that_ray_data_does_not_fuse_them(
     encoding, scoring = _asked(*nodes, cpus_per_replica=share)
 
     assert encoding["num_cpus"] != scoring["num_cpus"]
+
+
+def test_no_more_replicas_are_started_than_there_are_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.cluster.annotation.test_pipeline.JOB", replace(JOB, units=JOB.units[:3]))
+    _, scoring = _asked(Node(cpus=64, gpus=0), replicas="2:8")
+    assert (scoring["compute"].min_size, scoring["compute"].max_size) == (2, 3)
+    _, scoring = _asked(Node(cpus=64, gpus=0), replicas="8")
+    assert (scoring["compute"].min_size, scoring["compute"].max_size) == (3, 3)
 
 
 def test_a_replica_gets_one_unit_at_a_time_and_has_the_next_in_flight() -> None:

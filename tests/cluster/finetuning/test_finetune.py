@@ -35,7 +35,12 @@ def test_the_output_is_an_ordinary_model_folder_with_a_card_a_log_and_a_curve(un
         "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "README.md", "metrics.jsonl",
         "learning_curve.png", "checkpoints", ".ray_qa", "_SUCCESS",
     }  # fmt: skip
-    assert {path.name for path in (folder / ".ray_qa").iterdir()} == {"plan.json", "run.json", "exported.txt"}
+    assert {path.name for path in (folder / ".ray_qa").iterdir()} == {
+        "plan.json",
+        "run.json",
+        "exported.txt",
+        "commands",
+    }
     summary = undisturbed.summary
     assert (summary.steps, summary.restarts, summary.bad_steps) == (LAST_STEP, 0, 0)
     assert summary.teams == (ProcessGroupShape(workers=3, device="cpu", dtype="float32", threads=1),)

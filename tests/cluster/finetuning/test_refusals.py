@@ -78,7 +78,8 @@ def test_an_evaluation_file_without_answers(refused: Refused, tmp_path: Path) ->
     bare = written(tmp_path / "bare.parquet", questions(5).drop_columns(["answers", "malformed"]))
     unanswerable = written(tmp_path / "none.parquet", questions(5, unanswerable=1.0))
     assert refused("--eval", bare) == [
-        f"ray-qa finetune: `eval` must have one column 'answers', but {bare} has id, question, context"
+        f"ray-qa finetune: `eval` must have one column 'answers', but {bare} has id, question, context; "
+        "name yours with --answers-column"
     ]
     assert refused("--eval", unanswerable)[0].startswith("ray-qa finetune: `eval` must have rows with an answer, but")
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from ray_qa.data.example_schema import SCHEMA
 from ray_qa.data.examples import Examples, read_examples
-from ray_qa.finetuning.dataset import LabelCounts, TrainingSet, open_training_set, write_shard
+from ray_qa.finetuning.dataset import TrainingSet, open_training_set, write_shard
+from ray_qa.finetuning.label_counts import LabelCounts
 from ray_qa.finetuning.labelling import LabelledRows, label_examples
 from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
 from ray_qa.records import Row

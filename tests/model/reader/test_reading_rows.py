@@ -217,3 +217,9 @@ def test_logits_are_of_texts(text: Any, line: str, tiny: Reader) -> None:
 def test_a_reader_needs_a_budget() -> None:
     with pytest.raises(ConfigError, match=r"^`batch_tokens` must be 'auto' or greater than 0, but is 0"):
         Reader.load("embedded", device="cpu", batch_tokens=0)
+
+
+@pytest.mark.parametrize("rows", [[("q", "c")], "abc", [GOOD[0], None]])
+def test_what_is_no_row_at_all_is_refused_with_its_number(open_tiny: OpenReader, rows: Any) -> None:
+    with pytest.raises(InputError, match=r"^rows must be Row records, or mappings with question and context, but row "):
+        open_tiny().read(rows)

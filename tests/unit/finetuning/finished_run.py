@@ -9,8 +9,8 @@ from typing import Any
 from ray_qa.data.examples import ExamplesSummary
 from ray_qa.finetuning.checkpoints import ProcessGroupShape
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.finetuning.dataset import LabelCounts
 from ray_qa.finetuning.job import TrainingJob
+from ray_qa.finetuning.label_counts import LabelCounts
 from ray_qa.finetuning.output import TrainingPlan
 from ray_qa.finetuning.summary import FinetuneSummary
 from ray_qa.finetuning.tracking.metrics_log import Metrics

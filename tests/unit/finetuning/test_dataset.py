@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from ray_qa.finetuning.alignment import choose_golds
 from ray_qa.finetuning.dataset import (
-    LabelCounts,
     LabelledBatch,
     Labels,
     TrainingRows,
@@ -23,6 +22,7 @@ from ray_qa.finetuning.dataset import (
     shard_counts,
     write_shard,
 )
+from ray_qa.finetuning.label_counts import LabelCounts
 from ray_qa.reader.collate import Template, collate
 from ray_qa.settings import WindowSettings
 from tests.unit.reader.test_collate import BERT, ODD, ROBERTA

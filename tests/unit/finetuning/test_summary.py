@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ray_qa.errors import OutputError
-from ray_qa.finetuning.dataset import LabelCounts
+from ray_qa.finetuning.label_counts import LabelCounts
 from ray_qa.finetuning.output import finish, join_plan
 from ray_qa.finetuning.summary import FinetuneSummary, describe, read_summary, run_json
 from ray_qa.runs.versions import PACKAGES
