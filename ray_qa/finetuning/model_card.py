@@ -63,6 +63,7 @@ def model_card(job: TrainingJob, plan: TrainingPlan, summary: FinetuneSummary, m
 
     config = job.config
     metadata = card_metadata(job, summary)
+    evaluations = [line for line in metrics if "eval_f1" in line]
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -83,7 +84,8 @@ def model_card(job: TrainingJob, plan: TrainingPlan, summary: FinetuneSummary, m
         plan=plan,
         summary=summary,
         labels={each.name: getattr(summary.labels, each.name) for each in fields(summary.labels)},
-        evaluations=[line for line in metrics if "eval_f1" in line],
+        evaluations=evaluations,
+        both_kinds=bool(evaluations) and all("eval_no_answer_f1" in line for line in evaluations),
         last_loss=next((line["loss"] for line in reversed(metrics) if "loss" in line), None),
         versions=package_versions(),
     )

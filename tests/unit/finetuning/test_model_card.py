@@ -323,3 +323,25 @@ def test_card_and_curve_lie_beside_the_model(tmp_path: Path) -> None:
 def test_the_names_of_the_hub_in_these_tests_are_such_as_it_has() -> None:
     for name in ("owner/base", "owner/data", "squad"):
         validate_repo_id(name)
+
+
+def test_scores_of_rows_with_and_without_an_answer_stand_apart_where_there_are_both() -> None:
+    kinds = {"eval_has_answer_f1": 3.25, "eval_no_answer_f1": 100.0}
+    both = card(config(), metrics=[{**line, **kinds} if "eval_f1" in line else line for line in METRICS])
+    assert "| step | exact | F1 | F1 with an answer | F1 without |" in both
+    assert "| 60.00 | 69.00 | 3.25 | 100.00 |" in both
+    assert "F1 without" not in card(config())
+
+
+def test_the_cards_own_command_cuts_windows_as_training_did() -> None:
+    assert "--output annotated\n" in card(config())
+    text = card(config(max_tokens=160, stride=32))
+    assert "--output annotated --max-tokens 160 --stride 32\n" in text
+
+
+def test_how_a_run_was_extended_is_told_with_settings_that_are_those_at_the_end() -> None:
+    told = "the run is extended from 1 epoch to 3 epochs; the learning rate stays at its highest"
+    text = card(config(), replace(SUMMARY, extensions=(told,)))
+    assert f"When it had ended, {told}." in text
+    assert "As they were at the end" in text
+    assert "When it had ended" not in card(config())
