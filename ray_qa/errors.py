@@ -14,7 +14,7 @@ as a row with ``status = "failed"``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -84,3 +84,10 @@ def first_line(error: BaseException) -> str:
 def without_credentials(text: str) -> str:
     """The text without ``user:password@`` in its URIs."""
     return re.sub(r"://\S*@", "://", text)
+
+
+def listed(names: Iterable[object], most: int = 12) -> str:
+    """Names for a line of an error: those that would break it in quotes, and no more than so many."""
+    shown = [text if (text := str(name)).isprintable() else repr(text) for name in names]
+    more = len(shown) - most
+    return ", ".join(shown[:most]) + (f" and {more:,} more" if more > 0 else "")

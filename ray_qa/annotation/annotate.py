@@ -30,6 +30,7 @@ from ray_qa.annotation.stages import AnnotateJob, schema_to_read
 from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, read_summary, run_json
 from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.cluster.connection import Cluster, connected, quiet_ray
+from ray_qa.cluster.growth import can_grow, cannot_fit
 from ray_qa.cluster.placement import Placement, place
 from ray_qa.cluster.room import wait_for_room
 from ray_qa.data.file_search import check_apart, in_short
@@ -262,8 +263,11 @@ def _place(config: AnnotateConfig, cluster: Cluster, progress: Progress) -> Plac
         cpus_per_replica=config.cpus_per_replica,
         gpus_per_replica=config.gpus_per_replica,
         device=config.runs_on,
-        can_grow=not cluster.private,
+        can_grow=lambda: can_grow(cluster),
     )
+    if not placement.fits:
+        each = f"{placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
+        raise cannot_fit(cluster, "replicas", f"{placement.fewest} are asked for, each with {each}")
     each = f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs"
     progress.enter(f"waiting for room for a replica with {each}")
     bundle = {"CPU": placement.reserved_cpus} | ({"GPU": placement.gpus} if placement.gpus else {})

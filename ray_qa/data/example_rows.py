@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ray_qa.data.example_schema import CHUNK_ROWS, SCHEMA, Chunk, ExampleColumns, Malformed, MalformedRow, Setting
 from ray_qa.data.schemas import is_unicode
-from ray_qa.errors import InputError
+from ray_qa.errors import InputError, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def _check_keys(values: list[object], columns: ExampleColumns, setting: Setting,
         if objects and getattr(columns, name) not in there:
             raise InputError(
                 f"`{setting}` must have a key {getattr(columns, name)!r}, but {where} has "
-                f"{', '.join(map(str, there)) or 'no keys'}; name yours with --{name}-column"
+                f"{listed(there) or 'no keys'}; name yours with --{name}-column"
             )
 
 

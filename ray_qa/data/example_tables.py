@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ray_qa.data.example_schema import ANSWERS, SCHEMA, Chunk, ExampleColumns, Malformed, MalformedRow, Setting
 from ray_qa.data.schemas import is_text
-from ray_qa.errors import InputError, first_line
+from ray_qa.errors import InputError, first_line, listed
 
 LARGEST = 2**63 - 1
 
@@ -169,7 +169,7 @@ def _places(column: pa.Array) -> _Column:
 
 
 def _check_columns(schema: pa.Schema, columns: ExampleColumns, setting: Setting, where: str) -> None:
-    there = ", ".join(schema.names) or "no columns"
+    there = listed(schema.names) or "no columns"
     for name in ("id", columns.question, columns.context, columns.answers):
         if schema.names.count(name) != 1 and (name != "id" or name in schema.names):
             option = next((each for each in ("question", "context", "answers") if getattr(columns, each) == name), "")

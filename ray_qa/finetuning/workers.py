@@ -8,7 +8,8 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from ray_qa.cluster.connection import Cluster
-from ray_qa.cluster.placement import WorkerPlacement, all_resources, place_workers
+from ray_qa.cluster.growth import can_grow, cannot_fit
+from ray_qa.cluster.placement import WorkerPlacement, place_workers
 from ray_qa.cluster.room import wait_for_room
 from ray_qa.cluster.worker import nodes_alive
 from ray_qa.cluster.worker_errors import error_from_worker
@@ -38,13 +39,10 @@ def place(config: FinetuneConfig, cluster: Cluster, progress: TrainingProgress) 
         gpus_per_worker=config.gpus_per_worker,
     )
     asked = f"{placement.workers} are asked for, each with {placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
+    if not placement.fits and not can_grow(cluster):
+        raise cannot_fit(cluster, "workers", asked)
     if not cluster.private:
         _wait_for_room(config, placement, progress)
-    elif not placement.fits:
-        raise ClusterError(
-            f"`workers` must fit the cluster ({all_resources(cluster.nodes)}), but {asked}; "
-            "lower `workers` or what each is to have"
-        )
     return placement
 
 

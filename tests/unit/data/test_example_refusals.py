@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ray_qa.errors import InputError
@@ -310,6 +310,7 @@ rows_like = st.fixed_dictionaries(
 
 
 @given(st.lists(values | rows_like, min_size=1, max_size=3))
+@example([{"\x85": None}])
 def test_any_json_values_give_rows_or_one_line_that_says_why_not(lines: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = write_jsonl(Path(folder, "rows.jsonl"), lines)
