@@ -30,6 +30,7 @@ from ray_qa.annotation.stages import AnnotateJob, columns_to_read
 from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, read_summary, run_json
 from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.cluster.connection import Cluster, connected, quiet_ray
+from ray_qa.cluster.growth import can_grow, cannot_fit
 from ray_qa.cluster.placement import Placement, place
 from ray_qa.cluster.room import wait_for_room
 from ray_qa.data.parquet_files import InputFile, Inputs, check_apart, read_inputs
@@ -240,14 +241,18 @@ def _begin(config: AnnotateConfig, basis: Plan, arithmetic: Arithmetic, lock: Ou
 
 def _place(config: AnnotateConfig, cluster: Cluster, progress: Progress) -> Placement:
     """Size the pool, and wait until there is room for its first replica where the cluster may have to grow for it."""
+    progress.enter("seeing what there is room for")
     placement = place(
         cluster.nodes,
         replicas=config.replicas,
         cpus_per_replica=config.cpus_per_replica,
         gpus_per_replica=config.gpus_per_replica,
         device=config.device,
-        can_grow=not cluster.private,
+        can_grow=lambda: can_grow(cluster),
     )
+    if not placement.fits:
+        each = f"{placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
+        raise cannot_fit(cluster, "replicas", f"{placement.fewest} are asked for, each with {each}")
     each = f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs"
     progress.enter(f"waiting for room for a replica with {each}")
     bundle = {"CPU": placement.reserved_cpus} | ({"GPU": placement.gpus} if placement.gpus else {})

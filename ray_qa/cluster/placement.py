@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from ray_qa.errors import ClusterError
 
 READ_CPUS = 0.5
 """CPUs of a task that reads and encodes. Every node keeps this much free: replicas on all CPUs would starve reading."""
@@ -24,14 +22,17 @@ class Node:
 class Placement:
     """A pool of ``fewest`` to ``most`` replicas and what each gets.
 
-    ``threads`` are torch's own; ``reserved_cpus`` is what Ray books, somewhat less where a node would else be full.
+    ``threads`` are torch's own; ``reserved_cpus`` is what Ray books of ``cpus``, somewhat less where a node would else
+    be full. ``fits`` says whether there is room for the fewest, or may yet be.
     """
 
     fewest: int
     most: int
     threads: int
+    cpus: float
     reserved_cpus: float
     gpus: float
+    fits: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ def place(
     cpus_per_replica: float | None,
     gpus_per_replica: float | None,
     device: str,
-    can_grow: bool,
+    can_grow: Callable[[], bool],
 ) -> Placement:
     """Size the pool.
 
@@ -62,10 +63,7 @@ def place(
         cpus_per_replica: CPUs of each; ``None``: 1, or an even share of a CPU-only cluster if ``replicas`` is given.
         gpus_per_replica: GPUs of each; ``None``: 1 where there are any and the device may be CUDA, else 0.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        can_grow: whether the cluster may get more nodes, so that what does not fit now may later.
-
-    Raises:
-        ClusterError: if what is asked cannot fit and the cluster cannot grow.
+        can_grow: tells whether the cluster may get more nodes; asked where not all fit that are wanted.
     """
     gpus = gpus_per_replica if gpus_per_replica is not None else _automatic_gpus(nodes, device)
     wanted = None if replicas == "auto" else [int(bound) for bound in replicas.split(":")]
@@ -73,20 +71,20 @@ def place(
     fitting = [_fitting(node, cpus, gpus) for node in nodes]
     room = sum(fitting)
     fewest, most = (wanted[0], wanted[-1]) if wanted else (max(1, room), max(1, room))
-    if most > room and not can_grow:
-        raise ClusterError(
-            f"`replicas` must fit the machine ({all_resources(nodes)}), but {most} are asked for, "
-            f"each with {cpus:g} CPUs and {gpus:g} GPUs"
-        )
+    bounded = most > room and not can_grow()
+    if bounded:
+        most = max(fewest, room)  # Ray Data would count those that never come as work to wait for
     shares = [(node.cpus - READ_CPUS) / count for node, count in zip(nodes, fitting, strict=True) if count]
     reserved = round(min([cpus, *shares]) - 0.005, 2)
     return Placement(
         fewest=fewest,
         most=most,
         threads=max(1, int(cpus)),
+        cpus=cpus,
         # Ray Data would fuse the replicas with the reading tasks if both asked for the same.
         reserved_cpus=max(0.01, reserved - 0.01 if reserved == READ_CPUS else reserved),
         gpus=gpus,
+        fits=not bounded or fewest <= room,
     )
 
 

@@ -18,7 +18,8 @@ from ray.train.torch import TorchTrainer
 
 from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.cluster.connection import Cluster, connected, quiet_ray
-from ray_qa.cluster.placement import READ_CPUS, WorkerPlacement, all_resources, place_workers
+from ray_qa.cluster.growth import can_grow, cannot_fit
+from ray_qa.cluster.placement import READ_CPUS, WorkerPlacement, place_workers
 from ray_qa.cluster.room import wait_for_room
 from ray_qa.cluster.worker import nodes_alive
 from ray_qa.cluster.worker_errors import error_from_worker
@@ -180,6 +181,7 @@ def _survey(sources: Sequence[str], setting: Setting, folder: Path) -> ExamplesS
 
 
 def _place(config: FinetuneConfig, cluster: Cluster, progress: TrainingProgress) -> WorkerPlacement:
+    progress.enter("seeing what there is room for")
     placement = place_workers(
         cluster.nodes,
         workers=config.workers,
@@ -187,13 +189,10 @@ def _place(config: FinetuneConfig, cluster: Cluster, progress: TrainingProgress)
         gpus_per_worker=config.gpus_per_worker,
     )
     asked = f"{placement.workers} are asked for, each with {placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
+    if not placement.fits and not can_grow(cluster):
+        raise cannot_fit(cluster, "workers", asked)
     if not cluster.private:
         _wait_for_room(config, placement, progress)
-    elif not placement.fits:
-        raise ClusterError(
-            f"`workers` must fit the cluster ({all_resources(cluster.nodes)}), but {asked}; "
-            "lower `workers` or what each is to have"
-        )
     return placement
 
 

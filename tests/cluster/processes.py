@@ -25,7 +25,7 @@ psutil: Any = import_module("psutil")
 PATIENCE = 120.0
 """Seconds after which something that should happen is taken never to happen."""
 _PROGRESS = re.compile(
-    r"\d\d:\d\d:\d\d (starting|reading|waiting for room|step [\d,]+/[\d,]+ · loss |[\d,]+/[\d,]+ rows)"
+    r"\d\d:\d\d:\d\d (starting|reading|seeing|waiting for room|step [\d,]+/[\d,]+ · loss |[\d,]+/[\d,]+ rows)"
 )
 
 

@@ -53,8 +53,8 @@ LOADS = {
         "ray_qa.reader.span_model",
     },
     "ray": {
-        "ray_qa.annotation.pipeline", "ray_qa.cluster.arithmetic", "ray_qa.cluster.connection", "ray_qa.cluster.knock",
-        "ray_qa.cluster.room",
+        "ray_qa.annotation.pipeline", "ray_qa.cluster.arithmetic", "ray_qa.cluster.connection", "ray_qa.cluster.growth",
+        "ray_qa.cluster.knock", "ray_qa.cluster.room",
     },
     "torch and ray": {"ray_qa.annotation.annotate", "ray_qa.finetuning.finetune"},
 }  # fmt: skip

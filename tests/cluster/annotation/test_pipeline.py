@@ -51,7 +51,7 @@ def _asked(
         cpus_per_replica=cpus_per_replica,
         gpus_per_replica=gpus_per_replica,
         device="auto",
-        can_grow=True,
+        can_grow=lambda: True,
     )
     stages(cast(Dataset, dataset), JOB, placement)
     (first, encoding), (second, scoring) = dataset.asked

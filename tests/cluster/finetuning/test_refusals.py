@@ -176,8 +176,8 @@ def test_more_workers_than_a_machine_of_ones_own_has_room_for(
     ]
     assert main(["finetune", *flags]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "ray-qa finetune: `workers` must fit the cluster (2 CPUs and 0 GPUs), but 3 are asked for, "
-        "each with 1 CPUs and 0 GPUs; lower `workers` or what each is to have"
+        "ray-qa finetune: `workers` must fit the machine (2 CPUs and 0 GPUs), but 3 are asked for, "
+        "each with 1 CPUs and 0 GPUs; ask for less"
     ]
     assert not (tmp_path / "out").exists()
 
