@@ -257,6 +257,7 @@ def _begin(config: AnnotateConfig, basis: Plan, arithmetic: Arithmetic, lock: Ou
 
 def _place(config: AnnotateConfig, cluster: Cluster, progress: Progress) -> Placement:
     """Size the pool, and wait until there is room for its first replica where the cluster may have to grow for it."""
+    progress.enter("seeing what there is room for")
     placement = place(
         cluster.nodes,
         replicas=config.replicas,

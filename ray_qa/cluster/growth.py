@@ -7,6 +7,7 @@ import time
 
 from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
 from ray.autoscaler._private.util import format_readonly_node_type
+from ray.autoscaler.v2.utils import is_autoscaler_v2
 from ray.experimental.internal_kv import _internal_kv_get
 
 from ray_qa.cluster.connection import Cluster
@@ -21,11 +22,13 @@ def can_grow(cluster: Cluster) -> bool:
     """Whether an autoscaler may add nodes to the cluster that we are connected to.
 
     One that was started by hand has an autoscaler too, which only reports: to it each node is of a type of its own,
-    which is named for the node. What nothing is known of may grow: where no autoscaler runs beside the head, or one of
-    version 2, which reports otherwise.
+    which is named for the node. A cluster may grow if nothing is known: where no autoscaler reports, or one of version
+    2, whose reports do not tell.
     """
     if cluster.private:
         return False
+    if is_autoscaler_v2(fetch_from_server=True):
+        return True
     deadline = time.monotonic() + SECONDS
     while not (types := _types_of_nodes()) and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -32,6 +32,7 @@ def place(config: FinetuneConfig, cluster: Cluster, progress: TrainingProgress) 
     Raises:
         ClusterError: if there is none.
     """
+    progress.enter("seeing what there is room for")
     placement = place_workers(
         cluster.nodes,
         workers=config.workers,

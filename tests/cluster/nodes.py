@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,9 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from ray.util import get_node_ip_address
 
 from tests.cluster.processes import assert_gone, kill_group, wait_until
 
+_LISTS = (
+    "cluster_synced_files", "rsync_exclude", "rsync_filter", "initialization_commands", "setup_commands",
+    "head_setup_commands", "worker_setup_commands", "head_start_ray_commands", "worker_start_ray_commands",
+)  # fmt: skip
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -45,8 +53,11 @@ class Head:
 
 
 @contextmanager
-def head(home: Path, token: str | None, *, cpus: int) -> Iterator[Head]:
-    """Start a head, with token authentication if there is a token; kill it in the end."""
+def head(home: Path, token: str | None, *, cpus: int, can_grow: bool = False) -> Iterator[Head]:
+    """Start a head, with token authentication if there is a token; kill it in the end.
+
+    One that can grow starts nodes of two CPUs on this machine, as they are needed, and kills them after a minute.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rq"))  # short: sockets lie in it, whose paths may have 107 bytes
     port, dashboard_port, client_port = _free_ports(3)
     head = Head(port=port, dashboard_port=dashboard_port, token=token, folder=folder, home=home)
@@ -54,10 +65,19 @@ def head(home: Path, token: str | None, *, cpus: int) -> Iterator[Head]:
         "--head", f"--num-cpus={cpus}", f"--temp-dir={folder}", f"--port={port}", f"--dashboard-port={dashboard_port}",
         f"--ray-client-server-port={client_port}",
     ]  # fmt: skip
+    extra: dict[str, str] = {}
+    if can_grow:
+        (folder / "cluster.json").write_text(json.dumps(_growing(port)))
+        flags.append(f"--autoscaling-config={folder / 'cluster.json'}")
+        extra = {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     try:
-        with _started(head, flags):
+        with _started(head, flags, **extra) as process:
             wait_until(lambda: _accepts(port), "the head answers")
-            yield head
+            try:
+                yield head
+            finally:
+                if can_grow:
+                    cut_off(process)  # with the nodes that have come up
     finally:
         shutil.rmtree(folder)
 
@@ -86,13 +106,13 @@ def bare_environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _started(head: Head, flags: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+def _started(head: Head, flags: list[str], **extra: str) -> Iterator[subprocess.Popen[bytes]]:
     agent_port, metrics_port = _free_ports(2)
     ports = [f"--dashboard-agent-listen-port={agent_port}", f"--metrics-export-port={metrics_port}"]
     with (head.folder / "started.log").open("ab") as log:
         process = subprocess.Popen(
             [RAY, "start", "--block", "--disable-usage-stats", *ports, *flags],
-            env=head.environment,
+            env=head.environment | extra,
             start_new_session=True,
             stdout=log,
             stderr=log,
@@ -102,6 +122,32 @@ def _started(head: Head, flags: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         if process.poll() is None:
             assert_gone(kill_group(process))
+
+
+def _growing(port: int) -> dict[str, Any]:
+    """Ray's configuration of a cluster whose nodes are processes of the autoscaler's."""
+    address = get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    wanted: dict[str, Any] = {key: {} for key in ("auth", "docker", "file_mounts")} | {key: [] for key in _LISTS}
+    return wanted | {
+        "cluster_name": "growing",
+        "max_workers": 2,
+        "idle_timeout_minutes": 1,
+        "upscaling_speed": 1.0,
+        "file_mounts_sync_continuously": False,
+        "provider": {
+            # The type fake_multinode wants a file that Ray's wheel has not.
+            "type": "external",
+            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+            "gcs_address": f"{address}:{port}",
+            "launch_multiple": True,
+            "disable_node_updaters": True,
+        },
+        "head_node_type": "ray.head.default",
+        "available_node_types": {
+            "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+            "worker": {"resources": {"CPU": 2}, "node_config": {}, "min_workers": 0, "max_workers": 2},
+        },
+    }
 
 
 def _free_ports(count: int) -> list[int]:

@@ -26,7 +26,7 @@ PATIENCE = 120.0
 """Seconds after which something that should happen is taken never to happen."""
 _PROGRESS = re.compile(
     r"\d\d:\d\d:\d\d "
-    r"(starting|reading|looking|loading|encoding|waiting for (room|a GPU)"
+    r"(starting|reading|seeing|looking|loading|encoding|waiting for (room|a GPU)"
     r"|step [\d,]+/[\d,]+(,| · loss )|[\d,]+/[\d,]+ rows)"
 )
 
