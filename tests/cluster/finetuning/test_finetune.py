@@ -141,8 +141,8 @@ def test_more_workers_than_the_cluster_can_place_are_refused_with_what_there_is(
     assert main(["finetune", *flags, "--workers", "64", "--cpus-per-worker", "1"]) == 2
     (line,) = lines_but_progress(capsys.readouterr().err)
     assert re.fullmatch(
-        r"ray-qa finetune: `workers` must fit the cluster \(\d+ CPUs and 0 GPUs\), but 64 are asked for, "
-        r"each with 1 CPUs and 0 GPUs; lower `workers` or what each is to have",
+        r"ray-qa finetune: `workers` must fit the machine \(\d+ CPUs and 0 GPUs\), but 64 are asked for, "
+        r"each with 1 CPUs and 0 GPUs; ask for less",
         line,
     )
     assert not (tmp_path / "out").exists()
