@@ -72,7 +72,7 @@ def head(home: Path, token: str | None, *, cpus: int, can_grow: bool = False) ->
         extra = {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     try:
         with _started(head, flags, **extra) as process:
-            wait_until(lambda: _accepts(port), "the head answers")
+            wait_until(lambda: _up(head) == 1, "the head is there")
             try:
                 yield head
             finally:
@@ -84,8 +84,10 @@ def head(home: Path, token: str | None, *, cpus: int, can_grow: bool = False) ->
 
 @contextmanager
 def node(head: Head, *, cpus: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Start one more node of a head's cluster; kill it in the end."""
+    """Start one more node of a head's cluster, and wait until it is there; kill it in the end."""
+    before = _up(head)
     with _started(head, [f"--address={head.address}", f"--num-cpus={cpus}"]) as process:
+        wait_until(lambda: _up(head) > before, "the node is there")
         yield process
 
 
@@ -124,6 +126,11 @@ def _started(head: Head, flags: list[str], **extra: str) -> Iterator[subprocess.
             assert_gone(kill_group(process))
 
 
+def _up(head: Head) -> int:
+    """How many nodes have said that they are there, the head among them."""
+    return (head.folder / "started.log").read_text().count("Ray runtime started")
+
+
 def _growing(port: int) -> dict[str, Any]:
     """Ray's configuration of a cluster whose nodes are processes of the autoscaler's."""
     address = get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
@@ -160,8 +167,3 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
-
-
-def _accepts(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0

@@ -12,7 +12,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -78,11 +78,13 @@ def kill_group(process: subprocess.Popen[bytes]) -> list[Any]:
 
 
 @contextmanager
-def driver(command: str, flags: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+def driver(
+    command: str, flags: list[str], errors: Path, *, program: Sequence[str] = ("-m", "ray_qa")
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a command in a session of its own, with a private cluster; kill all of it if it runs in the end."""
     with errors.open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ray_qa", command, *flags],
+            [sys.executable, *program, command, *flags],
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=stderr,

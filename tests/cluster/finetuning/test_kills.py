@@ -32,6 +32,14 @@ from tests.cluster.processes import (
     wait_until,
 )
 
+A_FAILURE_ENDS_THE_RUN = """
+import sys
+from ray_qa.cli.main import main
+from ray_qa.finetuning import workers
+workers.MOST_FAILURES = 1
+sys.exit(main())
+"""
+
 
 @pytest.mark.timeout(600)
 def test_a_worker_that_is_killed_leaves_no_trace_in_the_weights(undisturbed: Trained, tmp_path: Path) -> None:
@@ -100,6 +108,28 @@ def test_a_node_that_goes_down_is_waited_for_and_leaves_no_trace_in_the_weights(
             assert checkpoint_steps(output)[-1] < LAST_STEP
             with nodes.node(head, cpus=2):
                 assert process.wait(PATIENCE) == 0
+
+    assert json.loads((output / ".ray_qa/run.json").read_text())["summary"]["restarts"] == 1
+    _assert_same(output, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_node_that_goes_down_is_no_failure_where_another_has_room_at_once(
+    undisturbed: Trained, tmp_path: Path, ray_token: str
+) -> None:
+    output, said = tmp_path / "out", tmp_path / "err"
+    with (
+        nodes.head(tmp_path, ray_token, cpus=0) as head,
+        nodes.node(head, cpus=2) as one,
+        nodes.node(head, cpus=2) as other,
+    ):
+        flags = [*undisturbed.flags, "--output", str(output), "--ray-address", head.address]
+        with driver("finetune", flags, said, program=("-c", A_FAILURE_ENDS_THE_RUN)) as process:
+            wait_until(lambda: bool(checkpoint_steps(output)), "a checkpoint")
+            (lost,) = [node for node in (one, other) if training_workers_below(node.pid)]
+            nodes.cut_off(lost)
+            assert process.wait(PATIENCE) == 0, said.read_text()
 
     assert json.loads((output / ".ray_qa/run.json").read_text())["summary"]["restarts"] == 1
     _assert_same(output, undisturbed)
