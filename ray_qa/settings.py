@@ -99,7 +99,7 @@ def check_kind(config: object, kind: type[BaseModel]) -> None:
         ConfigError: saying what it wants.
     """
     if not isinstance(config, kind):
-        raise ConfigError(f"the settings must be a {kind.__name__}, but are {type(config).__name__}: {config!r:.60}")
+        raise ConfigError(f"the settings must be {kind.__name__}, but are {type(config).__name__}: {config!r:.60}")
 
 
 def unsettled(config: BaseModel) -> frozenset[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,18 +32,18 @@ from ray_qa.cluster.connection import Cluster, connected, quiet_ray
 from ray_qa.cluster.growth import can_grow, cannot_fit
 from ray_qa.cluster.placement import Placement, place
 from ray_qa.cluster.room import wait_for_room
-from ray_qa.data.file_search import check_apart, in_short
+from ray_qa.data.file_search import check_apart
 from ray_qa.data.parquet_files import Inputs, read_inputs
 from ray_qa.data.parts import part_numbers, part_path
 from ray_qa.data.row_groups import Source
 from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
 from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
-from ray_qa.errors import ClusterError, InputError, OutputError, Problems
+from ray_qa.errors import ClusterError, InputError, OutputError, Problems, listed
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_check import check_model
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.openvino_conversion import check_installed
-from ray_qa.runs.live_line import shown
+from ray_qa.runs.live_line import shown, tell
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import check_kind, deciding_settings, in_seconds, unsettled
@@ -86,7 +85,7 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     folder = Path(config.output)
     inputs, model = _check_what_is_named(config, folder)
     if inputs.passed_over:
-        _tell(f"`input` passes over {in_short(inputs.passed_over)}")
+        tell("annotate", f"`input` passes over {listed(inputs.passed_over, 3)}")
     wanted = _plan(config, inputs, model)
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
@@ -190,15 +189,12 @@ def _is_whole(folder: Path, plan: Plan, verify: bool) -> bool:
     missing = [unit.number for unit in plan.units if unit.number not in there]
     if missing:
         (folder / SUCCESS).unlink()
-        _tell(
+        tell(
+            "annotate",
             f"{folder} has lost {len(missing):,} of its {len(plan.units):,} parts "
-            f"({part_path(folder, missing[0]).name}{' …' if len(missing) > 1 else ''}); they are made again"
+            f"({part_path(folder, missing[0]).name}{' …' if len(missing) > 1 else ''}); they are made again",
         )
     return not missing
-
-
-def _tell(what: str) -> None:
-    print(f"ray-qa annotate: {what}", file=sys.stderr, flush=True)
 
 
 def _only_wants_finishing(folder: Path, plan: Plan) -> bool:

@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ray_qa.data.example_rows import JsonRow, chunks_of_rows
 from ray_qa.data.example_schema import CHUNK_ROWS, Chunk, ExampleColumns, Setting
 from ray_qa.data.example_tables import chunks_of_tables
 from ray_qa.data.file_kinds import instead_of_parquet, is_saved_data_set
-from ray_qa.data.file_search import PARQUET, find_files
+from ray_qa.data.file_search import PARQUET, FoundFile, FoundFiles, find_files
 from ray_qa.data.squad_json import read_squad_json
 from ray_qa.errors import InputError, first_line
 
@@ -51,7 +51,7 @@ def open_source(source: str, columns: ExampleColumns, setting: Setting) -> Itera
             yield ExampleFile(name=path, chunks=_file(path, columns, setting))
 
 
-def source_files(sources: Sequence[str], setting: Setting) -> list[str]:
+def source_files(sources: Sequence[str], setting: Setting) -> FoundFiles:
     """The files among the sources, and those of saved data sets; without what ``datasets`` fetches.
 
     Raises:
@@ -62,8 +62,9 @@ def source_files(sources: Sequence[str], setting: Setting) -> list[str]:
     for source, place in zip(sources, saved, strict=True):
         if place is not None and saved.count(place) > 1:
             raise InputError(f"`{setting}` must name every data set once, but names {source} twice")
-    arrow = [path for place in saved if place for path in sorted(place.folder.rglob("*.arrow"))]
-    return [*find_files(plain, setting, suffixes=SUFFIXES).paths, *(str(path.resolve()) for path in arrow)]
+    arrow = [path.resolve() for place in saved if place for path in sorted(place.folder.rglob("*.arrow"))]
+    found = find_files(plain, setting, suffixes=SUFFIXES)
+    return replace(found, files=(*found.files, *(FoundFile(path=str(path)) for path in arrow)))
 
 
 def is_data_set(source: str) -> bool:

@@ -141,7 +141,7 @@ def _rows(file: ExampleFile, examples: Examples) -> Iterator[pa.Table]:
 
 def _states(examples: Examples) -> tuple[FileState, ...]:
     """The files as they are now; none where something has to be fetched to be known."""
-    paths = source_files(examples.sources, examples.setting)
+    paths = source_files(examples.sources, examples.setting).paths
     if any(is_data_set(source) for source in examples.sources):
         return ()
     stats = [(path, Path(path).stat()) for path in paths]

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ray_qa.data.file_kinds import is_saved_data_set
-from ray_qa.errors import InputError, first_line
+from ray_qa.errors import InputError, first_line, listed
 
 PARQUET = (".parquet", ".pq")
 WILD = re.compile(r"[*?[]")
@@ -98,9 +98,13 @@ def _matches(pattern: Path, walk: _Walk) -> Iterator[FoundFile]:
     else:
         fixed = sum(1 for _ in _until_wild(pattern.parts))
         matches = [Path(match) for match in sorted(glob.glob(str(pattern), recursive=True))]
-        # A pattern that ends in ** matches files and the folders that they lie in.
         files = [match for match in matches if match.is_file()]
-        for match in files or [path for folder in matches for path in walk.files(folder)]:
+        folders = [match for match in matches if match.is_dir()]
+        if files:
+            # A pattern with ** matches the folders of its files too.
+            around = {folder for file in files for folder in file.parents}
+            walk.passed_over += [f"{folder} (a folder beside files)" for folder in folders if folder not in around]
+        for match in files or [path for folder in folders for path in walk.files(folder)]:
             yield FoundFile(path=str(match.resolve()), partitions=_partitions(Path(*match.parts[fixed:])))
 
 
@@ -159,14 +163,8 @@ class _Walk:
 def _nothing_found(pattern: str, setting: str, walk: _Walk) -> str:
     kind = "Parquet" if walk.suffixes == PARQUET else "Parquet, SQuAD JSON or JSONL"
     there = f"no {kind} file" if Path(pattern).expanduser().is_dir() else "nothing"
-    beside = f", only to {in_short(walk.passed_over)}" if walk.passed_over else ""
+    beside = f", only to {listed(walk.passed_over, 3)}" if walk.passed_over else ""
     wanted = f"{kind} files ({', '.join(f'*{suffix}' for suffix in walk.suffixes)})"
     if is_saved_data_set(Path(pattern).expanduser()):
         beside = "; it is a data set that `save_to_disk` wrote: write it with its `to_parquet`"
     return f"`{setting}` must lead to {wanted}, but {pattern} leads to {there}{beside}"
-
-
-def in_short(names: Sequence[str], most: int = 3) -> str:
-    """The first names, and how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -13,6 +13,7 @@ from ray_qa.errors import InputError, OutputError, first_line
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.metrics.squad import Convention, SquadScores, convention_for, score_predictions
 from ray_qa.runs.output_folder import PLAN
+from ray_qa.settings import check_kind
 from ray_qa.storage.local import SUCCESS, publish
 
 
@@ -35,7 +36,9 @@ def evaluate(config: EvaluateConfig) -> EvaluationReport:
     Raises:
         InputError: Gold or predictions cannot be read, or have no id in common.
         OutputError: ``config.output`` cannot be written.
+        ConfigError: ``config`` is something else.
     """
+    check_kind(config, EvaluateConfig)
     output = None if config.output is None else _check_output(Path(config.output).expanduser())
     golds = read_gold(config.gold, config.id_column)
     predictions = read_predictions(config.predictions, config.id_column, config.prefix)

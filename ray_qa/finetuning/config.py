@@ -31,7 +31,10 @@ class FinetuneConfig(WindowSettings):
     context_column: Annotated[str, FREE] = Field("context", min_length=1, description="Column, or key, of contexts.")
     answers_column: Annotated[str, FREE] = Field("answers", min_length=1, description="Column, or key, of answers.")
     max_dropped: Annotated[float, FREE] = Field(
-        0.05, ge=0, le=1, description="Most of a file's rows that may be malformed, as a fraction; they are left out."
+        0.05,
+        ge=0,
+        le=1,
+        description="Most rows to leave out, as a fraction: malformed ones, and those whose answers do not fit.",
     )
     workers: Annotated[AutoOrCount, FREE] = Field(
         "auto", description="Training processes; auto: one for each GPU, else one a node."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import uuid
 from contextlib import closing
@@ -47,7 +46,7 @@ from ray_qa.finetuning.workers import place, train_to_the_end
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.runs.clock import clocked, time_spent
-from ray_qa.runs.live_line import shown
+from ray_qa.runs.live_line import shown, tell
 from ray_qa.runs.ownership import claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import AUTO, check_kind, deciding_settings, in_seconds, unsettled
@@ -84,6 +83,8 @@ class _Start:
     """Whether what is there is to be cleared away."""
     extends: TrainingPlan | None = None
     """The plan of the finished run that is to grow."""
+    grown: TrainingPlan | None = None
+    """The same when it has grown."""
 
 
 def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float) -> FinetuneSummary:
@@ -129,7 +130,7 @@ def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float)
                 claim(folder, job.owner)
                 counts = encode(job, plan, progress)
                 if counts.dropped_rows or counts.dropped_answers or counts.other_unit:
-                    _tell(*describe_labels(counts))
+                    tell("finetune", *describe_labels(counts))
                 progress.update(read_metrics(folder / METRICS))  # of an earlier command
                 progress.enter("starting workers")
                 with closing(trackers), tail_metrics(folder / METRICS, progress.update, trackers.update):
@@ -157,10 +158,9 @@ def _look_around(config: FinetuneConfig, folder: Path, progress: TrainingProgres
             raise
         # No step was kept, so there is nothing that other settings could spoil.
         return _Start(config=config, plan=plan, base=base, finished=False, anew=True)
-    extends = earlier if grown != earlier else None
-    return _Start(
-        config=config, plan=plan, base=base, finished=finished and extends is None, anew=False, extends=extends
-    )
+    if grown != earlier:
+        return _Start(config=config, plan=plan, base=base, finished=False, anew=False, extends=earlier, grown=grown)
+    return _Start(config=config, plan=plan, base=base, finished=finished, anew=False)
 
 
 def _begin(start: _Start, arithmetic: Arithmetic) -> TrainingPlan:
@@ -169,17 +169,13 @@ def _begin(start: _Start, arithmetic: Arithmetic) -> TrainingPlan:
     plan = replace(start.plan, device=arithmetic.device, settings=start.plan.settings | {"dtype": arithmetic.dtype})
     if start.anew:
         clear_output(folder)
-    if start.extends is not None:
+    if start.extends is not None and start.grown is not None:
+        check_joins(folder, start.grown, plan)
         told = extension_in_words(start.extends, plan)
-        _tell(told)
+        tell("finetune", told)
         begin_again(folder, plan, told)
     join_plan(folder, plan)
     return plan
-
-
-def _tell(*lines: str) -> None:
-    for line in lines:
-        print(f"ray-qa finetune: {line}", file=sys.stderr, flush=True)
 
 
 def _check_what_is_named(

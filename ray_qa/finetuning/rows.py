@@ -14,12 +14,14 @@ from ray_qa.data.example_schema import Setting
 from ray_qa.data.example_sources import is_data_set, source_files
 from ray_qa.data.examples import Examples, ExamplesSummary, survey_examples, write_examples
 from ray_qa.data.file_search import check_apart
+from ray_qa.errors import listed
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import shard_counts
 from ray_qa.finetuning.job import TrainingJob, encode_shards
 from ray_qa.finetuning.label_counts import LabelCounts, check_usable
 from ray_qa.finetuning.output import EVAL_ROWS, SHARDS, TRAIN_ROWS, TrainingPlan, shard_path, shard_paths
 from ray_qa.finetuning.progress import TrainingProgress
+from ray_qa.runs.live_line import tell
 from ray_qa.runs.submitted_job import check_outlives_job
 
 
@@ -33,7 +35,10 @@ def survey(config: FinetuneConfig, setting: Setting, known: ExamplesSummary | No
     for source in examples.sources:
         if not is_data_set(source):
             check_outlives_job(setting, source)
-    check_apart(source_files(examples.sources, setting), examples.sources, Path(config.output), setting)
+    found = source_files(examples.sources, setting)
+    check_apart(found.paths, examples.sources, Path(config.output), setting)
+    if found.passed_over:
+        tell("finetune", f"`{setting}` passes over {listed(found.passed_over, 3)}")
     return survey_examples(examples, known)
 
 

@@ -35,6 +35,15 @@ NETWORK, HEAD, LIMITS = "encoder.xml", "head.safetensors", "limits.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a model takes: the longest window, the token ids, whether segment ids too."""
+
+    max_positions: int | None
+    vocabulary: int | None
+    takes_types: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertedModel:
     """Where a converted encoder lies, its span head, and what the model says of its limits.
 
@@ -44,38 +53,29 @@ class ConvertedModel:
     network: Path
     head_weight_2H: Floats
     head_bias_2: Floats
-    max_positions: int | None
-    vocabulary: int | None
-    takes_types: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Limits:
-    max_positions: int | None
-    vocabulary: int | None
-    takes_types: bool
+    limits: Limits
 
 
 def converted_model(files: ModelFiles) -> ConvertedModel:
     """A model as OpenVINO has it, from the cache, or converted now by one process while the others wait.
 
     Raises:
-        ModelError: if it has no trained span head, or OpenVINO cannot convert it.
+        ModelError: if it has no trained span head, OpenVINO cannot convert it, or the cache cannot be written to.
     """
-    from filelock import FileLock
-
     folder = cache_folder() / "openvino" / _key(files)
     if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not folder.exists():
-                with draft_of(folder) as draft:
-                    draft.mkdir()
-                    _convert(files, draft)
+        try:
+            _make(folder, files)
+        except OSError as error:
+            raise ModelError(
+                f"`{CACHE}` must name a folder that can be written to, but {cache_folder()} gives: {first_line(error)}"
+            ) from error
     head = load_file(folder / HEAD)
-    limits = _Limits(**json.loads((folder / LIMITS).read_text()))
     return ConvertedModel(
-        network=folder / NETWORK, head_weight_2H=head["weight"], head_bias_2=head["bias"], **asdict(limits)
+        network=folder / NETWORK,
+        head_weight_2H=head["weight"],
+        head_bias_2=head["bias"],
+        limits=Limits(**json.loads((folder / LIMITS).read_text())),
     )
 
 
@@ -119,6 +119,17 @@ def _key(files: ModelFiles) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
+def _make(folder: Path, files: ModelFiles) -> None:
+    from filelock import FileLock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            with draft_of(folder) as draft:
+                draft.mkdir()
+                _convert(files, draft)
+
+
 def _convert(files: ModelFiles, folder: Path) -> None:
     import torch
 
@@ -144,7 +155,7 @@ def _convert(files: ModelFiles, folder: Path) -> None:
     openvino.save_model(network, folder / NETWORK, compress_to_fp16=False)
     weight, bias = (tensor.detach().numpy().astype(np.float32) for tensor in (head.weight, head.bias))
     save_file({"weight": weight, "bias": bias}, folder / HEAD)
-    limits = _Limits(max_positions=model.max_positions, vocabulary=model.vocabulary, takes_types=takes_types)
+    limits = Limits(max_positions=model.max_positions, vocabulary=model.vocabulary, takes_types=takes_types)
     (folder / LIMITS).write_text(json.dumps(asdict(limits)))
 
 

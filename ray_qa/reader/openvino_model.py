@@ -37,18 +37,18 @@ class OpenVinoModel:
     @property
     def max_positions(self) -> int | None:
         """Longest window it takes, in tokens."""
-        return self.model.max_positions
+        return self.model.limits.max_positions
 
     @property
     def vocabulary(self) -> int | None:
         """Token ids it has embeddings for."""
-        return self.model.vocabulary
+        return self.model.limits.vocabulary
 
     def score(self, batch: Batch, null_position: int, settings: ReadingSettings) -> WindowScores:
         """Run the encoder over a batch, then head and search; see :meth:`Backend.score`."""
         tokens = batch.input_ids_WT.shape[1]
         given = {"input_ids": batch.input_ids_WT, "attention_mask": batch.attention_mask_WT}
-        if self.model.takes_types and batch.token_type_ids_WT is not None:
+        if self.model.limits.takes_types and batch.token_type_ids_WT is not None:
             given["token_type_ids"] = batch.token_type_ids_WT
         wide = padded_tokens(tokens, self.token_multiple)
         if self.max_positions is not None:

@@ -21,10 +21,9 @@ SEVERAL = regex.compile(
 """What a grapheme of several code points has, but for a line's end."""
 BEYOND = 0x3001
 """Stands for all code points from here on: none is white space, any may be one of ``SEVERAL``."""
-_TABLE = "".join(map(chr, range(BEYOND)))
-_IS_WHITE_SPACE = np.array([*map(str.isspace, _TABLE), False])
-_IS_OF_SEVERAL = np.ones(BEYOND + 1, dtype=bool)
-_IS_OF_SEVERAL[[not_one.start() for not_one in regex.finditer(f"[^{SEVERAL.pattern[1:]}", _TABLE)]] = False
+_KNOWN = list(map(chr, range(BEYOND)))
+_IS_WHITE_SPACE = np.array([*(character.isspace() for character in _KNOWN), False])
+_IS_OF_SEVERAL = np.array([*(SEVERAL.match(character) is not None for character in _KNOWN), True])
 
 
 def readable_ranges(

@@ -30,6 +30,12 @@ def shown(line: Callable[[], str]) -> Iterator[None]:
             yield
 
 
+def tell(command: str, *lines: str) -> None:
+    """Say something on standard error that stays there, above the live line."""
+    for line in lines:
+        print(f"ray-qa {command}: {line}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
     """Do ``work`` in a thread while the block runs; when the event it is given is set, it is to come to its end."""

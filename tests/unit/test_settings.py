@@ -323,5 +323,5 @@ def test_settings_are_refused_in_our_words_wherever_they_are_made() -> None:
 @pytest.mark.parametrize("given", ["x", {"model": "a"}, None, ReadingSettings()])
 def test_a_command_that_is_given_something_else_than_its_settings_says_what_it_wants(given: object) -> None:
     check_kind(ModelSettings(), ModelSettings)
-    with pytest.raises(ConfigError, match=r"^the settings must be a ModelSettings, but are \w+: "):
+    with pytest.raises(ConfigError, match=r"^the settings must be ModelSettings, but are \w+: "):
         check_kind(given, ModelSettings)

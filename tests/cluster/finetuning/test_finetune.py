@@ -21,6 +21,7 @@ from ray_qa.finetuning.checkpoints import ProcessGroupShape
 from ray_qa.finetuning.loop import train
 from ray_qa.finetuning.summary import describe
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
+from ray_qa.reader.arithmetic import Arithmetic
 from tests.cluster.finetuning.conftest import LAST_STEP, SMALL, Trained, flags_of
 from tests.cluster.processes import (
     lines_but_progress,
@@ -196,7 +197,7 @@ def test_malformed_rows_are_left_out_and_counted_by_reason(tiny_base: Path, tmp_
 
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_finished_run_is_extended_and_refused_where_its_rate_has_ended(
-    tiny_base: Path, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_base: Path, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = FinetuneConfig(
         model=str(tiny_base),
@@ -211,6 +212,12 @@ def test_a_finished_run_is_extended_and_refused_where_its_rate_has_ended(
     assert main(longer) == 2
     (line,) = lines_but_progress(capsys.readouterr().err)
     assert "`schedule` must be given to extend a run whose linear schedule has ended at zero" in line
+    with monkeypatch.context() as patch:
+        on_a_gpu = Arithmetic(device="cuda", dtype="float32", batch_tokens=4_096)
+        patch.setattr("ray_qa.finetuning.finetune.settle_arithmetic", lambda **_: on_a_gpu)
+        assert main([*longer, "--schedule", "constant"]) == 2
+    (line,) = lines_but_progress(capsys.readouterr().err)
+    assert "differs in the device (cpu there, cuda now" in line
     assert (tmp_path / "out" / "_SUCCESS").exists()
 
     for _ in range(2):  # the second has nothing to do

@@ -84,6 +84,15 @@ def test_an_evaluation_file_without_answers(refused: Refused, tmp_path: Path) ->
     assert refused("--eval", unanswerable)[0].startswith("ray-qa finetune: `eval` must have rows with an answer, but")
 
 
+def test_what_lies_in_a_folder_of_rows_and_is_not_read_is_named(refused: Refused, rows: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    rows.rename(tmp_path / "folder" / "rows.parquet")
+    (tmp_path / "folder" / "notes.csv").touch()
+    passed_over, line = refused("--train", str(tmp_path / "folder"), "--model", str(tmp_path / "no-model"))
+    assert passed_over == f"ray-qa finetune: `train` passes over {tmp_path / 'folder' / 'notes.csv'}"
+    assert "`model` must" in line
+
+
 def test_a_base_that_is_no_encoder_with_a_span_head(refused: Refused, tmp_path: Path) -> None:
     decoder = save_tokenizer(tmp_path / "gpt2", "byte_level_bpe")
     save_model(decoder, AutoModel, transformers.GPT2Config(n_layer=1, n_embd=32, n_head=2, vocab_size=500))

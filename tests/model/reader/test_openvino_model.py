@@ -184,3 +184,15 @@ def test_nothing_is_reported_to_the_makers_of_openvino(tmp_path: Path) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "None"
+
+
+def test_a_cache_that_cannot_be_written_to_is_refused_in_one_line(
+    tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAY_QA_CACHE", str(tmp_path / "file"))
+    with pytest.raises(ModelError) as refused:
+        reader(tiny_reader_folder, backend="openvino")
+    assert str(refused.value).startswith(
+        f"`RAY_QA_CACHE` must name a folder that can be written to, but {tmp_path / 'file'} gives: "
+    )

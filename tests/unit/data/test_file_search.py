@@ -167,3 +167,13 @@ def test_a_glob_may_match_folders_which_are_then_read(tmp_path: Path) -> None:
     assert names(found, tmp_path) == ["year=2023/lang=de/a.parquet", "year=2024/b.pq"]
     assert found.files[0].partitions == (("year", "2023"), ("lang", "de"))
     assert names(find(tmp_path / "year=*/"), tmp_path) == names(found, tmp_path)
+
+
+def test_folders_that_a_glob_matches_beside_files_are_named_unless_their_files_are_matched_too(tmp_path: Path) -> None:
+    for name in ("a.parquet", "sub/b.parquet"):
+        write(tmp_path / name)
+    found = find(tmp_path / "*")
+    assert names(found, tmp_path) == ["a.parquet"]
+    assert found.passed_over == (f"{tmp_path / 'sub'} (a folder beside files)",)
+    assert find(tmp_path / "**").passed_over == ()
+    assert names(find(tmp_path / "**"), tmp_path) == ["a.parquet", "sub/b.parquet"]

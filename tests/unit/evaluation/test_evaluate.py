@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ray_qa.errors import InputError, OutputError
+from ray_qa.errors import ConfigError, InputError, OutputError
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.evaluation.evaluate import EvaluationReport, describe, evaluate
 from ray_qa.metrics.squad import SquadScores
@@ -138,3 +138,8 @@ def test_evaluating_needs_neither_ray_nor_torch() -> None:
     code = f"import sys, ray_qa.evaluation.evaluate; sys.exit(str({heavy} & set(sys.modules) or ''))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+def test_what_is_no_setting_of_evaluate_is_refused() -> None:
+    with pytest.raises(ConfigError, match="the settings must be EvaluateConfig, but are str: 'x'"):
+        evaluate("x")  # type: ignore[arg-type]  # as someone may

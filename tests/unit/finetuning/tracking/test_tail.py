@@ -66,10 +66,10 @@ def test_a_log_that_does_not_change_is_not_read_again(tmp_path: Path, monkeypatc
 
 def test_the_last_lines_are_handed_on_when_training_fails(tmp_path: Path) -> None:
     append_metrics(tmp_path / METRICS, line(10))
-    kept: list[float] = []
+    kept: list[list[float]] = []
     with (
         pytest.raises(ZeroDivisionError),
-        tail_metrics(tmp_path / METRICS, lambda lines: kept.extend(each["step"] for each in lines)),
+        tail_metrics(tmp_path / METRICS, lambda lines: kept.append([each["step"] for each in lines])),
     ):
         raise ZeroDivisionError
-    assert kept == [10]
+    assert kept[-1] == [10]
