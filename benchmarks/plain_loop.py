@@ -32,7 +32,7 @@ from ray_qa.finetuning.labelling import label_examples
 from ray_qa.finetuning.step_plan import plan_epoch
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from ray_qa.metrics.squad import score_predictions
-from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 
 SHARED = Path(__file__).parents[2] / "shared"
 RESULTS = Path(__file__).parent / "results"

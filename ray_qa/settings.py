@@ -157,15 +157,17 @@ class ModelSettings(Settings):
         "auto",
         description="Most tokens, padding included, in one forward pass; auto: 1,024 a CPU thread, 16,384 on CUDA.",
     )
-    backend: Literal["torch", "openvino"] = Field(
-        "torch", description="What runs the model: torch, or OpenVINO on CPUs (pip install 'ray_qa[openvino]')."
+    backend: Annotated[Literal["auto", "torch", "openvino"], SETTLED] = Field(
+        "auto", description="What runs the model; auto: OpenVINO on CPUs where it is installed, else torch."
     )
     device: Annotated[str, SETTLED] = Field(
         "auto",
         description="auto, cpu, cuda or mps; auto: CUDA where GPUs are.",
     )
     dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], SETTLED] = Field(
-        "auto", description="Arithmetic of the forward pass; auto: float32 on CPU, bfloat16 or float16 on a GPU."
+        "auto",
+        description="Arithmetic of the forward pass; auto: bfloat16 where CPU or GPU have it, else float16 on GPUs and "
+        "float32 on CPUs.",
     )
 
     @model_validator(mode="after")

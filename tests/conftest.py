@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).parent
+# Models that are converted once need not be converted by every run of the tests.
+os.environ["RAY_QA_CACHE"] = str(TESTS.parent / ".pytest_cache" / "ray_qa")
 SHARED = TESTS.parent.parent / "shared"
 MARKED_FOLDERS = ("model", "cluster", "gpu")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ray_qa.annotation.config import AnnotateConfig
@@ -41,7 +41,7 @@ from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
 from ray_qa.errors import ClusterError, InputError, OutputError, Problems, listed
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_check import check_model
-from ray_qa.reader.model_files import ModelFiles, find_model
+from ray_qa.reader.model_files import ModelFiles, find_model, model_kind
 from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.runs.live_line import shown, tell
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
@@ -100,7 +100,8 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     progress = Progress(rows=inputs.rows, units=len(wanted.units))
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
         placement = _place(config, cluster, progress)
-        arithmetic = _settle(config, placement, earlier)
+        arithmetic = _settle(config, model, cluster, placement, earlier)
+        tell("annotate", arithmetic.in_words)
         with output_lock(folder, "annotating", may_share=not config.overwrite) as lock:
             plan = _begin(config, earlier or wanted, arithmetic, lock)
             again = _to_retry(config, plan)
@@ -122,7 +123,7 @@ def annotate(config: AnnotateConfig) -> RunSummary:
                 progress.add(unit_summary)
             if lock.is_the_last():
                 remove_drafts(folder)
-            return _finish(config, plan, sum(unit.rows for unit in job.units), clock)
+            return _finish(config, plan, sum(unit.rows for unit in job.units), clock, arithmetic.in_words)
 
 
 def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, ModelFiles]:
@@ -217,12 +218,16 @@ def _finished(folder: Path, plan: Plan) -> dict[int, Counts]:
     return read_parts(folder, [unit for unit in plan.units if unit.number in there], plan_digest(plan))
 
 
-def _settle(config: AnnotateConfig, placement: Placement, earlier: Plan | None) -> Arithmetic:
+def _settle(
+    config: AnnotateConfig, model: ModelFiles, cluster: Cluster, placement: Placement, earlier: Plan | None
+) -> Arithmetic:
     """How all replicas are to compute; batches are any machine's to choose, so a run that goes on keeps its plan's."""
     batch_tokens = config.batch_tokens
     if earlier is not None and "batch_tokens" in unsettled(config):
         batch_tokens = earlier.settings["batch_tokens"]
     return settle_arithmetic(
+        kind=model_kind(model.folder),
+        backend=config.backend,
         device=config.runs_on,
         dtype=config.dtype,
         batch_tokens=batch_tokens,
@@ -230,6 +235,7 @@ def _settle(config: AnnotateConfig, placement: Placement, earlier: Plan | None) 
         gpus=placement.gpus,
         threads=placement.threads,
         patience=in_seconds(config.wait_for_nodes),
+        private=cluster.private,
     )
 
 
@@ -241,7 +247,7 @@ def _begin(config: AnnotateConfig, basis: Plan, arithmetic: Arithmetic, lock: Ou
     folder = Path(config.output)
     if config.overwrite:
         clear_output(folder)
-    plan = join_plan(folder, replace(basis, settings=basis.settings | asdict(arithmetic)))
+    plan = join_plan(folder, replace(basis, settings=basis.settings | arithmetic.settings))
     claim(folder, plan_digest(plan))
     if lock.alone:
         forget_attempts(folder)
@@ -277,7 +283,7 @@ def _place(config: AnnotateConfig, cluster: Cluster, progress: Progress) -> Plac
     return placement
 
 
-def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock) -> RunSummary:
+def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock, engine: str = "") -> RunSummary:
     """Account for every row from the parts themselves, then mark the output as finished."""
     folder = Path(config.output)
     remove_strays(folder, part_numbers(folder) - {unit.number for unit in plan.units}, plan_digest(plan))
@@ -297,5 +303,5 @@ def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock)
         run_seconds=clock.run_seconds,
         exit_code=exit_code(counts, config.max_failed),
     )
-    finish(folder, run_json(config, fingerprints(plan), summary))
+    finish(folder, run_json(config, fingerprints(plan), summary, engine))
     return summary

@@ -72,7 +72,7 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
     # One task is one CPU's work; the tokenizer's own threads would take those of the replicas.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     with uninterrupted():
-        from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
+        from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 
         tokenizer = load_pair_tokenizer(tokenizer_here(job.model))
     units = [job.units[position] for position in batch["position"].to_pylist()]
@@ -90,11 +90,8 @@ class Annotator:
     """Stage two, one replica: scores a unit, writes its part, and returns a summary of it."""
 
     def __init__(self, job: AnnotateJob) -> None:
-        import torch
-
         from ray_qa.reader.reader import Reader
 
-        torch.set_num_threads(job.threads)
         self._job = job
         self._units = {unit.number: unit for unit in job.units}
         self._replica = f"{os.uname().nodename}:{os.getpid()}"
@@ -106,7 +103,8 @@ class Annotator:
                 device=job.arithmetic.device,
                 dtype=job.arithmetic.dtype,
                 batch_tokens=job.arithmetic.batch_tokens,
-                backend=job.config.backend,
+                backend=job.arithmetic.backend,
+                threads=job.threads,
             )
         except RayQaError as error:
             # An actor that fails to start is tried again and its traceback shown; a failing task ends the run at once.

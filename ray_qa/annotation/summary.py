@@ -91,10 +91,11 @@ class RunSummary:
         return self.scored_rows / self.run_seconds if self.run_seconds > 0 else 0.0
 
 
-def run_json(config: AnnotateConfig, fingerprints: Mapping[str, Any], summary: RunSummary) -> bytes:
-    """The content of ``run.json``; ``fingerprints`` tell what the parts were made with."""
+def run_json(config: AnnotateConfig, fingerprints: Mapping[str, Any], summary: RunSummary, engine: str) -> bytes:
+    """The content of ``run.json``; ``fingerprints`` tell what the parts were made with, ``engine`` why with that."""
     record = {
         "settings": config.model_dump(mode="json"),
+        "engine": engine,
         "versions": versions(),
         "fingerprints": fingerprints,
         **asdict(summary.counts),

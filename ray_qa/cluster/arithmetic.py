@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Literal
 
 import ray
@@ -12,11 +13,14 @@ from ray_qa.cluster.worker_errors import error_from_worker
 from ray_qa.errors import ClusterError, ModelError, first_line
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.batching import automatic_batch_tokens
+from ray_qa.reader.engine import Engine, engine_on_cpu
 from ray_qa.settings import AUTO
 
 
 def settle_arithmetic(
     *,
+    kind: str,
+    backend: str,
     device: str,
     dtype: str,
     batch_tokens: int | Literal["auto"],
@@ -24,31 +28,54 @@ def settle_arithmetic(
     gpus: float,
     threads: int,
     patience: float,
+    private: bool,
 ) -> Arithmetic:
     """Decide for all workers at once, so that no two compute otherwise.
 
-    Placing them has decided on the device: with a GPU booked it is CUDA, without one it is not. ``dtype: auto`` is
-    float32 on a CPU; for GPUs a node that has one is asked what its card computes natively.
+    Placing them has decided on the device: with a GPU booked it is CUDA, without one it is not. What is ``auto`` is
+    asked of a node that workers may run on.
 
     Args:
+        kind: the model's (``model_type`` of its configuration).
+        backend: ``auto``, ``torch`` or ``openvino``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         dtype: ``auto`` or a name of torch's.
         batch_tokens: ``auto`` or most tokens of a pass.
         work: what the workers do.
         gpus: GPUs that are booked for each worker.
         threads: torch threads of each worker.
-        patience: seconds to wait for a GPU to ask.
+        patience: seconds to wait for a node to ask.
+        private: whether the cluster is this machine alone, which need not be asked by way of Ray.
 
     Raises:
-        ClusterError: if there is no GPU to ask in time.
+        ClusterError: if there is no node to ask in time.
         ModelError: if torch finds no CUDA where a GPU is booked.
     """
     where = "cuda" if gpus else "cpu" if device == AUTO else device
-    if dtype == AUTO:
-        dtype = _dtype_of_gpus(gpus, work, patience) if gpus else "float32"
+    engine = Engine(backend="torch", dtype=dtype, why="")
+    if where == "cpu" and work == "reading":
+        engine = _engine_on_cpu(kind, backend, dtype, patience, private)
+    elif dtype == AUTO:
+        engine = replace(engine, dtype=_dtype_of_gpus(gpus, work, patience) if gpus else "float32")
     if batch_tokens == AUTO:
         batch_tokens = automatic_batch_tokens(work, where, threads)
-    return Arithmetic(device=where, dtype=dtype, batch_tokens=batch_tokens)
+    return Arithmetic(
+        device=where, backend=engine.backend, dtype=engine.dtype, batch_tokens=batch_tokens, why=engine.why
+    )
+
+
+def _engine_on_cpu(kind: str, backend: str, dtype: str, patience: float, private: bool) -> Engine:
+    if private or AUTO not in (backend, dtype):
+        return engine_on_cpu(kind, backend, dtype)
+    ask = ray.remote(engine_on_cpu).options(num_cpus=0)
+    try:
+        engine: Engine = ray.get(ask.remote(kind, backend, dtype), timeout=patience)
+    except GetTimeoutError:
+        raise ClusterError(
+            f"`backend` must be settled within {patience:g} s, but no node was there to be asked; "
+            "name `backend` and `dtype`"
+        ) from None
+    return engine
 
 
 def _dtype_of_gpus(gpus: float, work: str, patience: float) -> str:

@@ -8,10 +8,10 @@ import torch
 
 from ray_qa.errors import ConfigError, ModelError, first_line
 from ray_qa.finetuning.config import FinetuneConfig
+from ray_qa.reader.limits import check_fits
 from ray_qa.reader.model_files import ModelFiles
-from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
-from ray_qa.reader.reader import check_settings_fit, check_vocabulary
 from ray_qa.reader.span_model import check_sees_both_ways, load_weights, span_model
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.reader.transformers_logging import quiet_transformers
 
 
@@ -51,8 +51,7 @@ def check_base(files: ModelFiles, config: FinetuneConfig) -> None:
     tokenizer = load_pair_tokenizer(files.folder)
     module = load_base(files, config).eval()
     model = span_model(module, torch.device("cpu"), torch.float32)
-    check_settings_fit(config, tokenizer, model)
-    check_vocabulary(tokenizer, model, files)
+    check_fits(config, tokenizer, model.limits, files.ref)
     check_sees_both_ways(module, files)
 
 

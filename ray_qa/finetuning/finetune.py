@@ -44,7 +44,7 @@ from ray_qa.finetuning.tracking.tail import tail_metrics
 from ray_qa.finetuning.tracking.trackers import open_trackers
 from ray_qa.finetuning.workers import place, train_to_the_end
 from ray_qa.reader.arithmetic import Arithmetic
-from ray_qa.reader.model_files import ModelFiles, find_model
+from ray_qa.reader.model_files import ModelFiles, find_model, model_kind
 from ray_qa.runs.clock import clocked, time_spent
 from ray_qa.runs.live_line import shown, tell
 from ray_qa.runs.ownership import claim, output_lock
@@ -109,6 +109,8 @@ def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float)
         if placement.gpus:
             progress.enter("waiting for a GPU to ask what it computes in")
         arithmetic = settle_arithmetic(
+            kind=model_kind(start.base.folder),
+            backend="torch",
             device=AUTO,
             dtype=config.dtype,
             batch_tokens=config.batch_tokens,
@@ -116,6 +118,7 @@ def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float)
             gpus=placement.gpus,
             threads=placement.threads,
             patience=in_seconds(config.wait_for_nodes),
+            private=cluster.private,
         )
         with output_lock(folder, "training"):
             plan = _begin(start, arithmetic)

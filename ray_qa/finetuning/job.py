@@ -18,7 +18,7 @@ from ray_qa.finetuning.labelling import label_examples
 from ray_qa.finetuning.output import TRAIN_ROWS, check_output_is_here, shard_path
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, tokenizer_here
-from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

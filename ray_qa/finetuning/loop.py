@@ -31,8 +31,9 @@ from ray_qa.finetuning.weights import export_model, load_checkpoint, save_checkp
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.batching import batch_by_length
 from ray_qa.reader.model_files import model_here
-from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
+from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.span_model import pick_device, pick_dtype
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.runs.ownership import check_claim
 
 SAVE_SECONDS = 600.0

@@ -1,7 +1,7 @@
 """From text to answer on one machine, without Ray.
 
-``reader`` (the whole way) · ``model_check`` · ``model_files`` · ``pair_tokenizer`` · ``text_ranges`` ·
-``encoded`` · ``windows`` · ``batching`` · ``collate`` · ``scoring`` · ``backend`` · ``span_model`` ·
-``openvino_model`` · ``openvino_conversion`` · ``spans`` · ``answers`` · ``arithmetic`` · ``arrays`` ·
-``transformers_logging``
+``reader`` (the whole way) · ``model_check`` · ``model_files`` · ``model_cache`` · ``loading`` · ``engine`` · ``cpu`` ·
+``limits`` · ``tokenizer_loading`` · ``pair_tokenizer`` · ``text_ranges`` · ``encoded`` · ``windows`` · ``batching`` ·
+``collate`` · ``scoring`` · ``backend`` · ``span_model`` · ``openvino_model`` · ``openvino_conversion`` · ``spans`` ·
+``answers`` · ``arithmetic`` · ``arrays`` · ``transformers_logging``
 """

@@ -12,6 +12,7 @@ from array_api_compat import array_namespace, device
 
 from ray_qa.reader.arrays import Bools, Floats, to_numpy
 from ray_qa.reader.collate import Batch
+from ray_qa.reader.limits import Limits
 from ray_qa.reader.spans import WindowSpans, best_spans
 from ray_qa.settings import ReadingSettings
 
@@ -37,12 +38,8 @@ class Backend(Protocol):
     """What runs the forward pass and the span search, on a device of its own."""
 
     @property
-    def max_positions(self) -> int | None:
-        """Longest window it takes, in tokens; ``None`` where there is no limit."""
-
-    @property
-    def vocabulary(self) -> int | None:
-        """Token ids it has embeddings for; ``None`` where that cannot be told."""
+    def limits(self) -> Limits:
+        """What it can take."""
 
     @property
     def token_multiple(self) -> int:

@@ -55,6 +55,15 @@ def find_model(ref: str) -> ModelFiles:
     )
 
 
+def model_kind(folder: Path) -> str:
+    """What a model's configuration says it is, such as ``roberta``; "" where it does not say."""
+    try:
+        configuration = json.loads((folder / "config.json").read_bytes())
+    except ValueError:  # whoever loads the model will say so
+        return ""
+    return str(configuration.get("model_type", "")) if isinstance(configuration, dict) else ""
+
+
 @functools.lru_cache(maxsize=1)
 def model_here(model: ModelFiles) -> ModelFiles:
     """The model as this node has it, which must be the one the run was planned with.

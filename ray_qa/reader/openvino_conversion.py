@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,28 +18,17 @@ from safetensors.numpy import load_file, save_file
 
 from ray_qa.errors import ModelError, first_line
 from ray_qa.reader.arrays import Floats
+from ray_qa.reader.limits import Limits
+from ray_qa.reader.model_cache import CACHE, cache_folder, kept
 from ray_qa.reader.model_files import ModelFiles
-from ray_qa.storage.local import draft_of
 
-LIBRARIES = ("openvino", "filelock", "platformdirs")
-CACHE = "RAY_QA_CACHE"
-"""The environment variable that names the cache folder."""
-FORM = 1
+FORM = 2
 """Goes up when what is kept of a model changes."""
 CONVERTIBLE = frozenset(
     {"bert", "roberta", "xlm-roberta", "distilbert", "electra", "mpnet", "deberta-v2", "modernbert"}
 )
 """Kinds of models that are known to convert and to give what torch gives; a test holds each."""
 NETWORK, HEAD, LIMITS = "encoder.xml", "head.safetensors", "limits.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a model takes: the longest window, the token ids, whether segment ids too."""
-
-    max_positions: int | None
-    vocabulary: int | None
-    takes_types: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +41,8 @@ class ConvertedModel:
     network: Path
     head_weight_2H: Floats
     head_bias_2: Floats
+    takes_types: bool
+    """Whether the encoder takes segment ids too."""
     limits: Limits
 
 
@@ -62,29 +52,28 @@ def converted_model(files: ModelFiles) -> ConvertedModel:
     Raises:
         ModelError: if it has no trained span head, OpenVINO cannot convert it, or the cache cannot be written to.
     """
-    folder = cache_folder() / "openvino" / _key(files)
-    if not folder.exists():
-        try:
-            _make(folder, files)
-        except OSError as error:
-            raise ModelError(
-                f"`{CACHE}` must name a folder that can be written to, but {cache_folder()} gives: {first_line(error)}"
-            ) from error
+    key = [FORM, files.weights_sha256, files.tokenizer_sha256, version("openvino"), version("transformers")]
+    try:
+        folder = kept("openvino", key, partial(_convert, files))
+    except OSError as error:
+        raise ModelError(
+            f"`{CACHE}` must name a folder that can be written to, but {cache_folder()} gives: {first_line(error)}"
+        ) from error
     head = load_file(folder / HEAD)
+    limits = json.loads((folder / LIMITS).read_text())
+    takes_types = limits.pop("takes_types")
     return ConvertedModel(
         network=folder / NETWORK,
         head_weight_2H=head["weight"],
         head_bias_2=head["bias"],
-        limits=Limits(**json.loads((folder / LIMITS).read_text())),
+        takes_types=takes_types,
+        limits=Limits(**limits),
     )
 
 
-def cache_folder() -> Path:
-    """Where what can be made again is kept: ``RAY_QA_CACHE``, else the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    named = os.environ.get(CACHE)
-    return Path(named).expanduser() if named else user_cache_path("ray_qa")
+def is_installed() -> bool:
+    """Whether OpenVINO is there."""
+    return find_spec("openvino") is not None
 
 
 def check_installed() -> None:
@@ -93,7 +82,7 @@ def check_installed() -> None:
     Raises:
         ModelError: saying how to get it.
     """
-    if any(find_spec(name) is None for name in LIBRARIES):
+    if not is_installed():
         raise ModelError(
             "`backend` must be installed, but openvino is not: pip install 'ray_qa[openvino]', or use --backend torch"
         )
@@ -113,28 +102,11 @@ def import_openvino() -> Any:
     return openvino
 
 
-def _key(files: ModelFiles) -> str:
-    """What decides what a conversion gives."""
-    parts = [FORM, files.weights_sha256, files.tokenizer_sha256, version("openvino"), version("transformers")]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-def _make(folder: Path, files: ModelFiles) -> None:
-    from filelock import FileLock
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not folder.exists():
-            with draft_of(folder) as draft:
-                draft.mkdir()
-                _convert(files, draft)
-
-
 def _convert(files: ModelFiles, folder: Path) -> None:
     import torch
 
-    from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
     from ray_qa.reader.span_model import load_span_model
+    from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 
     openvino = import_openvino()
     takes_types = load_pair_tokenizer(files.folder).template.context_type is not None
@@ -155,8 +127,7 @@ def _convert(files: ModelFiles, folder: Path) -> None:
     openvino.save_model(network, folder / NETWORK, compress_to_fp16=False)
     weight, bias = (tensor.detach().numpy().astype(np.float32) for tensor in (head.weight, head.bias))
     save_file({"weight": weight, "bias": bias}, folder / HEAD)
-    limits = Limits(max_positions=model.max_positions, vocabulary=model.vocabulary, takes_types=takes_types)
-    (folder / LIMITS).write_text(json.dumps(asdict(limits)))
+    (folder / LIMITS).write_text(json.dumps(asdict(model.limits) | {"takes_types": takes_types}))
 
 
 def _span_head(module: Any, files: ModelFiles) -> Any:

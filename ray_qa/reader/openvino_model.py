@@ -15,6 +15,7 @@ from ray_qa.reader.arrays import Floats
 from ray_qa.reader.backend import WindowScores, search_spans
 from ray_qa.reader.batching import padded_tokens
 from ray_qa.reader.collate import Batch
+from ray_qa.reader.limits import Limits
 from ray_qa.reader.model_files import ModelFiles
 from ray_qa.reader.openvino_conversion import ConvertedModel, converted_model, import_openvino
 from ray_qa.settings import ReadingSettings
@@ -35,24 +36,19 @@ class OpenVinoModel:
     token_multiple: int = TOKEN_MULTIPLE
 
     @property
-    def max_positions(self) -> int | None:
-        """Longest window it takes, in tokens."""
-        return self.model.limits.max_positions
-
-    @property
-    def vocabulary(self) -> int | None:
-        """Token ids it has embeddings for."""
-        return self.model.limits.vocabulary
+    def limits(self) -> Limits:
+        """What it can take."""
+        return self.model.limits
 
     def score(self, batch: Batch, null_position: int, settings: ReadingSettings) -> WindowScores:
         """Run the encoder over a batch, then head and search; see :meth:`Backend.score`."""
         tokens = batch.input_ids_WT.shape[1]
         given = {"input_ids": batch.input_ids_WT, "attention_mask": batch.attention_mask_WT}
-        if self.model.limits.takes_types and batch.token_type_ids_WT is not None:
+        if self.model.takes_types and batch.token_type_ids_WT is not None:
             given["token_type_ids"] = batch.token_type_ids_WT
         wide = padded_tokens(tokens, self.token_multiple)
-        if self.max_positions is not None:
-            wide = max(tokens, min(wide, self.max_positions))
+        if self.limits.max_positions is not None:
+            wide = max(tokens, min(wide, self.limits.max_positions))
         padded = {name: np.pad(array, ((0, 0), (0, wide - tokens))) for name, array in given.items()}
         hidden_WTH: Floats = self.request.infer(padded)[0][:, :tokens]
         logits_WT2 = hidden_WTH.astype(np.float32, copy=False) @ self.model.head_weight_2H.T + self.model.head_bias_2
@@ -72,9 +68,15 @@ def load_openvino_model(files: ModelFiles, *, dtype: str, threads: int) -> OpenV
     """
     if dtype not in PRECISIONS:
         raise ModelError(f"`dtype` must be {' or '.join(PRECISIONS)} with OpenVINO, but is {dtype!r}")
-    openvino = import_openvino()
+    core = import_openvino().Core()
+    if dtype == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        # It would compute in float32 without a word.
+        raise ModelError(
+            "`dtype` must be float32 with OpenVINO on a CPU without bfloat16 of its own, but is bfloat16; use "
+            "--backend torch, which emulates it"
+        )
     model = converted_model(files)
-    compiled = openvino.Core().compile_model(
+    compiled = core.compile_model(
         model.network,
         "CPU",
         {

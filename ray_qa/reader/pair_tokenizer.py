@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ray_qa.data.schemas import is_unicode
-from ray_qa.errors import ModelError, first_line
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.collate import Template
 from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
-from ray_qa.reader.model_files import digest_of_files, tokenizer_files
 from ray_qa.reader.text_ranges import readable_ranges
-from ray_qa.reader.transformers_logging import quiet_transformers
 from ray_qa.records import Reason, Row
 
 MAX_CONTEXT_CHARACTERS = 4_000_000
@@ -85,33 +80,6 @@ class PairTokenizer:
         return [self.unknown_id if token in self.special_ids else token for token in ids]
 
 
-def load_pair_tokenizer(folder: Path) -> PairTokenizer:
-    """Load the tokenizer of a model folder; one whose files have not changed since is not loaded again.
-
-    Raises:
-        ModelError: if it cannot be loaded, is not a fast one, or puts no CLS/BOS token into a window.
-    """
-    return _load(folder, digest_of_files(tokenizer_files(folder)))
-
-
-@functools.lru_cache(maxsize=4)
-def _load(folder: Path, _digest: str) -> PairTokenizer:
-    tokenizer = _load_tokenizer(folder)
-    backend = tokenizer.backend_tokenizer
-    backend.no_truncation()
-    backend.no_padding()
-    # Otherwise "[SEP]" or "</s>" in a text would become the real special token.
-    backend.encode_special_tokens = True
-    template = _probe_template(tokenizer, folder)
-    unknown = tokenizer.unk_token_id
-    return PairTokenizer(
-        fast_tokenizer=backend,
-        template=template,
-        special_ids=frozenset(tokenizer.all_special_ids) - {unknown},
-        unknown_id=template.pad_id if unknown is None else unknown,
-    )
-
-
 class _Texts:
     """Distinct texts in order of first appearance."""
 
@@ -162,51 +130,3 @@ def _offsets(ids: list[list[int]]) -> Ints:
 
 def _flat(ids: list[list[int]]) -> npt.NDArray[np.int32]:
     return np.fromiter(itertools.chain.from_iterable(ids), np.int32, sum(map(len, ids)))
-
-
-def _load_tokenizer(folder: Path) -> Any:
-    with quiet_transformers() as transformers:
-        try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
-        except Exception as error:  # transformers raises whatever the file at hand provoked
-            raise ModelError(
-                f"`model` must have a tokenizer, but that of {folder} cannot be loaded: {first_line(error)}"
-            ) from error
-    if not tokenizer.is_fast:
-        raise ModelError(
-            f"`model` must have a fast tokenizer (tokenizer.json), but that of {folder} is the slow "
-            f"{type(tokenizer).__name__}; save a fast version beside the model"
-        )
-    return tokenizer
-
-
-def _probe_template(tokenizer: Any, folder: Path) -> Template:
-    """Read off one encoded pair how this tokenizer joins two texts."""
-    pair = tokenizer.backend_tokenizer.encode("a", "b")
-    sides = list(pair.sequence_ids)
-    if 0 not in sides or 1 not in sides or tokenizer.unk_token_id in pair.ids:
-        raise ModelError(
-            f"`model` must have a tokenizer that knows the letters a and b, but that of {folder} does not; "
-            "are all its files there (tokenizer.json)?"
-        )
-    question, context = sides.index(0), sides.index(1)
-    question_end = len(sides) - sides[::-1].index(0)
-    context_end = len(sides) - sides[::-1].index(1)
-    before = tuple(pair.ids[:question])
-    anchors = [token for token in (tokenizer.cls_token_id, tokenizer.bos_token_id) if token in before]
-    if not anchors or context < question:
-        raise ModelError(
-            f"`model` must put a CLS or BOS token before the question (it scores 'no answer'), but the tokenizer of "
-            f"{folder} begins a pair with {pair.tokens[: question + 1]}; use an encoder such as RoBERTa or BERT"
-        )
-    takes_types = "token_type_ids" in tokenizer.model_input_names
-    return Template(
-        before=before,
-        between=tuple(pair.ids[question_end:context]),
-        after=tuple(pair.ids[context_end:]),
-        null_position=before.index(anchors[0]),
-        pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0,
-        context_type=pair.type_ids[context] if takes_types else None,
-    )

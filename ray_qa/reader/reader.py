@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.reader.answers import ScoredWindow, choose_answer, failed
 from ray_qa.reader.backend import Backend
 from ray_qa.reader.batching import BatchBudget, automatic_batch_tokens
 from ray_qa.reader.encoded import EncodedRows
+from ray_qa.reader.limits import check_fits
+from ray_qa.reader.loading import load_model
 from ray_qa.reader.model_files import ModelFiles, find_model
-from ray_qa.reader.openvino_model import load_openvino_model
-from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
+from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.scoring import score_windows
-from ray_qa.reader.span_model import SpanLogits, SpanModel, load_span_model
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.records import Answer, Row
-from ray_qa.settings import AUTO, ReadingSettings, WindowSettings
+from ray_qa.settings import AUTO, ReadingSettings
+
+if TYPE_CHECKING:
+    from ray_qa.reader.span_model import SpanLogits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,8 @@ class Reader:
         device: str = "auto",
         dtype: str = "auto",
         batch_tokens: int | str = "auto",
-        backend: str = "torch",
+        backend: str = "auto",
+        threads: int | None = None,
     ) -> Reader:
         """Load a reader.
 
@@ -52,34 +56,23 @@ class Reader:
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
             dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
             batch_tokens: most tokens, padding included, in one forward pass; or ``auto``.
-            backend: ``torch``, or ``openvino`` on a CPU.
+            backend: ``auto``, ``torch``, or ``openvino`` on a CPU.
+            threads: of the forward pass on a CPU; all CPUs unless given.
 
         Raises:
             ModelError: if the model does not exist or cannot answer questions, or the backend cannot run it.
             ConfigError: if the settings do not fit the model.
         """
         settings = settings or ReadingSettings()
-        files = find_model(ref) if isinstance(ref, str) else ref
-        tokenizer = load_pair_tokenizer(files.folder)
-        model: Backend
-        if backend == "openvino":
-            if device not in (AUTO, "cpu"):
-                raise ModelError(f"`device` must be cpu with `backend` openvino, but is {device}")
-            device = "cpu"
-            dtype = "float32" if dtype == AUTO else dtype
-            model = load_openvino_model(files, dtype=dtype, threads=torch.get_num_threads())
-        elif backend == "torch":
-            model = load_span_model(files, device=device, dtype=dtype)
-            device = model.device.type
-        else:
-            raise ConfigError(f"`backend` must be torch or openvino, but is {backend!r}")
-        check_settings_fit(settings, tokenizer, model)
-        check_vocabulary(tokenizer, model, files)
         if batch_tokens != AUTO and (not isinstance(batch_tokens, int) or batch_tokens < 1):
             raise ConfigError(f"`batch_tokens` must be 'auto' or greater than 0, but is {batch_tokens!r}")
+        files = find_model(ref) if isinstance(ref, str) else ref
+        tokenizer = load_pair_tokenizer(files.folder)
+        model = load_model(files, backend=backend, device=device, dtype=dtype, threads=threads)
+        check_fits(settings, tokenizer, model.backend.limits, files.ref)
         if isinstance(batch_tokens, str):
-            batch_tokens = automatic_batch_tokens("reading", device, torch.get_num_threads())
-        return cls(tokenizer=tokenizer, backend=model, settings=settings, budget=BatchBudget(batch_tokens))
+            batch_tokens = automatic_batch_tokens("reading", model.device, model.threads)
+        return cls(tokenizer=tokenizer, backend=model.backend, settings=settings, budget=BatchBudget(batch_tokens))
 
     def answer(self, question: str, context: str) -> Answer:
         """Answer one question from one context."""
@@ -151,6 +144,8 @@ class Reader:
         A base checkpoint such as roberta-base is no question answerer: its span head would be random numbers until
         fine-tuned, so :meth:`load` refuses it.
         """
+        from ray_qa.reader.span_model import SpanModel
+
         if not isinstance(self.backend, SpanModel):
             raise ModelError(
                 f"`backend` must be torch's to give logits and a loss, but is {type(self.backend).__name__}; "
@@ -163,7 +158,7 @@ class Reader:
         ]
         template = self.tokenizer.template
         window = [*template.before, *ids[0], *template.between, *ids[1], *template.after]
-        limit = self.backend.max_positions
+        limit = self.backend.limits.max_positions
         if limit is not None and len(window) > limit:
             raise ModelError(
                 f"question and context must fit the model's {limit} positions, but take {len(window)}; use read"
@@ -216,39 +211,3 @@ def _check_positions(tokens: int, **positions: Sequence[int] | None) -> None:
             raise InputError(f"`{name}` must hold one position, as there is one window, but holds {len(values)}")
         if not 0 <= values[0] < tokens:
             raise InputError(f"`{name}` must lie in the window of {tokens} tokens, but is {values[0]}")
-
-
-def check_vocabulary(tokenizer: PairTokenizer, backend: Backend, files: ModelFiles) -> None:
-    """Check that every id the tokenizer gives has an embedding.
-
-    Raises:
-        ModelError: if tokenizer and weights are not of one model.
-    """
-    words = tokenizer.fast_tokenizer.get_vocab_size(with_added_tokens=False)
-    if backend.vocabulary is not None and not backend.vocabulary / 2 <= words <= backend.vocabulary:
-        raise ModelError(
-            f"`model` must have an embedding for every token, but {files.ref} has {backend.vocabulary} of them for "
-            f"{words} tokens; tokenizer and weights are of different models"
-        )
-
-
-def check_settings_fit(settings: WindowSettings, tokenizer: PairTokenizer, backend: Backend) -> None:
-    """Check what only the model can tell: its positions, and the room its special tokens leave.
-
-    Raises:
-        ConfigError: if a window would be too long for the model, or windows would not advance.
-    """
-    problems = []
-    limit = backend.max_positions
-    if limit is not None and settings.max_tokens > limit:
-        problems.append(f"`max_tokens` must be at most the model's positions ({limit}), but is {settings.max_tokens}")
-    room = settings.max_tokens - settings.max_question_tokens - tokenizer.template.special_tokens
-    if room <= 0:
-        problems.append(
-            f"`max_tokens` must be above `max_question_tokens` + special tokens "
-            f"({settings.max_question_tokens} + {tokenizer.template.special_tokens}), but is {settings.max_tokens}"
-        )
-    elif settings.stride >= room:
-        problems.append(f"`stride` must be less than the window's room for context ({room}), but is {settings.stride}")
-    if problems:
-        raise ConfigError(*problems)

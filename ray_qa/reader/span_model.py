@@ -14,6 +14,7 @@ import torch
 from ray_qa.errors import ModelError, first_line
 from ray_qa.reader.backend import BrokenDeviceError, WindowScores, search_spans
 from ray_qa.reader.collate import Batch
+from ray_qa.reader.limits import Limits
 from ray_qa.reader.model_files import ModelFiles
 from ray_qa.reader.transformers_logging import quiet_transformers
 from ray_qa.settings import ReadingSettings
@@ -40,10 +41,7 @@ class SpanModel:
     module: torch.nn.Module
     device: torch.device
     dtype: torch.dtype
-    max_positions: int | None
-    """Longest window it has positions for; ``None`` where there is no limit."""
-    vocabulary: int | None = None
-    """Token ids it has embeddings for; ``None`` where that cannot be told."""
+    limits: Limits
     token_multiple: int = 1
 
     def forward(
@@ -127,8 +125,7 @@ def span_model(module: torch.nn.Module, device: torch.device, dtype: torch.dtype
         module=module,
         device=device,
         dtype=dtype,
-        max_positions=_usable_positions(module),
-        vocabulary=_vocabulary(module),
+        limits=Limits(max_positions=_usable_positions(module), vocabulary=_vocabulary(module)),
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
+from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.reader import Reader
 from ray_qa.reader.span_model import SpanModel
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.settings import ReadingSettings
 from tests.tiny import TOKENIZER_FAMILIES, TokenizerFamily, save_tokenizer
 
@@ -18,6 +20,9 @@ SMALL = ReadingSettings(max_tokens=40, stride=8, max_question_tokens=12, max_ans
 """Windows so short that a paragraph gives several."""
 
 OpenReader = Callable[..., Reader]
+
+EXACT: dict[str, Any] = {"backend": "torch", "dtype": "float32"}
+"""What an oracle computes with."""
 
 
 def span_model_of(reader: Reader) -> SpanModel:
@@ -60,7 +65,7 @@ def tokenizer(request: pytest.FixtureRequest, tokenizers: PairTokenizers) -> Pai
 @pytest.fixture(scope="session")
 def tiny(tiny_reader_folder: Path) -> Reader:
     """The tiny RoBERTa, with windows of 40 tokens."""
-    return Reader.load(str(tiny_reader_folder), settings=SMALL, device="cpu")
+    return Reader.load(str(tiny_reader_folder), settings=SMALL, device="cpu", **EXACT)
 
 
 @pytest.fixture(scope="session")
@@ -77,4 +82,4 @@ def open_tiny(tiny: Reader) -> OpenReader:
 @pytest.fixture(scope="session")
 def embedded() -> Reader:
     """The model that comes with the package, with default settings."""
-    return Reader.load("embedded", device="cpu")
+    return Reader.load("embedded", device="cpu", **EXACT)

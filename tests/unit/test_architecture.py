@@ -50,15 +50,15 @@ LOADS = {
     "torch": {
         "ray_qa.finetuning.base_model", "ray_qa.finetuning.loop", "ray_qa.finetuning.process_group",
         "ray_qa.finetuning.step", "ray_qa.finetuning.validation", "ray_qa.finetuning.weights",
-        "ray_qa.reader.model_check", "ray_qa.reader.reader",
         "ray_qa.reader.span_model",
     },
     "ray": {
-        "ray_qa.annotation.pipeline", "ray_qa.cluster.arithmetic", "ray_qa.cluster.connection", "ray_qa.cluster.growth",
+        "ray_qa.annotation.annotate", "ray_qa.annotation.pipeline", "ray_qa.cluster.arithmetic",
+        "ray_qa.cluster.connection", "ray_qa.cluster.growth",
         "ray_qa.cluster.knock", "ray_qa.cluster.room", "ray_qa.finetuning.rows",
     },
     "torch and ray": {
-        "ray_qa.annotation.annotate", "ray_qa.finetuning.finetune", "ray_qa.finetuning.workers",
+        "ray_qa.finetuning.finetune", "ray_qa.finetuning.workers",
     },
 }  # fmt: skip
 """What importing a module loads, through all that it imports; modules that are not named here load neither."""

@@ -289,7 +289,7 @@ def test_a_setting_decides_the_result_unless_it_is_marked() -> None:
 
 def test_only_what_is_marked_is_left_to_be_settled() -> None:
     config = AnnotateConfig(input=("in",), output="out", prefix="auto", batch_tokens=5)
-    assert unsettled(config) == {"device", "dtype", "unit_rows"}
+    assert unsettled(config) == {"backend", "device", "dtype", "unit_rows"}
     assert unsettled(FinetuneConfig(**FINETUNE)) == {"dtype"}
 
 

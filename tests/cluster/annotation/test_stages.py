@@ -32,7 +32,8 @@ from ray_qa.errors import ModelError, OutputError
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.backend import BrokenDeviceError
 from ray_qa.reader.model_files import find_model
-from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
+from ray_qa.reader.pair_tokenizer import PairTokenizer
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.runs.ownership import claim
 from tests.cluster import corpora
 from tests.cluster.conftest import SMALL_WINDOWS
@@ -101,7 +102,7 @@ def test_an_interruption_waits_until_the_tokenizer_is_loaded_and_then_ends_the_t
         loaded.append(folder)
         return load_pair_tokenizer(folder)
 
-    monkeypatch.setattr("ray_qa.reader.pair_tokenizer.load_pair_tokenizer", load_with_an_interruption)
+    monkeypatch.setattr("ray_qa.reader.tokenizer_loading.load_pair_tokenizer", load_with_an_interruption)
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         list(encode_units(pa.table({"position": [0]}), worker.job))

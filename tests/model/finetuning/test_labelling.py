@@ -19,7 +19,8 @@ from ray_qa.data.examples import Examples, read_examples
 from ray_qa.finetuning.dataset import TrainingSet, open_training_set, write_shard
 from ray_qa.finetuning.label_counts import LabelCounts
 from ray_qa.finetuning.labelling import LabelledRows, label_examples
-from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
+from ray_qa.reader.pair_tokenizer import PairTokenizer
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.records import Row
 from ray_qa.settings import WindowSettings
 from tests.model.conftest import PairTokenizers

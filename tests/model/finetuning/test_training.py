@@ -25,7 +25,7 @@ from ray_qa.finetuning.output import shard_paths
 from ray_qa.finetuning.process_group import ProcessGroup
 from ray_qa.finetuning.step import FlatGradients, ModelWithOptimizer, take_step
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
-from ray_qa.reader.pair_tokenizer import load_pair_tokenizer
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.settings import ReadingSettings
 from tests.model.finetuning.training_rows import losses, prepared, questions, train_in_processes, weights
 

@@ -12,13 +12,14 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer, RobertaFo
 from ray_qa.errors import ModelError
 from ray_qa.reader.reader import Reader
 from ray_qa.reader.span_model import SpanLogits
+from tests.model.conftest import EXACT
 
 QUESTION, CONTEXT = "Who was Jim Henson?", "Jim Henson was a nice puppet"
 
 
 @pytest.fixture(scope="module")
 def reader(tiny_reader_folder: Path) -> Reader:
-    return Reader.load(str(tiny_reader_folder), device="cpu")
+    return Reader.load(str(tiny_reader_folder), device="cpu", **EXACT)
 
 
 def run_transformers(folder: Path, **positions: torch.Tensor) -> Any:

@@ -8,7 +8,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from ray_qa.reader.batching import BatchBudget
 from ray_qa.reader.reader import Reader
-from tests.model.conftest import span_model_of
+from tests.model.conftest import EXACT, span_model_of
 from tests.tiny import TEXT, TOKENIZER_OF, tiny_model
 
 QUESTION = "Where does the river rise?"
@@ -22,7 +22,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def reader(folder: Path) -> Reader:
-    return Reader.load(str(folder), device="cpu")
+    return Reader.load(str(folder), device="cpu", **EXACT)
 
 
 def test_logits_equal_transformers_own(reader: Reader, folder: Path) -> None:
@@ -50,14 +50,14 @@ def test_rows_of_different_lengths_are_answered_in_one_batch_as_they_are_alone(r
 
 
 def test_a_window_can_be_as_long_as_the_model_has_positions(reader: Reader) -> None:
-    assert reader.backend.max_positions == 512
+    assert reader.backend.limits.max_positions == 512
     longest = reader.settings.model_copy(update={"max_tokens": 512})
     wide = Reader(tokenizer=reader.tokenizer, backend=reader.backend, settings=longest, budget=BatchBudget(2_048))
     assert wide.answer(question=QUESTION, context=" ".join(TEXT) * 4).status != "failed"
 
 
 def test_the_model_is_loaded_in_the_arithmetic_asked_for(folder: Path) -> None:
-    reader = Reader.load(str(folder), device="cpu", dtype="bfloat16")
+    reader = Reader.load(str(folder), device="cpu", dtype="bfloat16", backend="torch")
     assert {parameter.dtype for parameter in span_model_of(reader).module.parameters()} == {torch.bfloat16}
     assert not span_model_of(reader).module.training
     logits = reader.logits(question=QUESTION, context=TEXT[0])
@@ -68,5 +68,5 @@ def test_the_model_is_loaded_in_the_arithmetic_asked_for(folder: Path) -> None:
 def test_half_precision_weights_are_float32_on_a_cpu_unless_asked_otherwise(tmp_path: Path) -> None:
     folder = tiny_model(tmp_path, "roberta")
     AutoModelForQuestionAnswering.from_pretrained(folder, dtype=torch.float16).save_pretrained(folder)
-    reader = Reader.load(str(folder), device="cpu")
+    reader = Reader.load(str(folder), device="cpu", **EXACT)
     assert {parameter.dtype for parameter in span_model_of(reader).module.parameters()} == {torch.float32}

@@ -6,7 +6,7 @@ import pytest
 
 from ray_qa.reader.reader import Reader
 from ray_qa.settings import ReadingSettings
-from tests.model.conftest import SMALL
+from tests.model.conftest import EXACT, SMALL
 from tests.model.reader.oracle import read_plainly
 from tests.tiny import TEXT, tiny_bert, tiny_model, tiny_xlm_roberta
 
@@ -33,7 +33,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.mark.parametrize("settings", [SMALL, WIDE, NARROW], ids=["small", "wide", "narrow"])
 def test_answers_equal_those_of_a_plain_loop_over_windows(folder: Path, settings: ReadingSettings) -> None:
-    reader = Reader.load(str(folder), settings=settings, device="cpu")
+    reader = Reader.load(str(folder), settings=settings, device="cpu", **EXACT)
     answers = reader.read([{"question": QUESTION, "context": context} for context in CONTEXTS])
     for context, answer in zip(CONTEXTS, answers, strict=True):
         expected = read_plainly(folder, QUESTION, context, settings)
@@ -68,7 +68,7 @@ def test_a_question_so_long_that_windows_get_narrow_still_reads_the_whole_contex
 @pytest.mark.parametrize("n_best", [1, 3, 25])
 def test_n_best_spans_are_those_that_a_plain_loop_ranks_first(n_best: int, tiny_reader_folder: Path) -> None:
     settings = ReadingSettings.model_validate(SMALL.model_dump() | {"n_best": n_best})
-    reader = Reader.load(str(tiny_reader_folder), settings=settings, device="cpu")
+    reader = Reader.load(str(tiny_reader_folder), settings=settings, device="cpu", **EXACT)
     for context in CONTEXTS:
         answer = reader.answer(question=QUESTION, context=context)
         expected = read_plainly(tiny_reader_folder, QUESTION, context, settings).ranked[:n_best]

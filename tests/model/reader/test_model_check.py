@@ -13,6 +13,7 @@ from ray_qa.reader.model_check import check_model
 from ray_qa.reader.model_files import find_model
 from ray_qa.reader.reader import Reader
 from ray_qa.settings import ReadingSettings
+from tests.model.conftest import EXACT
 from tests.tiny import TOKENIZER_OF, save_model, save_tokenizer, tiny_model
 
 
@@ -91,7 +92,7 @@ def test_whatever_loading_refuses_is_refused_in_the_same_words(tmp_path: Path, s
     spoil(tmp_path)
     files = find_model(str(tmp_path))
     with pytest.raises(RayQaError) as loaded:
-        Reader.load(files, device="cpu")
+        Reader.load(files, device="cpu", **EXACT)
     with pytest.raises(RayQaError) as checked:
         check_model(files, ReadingSettings())
     assert str(checked.value) == str(loaded.value)

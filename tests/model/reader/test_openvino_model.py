@@ -16,14 +16,18 @@ import transformers
 
 from ray_qa.errors import ConfigError, ModelError
 from ray_qa.reader import openvino_conversion
+from ray_qa.reader.cpu import X86_BFLOAT16, cpu_features
+from ray_qa.reader.model_cache import cache_folder
 from ray_qa.reader.model_files import find_model
-from ray_qa.reader.openvino_conversion import CONVERTIBLE, cache_folder, converted_model
+from ray_qa.reader.openvino_conversion import CONVERTIBLE, converted_model
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Row
 from ray_qa.settings import ModelSettings, ReadingSettings
+from tests.model.conftest import EXACT
 from tests.tiny import TEXT, TOKENIZER_OF, tiny_model
 
 pytest.importorskip("openvino")
+NATIVE = pytest.mark.skipif(not cpu_features() & X86_BFLOAT16, reason="this CPU has no bfloat16 of its own")
 SETTINGS = ReadingSettings(max_tokens=96, stride=24, max_question_tokens=24, n_best=3)
 ROWS = [
     Row(question=question, context=f"{context} {' '.join(TEXT[:length])}")
@@ -44,6 +48,14 @@ def reader(folder: Path, **options: Any) -> Reader:
     return Reader.load(str(folder), settings=SETTINGS, device="cpu", **options)
 
 
+def real_rows(shared: Path) -> list[dict[str, str]]:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(shared / "data" / "squad_v2_dev_a.parquet", columns=["question", "context"])
+    rows: list[dict[str, str]] = table.slice(0, 40).to_pylist()
+    return rows
+
+
 def test_every_kind_that_is_said_to_convert_is_tried_here() -> None:
     assert TOKENIZER_OF.keys() == CONVERTIBLE
 
@@ -51,7 +63,7 @@ def test_every_kind_that_is_said_to_convert_is_tried_here() -> None:
 @pytest.mark.parametrize("model_type", TOKENIZER_OF)
 def test_in_float32_answers_are_those_of_torch(model_type: str, tmp_path: Path) -> None:
     folder = tiny_model(tmp_path, model_type)
-    expected = reader(folder, dtype="float32").read(ROWS)
+    expected = reader(folder, **EXACT).read(ROWS)
     found = reader(folder, dtype="float32", backend="openvino", batch_tokens=200).read(ROWS)
     for ours, theirs in zip(found, expected, strict=True):
         assert (ours.status, ours.windows) == (theirs.status, theirs.windows)
@@ -64,10 +76,11 @@ def test_in_float32_answers_are_those_of_torch(model_type: str, tmp_path: Path) 
             assert (ours.start, ours.end) == (theirs.start, theirs.end)
 
 
+@NATIVE
 @pytest.mark.parametrize("model_type", ["roberta", "bert"])
 def test_in_bfloat16_scores_are_near_those_of_float32(model_type: str, tmp_path: Path) -> None:
     folder = tiny_model(tmp_path, model_type)
-    expected = reader(folder, dtype="float32").read(ROWS)
+    expected = reader(folder, **EXACT).read(ROWS)
     found = reader(folder, dtype="bfloat16", backend="openvino").read(ROWS)
     errors = [
         abs((ours.null_score or 0.0) - (theirs.null_score or 0.0)) for ours, theirs in zip(found, expected, strict=True)
@@ -76,15 +89,19 @@ def test_in_bfloat16_scores_are_near_those_of_float32(model_type: str, tmp_path:
 
 
 def test_real_rows_have_the_answers_that_torch_gives_them(shared: Path) -> None:
-    import pyarrow.parquet as pq
-
-    rows = pq.read_table(shared / "data" / "squad_v2_dev_a.parquet", columns=["question", "context"])
-    rows = rows.slice(0, 40).to_pylist()
+    rows = real_rows(shared)
     model = str(shared / "models" / "minilm-squad")
-    expected = Reader.load(model, device="cpu", dtype="float32").read(rows)
+    expected = Reader.load(model, device="cpu", **EXACT).read(rows)
     exact = Reader.load(model, device="cpu", dtype="float32", backend="openvino").read(rows)
-    rounded = Reader.load(model, device="cpu", dtype="bfloat16", backend="openvino").read(rows)
     assert [each.answer for each in exact] == [each.answer for each in expected]
+
+
+@NATIVE
+def test_real_rows_have_nearly_the_answers_in_bfloat16_that_torch_gives_them_in_float32(shared: Path) -> None:
+    rows = real_rows(shared)
+    model = str(shared / "models" / "minilm-squad")
+    expected = Reader.load(model, device="cpu", **EXACT).read(rows)
+    rounded = Reader.load(model, device="cpu", dtype="bfloat16", backend="openvino").read(rows)
     same = sum(ours.answer == theirs.answer for ours, theirs in zip(rounded, expected, strict=True))
     assert same >= 0.9 * len(rows)
 
@@ -145,7 +162,7 @@ def test_lengths_are_padded_to_few_and_never_beyond_the_models_positions(tmp_pat
     settings = ReadingSettings(max_tokens=config["max_position_embeddings"], stride=8, max_question_tokens=24)
     context = " ".join(TEXT * 12)
     ours = Reader.load(str(folder), settings=settings, device="cpu", backend="openvino").answer("Who?", context)
-    theirs = Reader.load(str(folder), settings=settings, device="cpu", dtype="float32").answer("Who?", context)
+    theirs = Reader.load(str(folder), settings=settings, device="cpu", **EXACT).answer("Who?", context)
     assert ours.windows == theirs.windows > 1
     assert ours.null_score == pytest.approx(theirs.null_score, abs=1e-3)
 
@@ -163,7 +180,12 @@ def test_devices_and_arithmetics_that_openvino_does_not_have_here(tiny_reader_fo
         Reader.load(str(tiny_reader_folder), device="cuda", backend="openvino")
     with pytest.raises(ModelError, match="`dtype` must be float32 or bfloat16 with OpenVINO, but is 'float16'"):
         Reader.load(str(tiny_reader_folder), dtype="float16", backend="openvino")
-    with pytest.raises(ConfigError, match="`backend` must be torch or openvino, but is 'onnx'"):
+    if not cpu_features() & X86_BFLOAT16:
+        with pytest.raises(
+            ModelError, match="`dtype` must be float32 with OpenVINO on a CPU without bfloat16 of its own"
+        ):
+            Reader.load(str(tiny_reader_folder), dtype="bfloat16", backend="openvino")
+    with pytest.raises(ConfigError, match="`backend` must be auto, torch or openvino, but is 'onnx'"):
         Reader.load(str(tiny_reader_folder), backend="onnx")
     with pytest.raises(ConfigError, match="`device` must be cpu with `backend` openvino, but is cuda"):
         ModelSettings(backend="openvino", device="cuda")

@@ -12,7 +12,8 @@ from transformers import AutoTokenizer
 
 from ray_qa.reader.collate import Batch, collate
 from ray_qa.reader.encoded import EncodedRows
-from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS, PairTokenizer, load_pair_tokenizer
+from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS, PairTokenizer
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.records import Reason, Row
 from ray_qa.settings import ReadingSettings
 from tests.model.conftest import PairTokenizers

@@ -154,7 +154,7 @@ def test_no_question_and_no_context_make_reading_raise(embedded: Reader, questio
 
 
 def test_a_reader_answers_through_any_backend(tiny: Reader) -> None:
-    words = tiny.backend.vocabulary or 0
+    words = tiny.backend.limits.vocabulary or 0
     draw = np.random.default_rng(7)
     backend = NumpyBackend(start_logits=draw.normal(size=words), end_logits=draw.normal(size=words))
     reader = Reader(tokenizer=tiny.tokenizer, backend=backend, settings=tiny.settings, budget=BatchBudget(200))

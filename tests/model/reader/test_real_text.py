@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import normalizers
 
-from ray_qa.reader.pair_tokenizer import PairTokenizer, load_pair_tokenizer
+from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.reader import Reader
+from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.records import Row
 from tests.model.reader.test_offsets import check_ranges, expected_byte_level_ranges, tokens_of, trimmed
 

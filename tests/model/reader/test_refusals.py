@@ -15,13 +15,14 @@ from ray_qa.errors import ConfigError, ModelError, RayQaError
 from ray_qa.reader.model_files import tokenizer_files
 from ray_qa.reader.reader import Reader
 from ray_qa.settings import ReadingSettings
+from tests.model.conftest import EXACT
 from tests.tiny import TOKENIZER_OF, save_model, save_tokenizer, tiny_bert, tiny_model, tiny_reader
 
 
 def refusal(folder: Path | str, kind: type[RayQaError] = ModelError, **settings: int) -> str:
     """The one line that loading ends with."""
     with pytest.raises(kind) as caught:
-        Reader.load(str(folder), settings=ReadingSettings(**settings), device="cpu")
+        Reader.load(str(folder), settings=ReadingSettings(**settings), device="cpu", **EXACT)
     (line,) = caught.value.problems
     assert "\n" not in line
     assert str(caught.value) == line
@@ -104,7 +105,7 @@ def test_pickled_weights(tmp_path: Path) -> None:
 def test_pickled_weights_that_lie_beside_safe_ones_are_never_opened(tmp_path: Path) -> None:
     folder = tiny_reader(tmp_path)
     (folder / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
-    assert Reader.load(str(folder), device="cpu").answer(question="q", context="c").status != "failed"
+    assert Reader.load(str(folder), device="cpu", **EXACT).answer(question="q", context="c").status != "failed"
 
 
 def test_no_weights(tmp_path: Path) -> None:
@@ -191,7 +192,10 @@ def test_windows_longer_than_the_models_positions(tiny_folder: Callable[[Path], 
     folder = tiny_folder(tmp_path)
     expected = "`max_tokens` must be at most the model's positions (512), but is 513"
     assert refusal(folder, ConfigError, max_tokens=513) == expected
-    assert Reader.load(str(folder), settings=ReadingSettings(max_tokens=512), device="cpu").settings.max_tokens == 512
+    assert (
+        Reader.load(str(folder), settings=ReadingSettings(max_tokens=512), device="cpu", **EXACT).settings.max_tokens
+        == 512
+    )
 
 
 @pytest.mark.parametrize(("tiny_folder", "room"), [(tiny_reader, 316), (tiny_bert, 317)])
@@ -201,7 +205,9 @@ def test_a_stride_that_leaves_no_advance(tiny_folder: Callable[[Path], Path], ro
         expected = f"`stride` must be less than the window's room for context ({room}), but is {stride}"
         assert refusal(folder, ConfigError, stride=stride) == expected
     settings = ReadingSettings(stride=room - 1)
-    answer = Reader.load(str(folder), settings=settings, device="cpu").answer(question="a " * 80, context="a " * 330)
+    answer = Reader.load(str(folder), settings=settings, device="cpu", **EXACT).answer(
+        question="a " * 80, context="a " * 330
+    )
     assert answer.status != "failed"
 
 
@@ -212,7 +218,9 @@ def test_windows_without_room_for_context(tmp_path: Path) -> None:
 
 def test_settings_that_are_wrong_in_two_ways_are_refused_in_two_lines(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        Reader.load(str(tiny_bert(tmp_path)), settings=ReadingSettings(max_tokens=600, stride=535), device="cpu")
+        Reader.load(
+            str(tiny_bert(tmp_path)), settings=ReadingSettings(max_tokens=600, stride=535), device="cpu", **EXACT
+        )
     assert [line.split(" must ")[0] for line in caught.value.problems] == ["`max_tokens`", "`stride`"]
 
 
@@ -230,7 +238,7 @@ def test_a_device_and_a_dtype_that_do_not_exist(tiny_reader_folder: Path) -> Non
     with pytest.raises(ModelError, match=r"^`device` must be auto, cpu, cuda, cuda:N or mps, but is 'gpu'$"):
         Reader.load(str(tiny_reader_folder), device="gpu")
     with pytest.raises(ModelError, match=r"^`dtype` must be auto, float32, bfloat16, float16, but is 'int8'$"):
-        Reader.load(str(tiny_reader_folder), dtype="int8")
+        Reader.load(str(tiny_reader_folder), backend="torch", dtype="int8")
 
 
 @pytest.mark.parametrize("model_type", ["bert", "roberta"])

@@ -36,7 +36,7 @@ PLAN = Plan(
 
 
 def record() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(run_json(CONFIG, fingerprints(PLAN), SUMMARY))
+    content: dict[str, Any] = json.loads(run_json(CONFIG, fingerprints(PLAN), SUMMARY, "torch in float32 on cpu"))
     return content
 
 
@@ -65,7 +65,7 @@ def vars_of(file: InputFile) -> dict[str, Any]:
 
 def test_a_finished_runs_summary_is_read_back(tmp_path: Path) -> None:
     (tmp_path / ".ray_qa").mkdir()
-    finish(tmp_path, run_json(CONFIG, fingerprints(PLAN), SUMMARY))
+    finish(tmp_path, run_json(CONFIG, fingerprints(PLAN), SUMMARY, "torch in float32 on cpu"))
     assert read_summary(tmp_path, 1.0) == replace(SUMMARY, output=str(tmp_path), was_finished=True)
     assert read_summary(tmp_path, 0.001).exit_code == 3
 

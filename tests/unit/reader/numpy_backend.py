@@ -10,6 +10,7 @@ import numpy as np
 from ray_qa.reader.arrays import Floats
 from ray_qa.reader.backend import WindowScores
 from ray_qa.reader.collate import Batch
+from ray_qa.reader.limits import Limits
 from ray_qa.reader.spans import WindowSpans
 from ray_qa.settings import ReadingSettings
 
@@ -23,12 +24,11 @@ class NumpyBackend:
     room: int = 1_000_000
     too_big: int = -1
     batches: list[int] = field(default_factory=list)
-    max_positions: int | None = None
     token_multiple: int = 1
 
     @property
-    def vocabulary(self) -> int | None:
-        return len(self.start_logits)
+    def limits(self) -> Limits:
+        return Limits(max_positions=None, vocabulary=len(self.start_logits))
 
     def score(self, batch: Batch, null_position: int, settings: ReadingSettings) -> WindowScores:
         self.batches.append(len(batch.window_W))

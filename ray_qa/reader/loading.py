@@ -1,0 +1,67 @@
+"""Loading a model onto its device, in the engine and arithmetic that are asked for or fit the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ray_qa.errors import ConfigError, ModelError
+from ray_qa.reader.backend import Backend
+from ray_qa.reader.cpu import threads_here
+from ray_qa.reader.engine import engine_on_cpu
+from ray_qa.reader.model_files import ModelFiles, model_kind
+from ray_qa.reader.openvino_model import load_openvino_model
+from ray_qa.settings import AUTO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model that is ready, the kind of device it is on (``cpu``, ``cuda``, ``mps``), and its threads on a CPU."""
+
+    backend: Backend
+    device: str
+    threads: int
+
+
+def load_model(files: ModelFiles, *, backend: str, device: str, dtype: str, threads: int | None) -> LoadedModel:
+    """Load a model.
+
+    Args:
+        files: the model.
+        backend: ``auto``, ``torch`` or ``openvino``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        dtype: ``auto`` or an arithmetic.
+        threads: of the forward pass on a CPU; all CPUs unless given.
+
+    Raises:
+        ModelError: if it cannot be loaded so.
+        ConfigError: if there is no such backend.
+    """
+    if backend not in (AUTO, "torch", "openvino"):
+        raise ConfigError(f"`backend` must be auto, torch or openvino, but is {backend!r}")
+    if backend == "openvino" and device not in (AUTO, "cpu"):
+        raise ModelError(f"`device` must be cpu with `backend` openvino, but is {device}")
+    if device == AUTO:
+        device = "cpu" if backend == "openvino" else _automatic_device()
+    if device == "cpu":
+        engine = engine_on_cpu(model_kind(files.folder), backend, dtype)
+        backend, dtype = engine.backend, engine.dtype
+    model: Backend
+    if backend == "openvino":
+        threads = threads or threads_here()
+        model = load_openvino_model(files, dtype=dtype, threads=threads)
+    else:
+        import torch
+
+        from ray_qa.reader.span_model import load_span_model
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        threads = torch.get_num_threads()
+        model = load_span_model(files, device=device, dtype=dtype)
+    return LoadedModel(backend=model, device=device.partition(":")[0], threads=threads)
+
+
+def _automatic_device() -> str:
+    from ray_qa.reader.span_model import pick_device
+
+    return pick_device(AUTO).type
