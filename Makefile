@@ -45,7 +45,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ray_qa needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] + "; try make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV): a few minutes the first time"
-	$(PIP) $(EDITABLE) '.[openvino]'
+	$(PIP) $(EDITABLE) '.[int8]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/installed

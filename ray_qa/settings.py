@@ -164,7 +164,7 @@ class ModelSettings(Settings):
         "auto",
         description="auto, cpu, cuda or mps; auto: CUDA where GPUs are.",
     )
-    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], SETTLED] = Field(
+    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16", "int8"], SETTLED] = Field(
         "auto",
         description="Arithmetic of the forward pass; auto: bfloat16 where CPU or GPU have it, else float16 on GPUs and "
         "float32 on CPUs.",
@@ -172,17 +172,25 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _openvino_runs_on_cpus(self) -> Self:
-        if self.backend == "openvino":
+        if self.dtype == "int8" and self.backend == "torch":
+            raise ValueError("`backend` must be openvino with `dtype` int8, but is torch")
+        if self.is_openvino:
             if self.device not in ("auto", "cpu"):
-                raise ValueError(f"`device` must be cpu with `backend` openvino, but is {self.device}")
+                asked = "`backend` openvino" if self.backend == "openvino" else "`dtype` int8"
+                raise ValueError(f"`device` must be cpu with {asked}, but is {self.device}")
             if self.dtype == "float16":
-                raise ValueError("`dtype` must be float32 or bfloat16 with `backend` openvino, but is float16")
+                raise ValueError("`dtype` must be float32, bfloat16 or int8 with `backend` openvino, but is float16")
         return self
+
+    @property
+    def is_openvino(self) -> bool:
+        """Whether OpenVINO is asked for, by name or as what has int8."""
+        return self.backend == "openvino" or self.dtype == "int8"
 
     @property
     def runs_on(self) -> str:
         """The device, as far as the settings say: OpenVINO's is the CPU."""
-        return "cpu" if self.backend == "openvino" else self.device
+        return "cpu" if self.is_openvino else self.device
 
     @field_validator("device")
     @classmethod

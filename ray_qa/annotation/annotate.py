@@ -7,12 +7,16 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ray_qa.annotation.calibration import (
+    NO_CALIBRATION,
+    Calibration,
+    calibrated,
+    draw_calibration,
+)
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import (
-    ALGORITHM,
     Plan,
     check_joins,
-    check_output,
     clear_output,
     fingerprints,
     finish,
@@ -24,29 +28,24 @@ from ray_qa.annotation.output import (
 )
 from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
 from ray_qa.annotation.pipeline import ONE_UNIT_A_BLOCK, score_units
+from ray_qa.annotation.planning import Named, check_what_is_named, plan_of
 from ray_qa.annotation.progress import Progress
 from ray_qa.annotation.stages import AnnotateJob, schema_to_read
-from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, read_summary, run_json
+from ray_qa.annotation.summary import Counts, Engine, RunSummary, UnitSummary, exit_code, read_summary, run_json
 from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.cluster.connection import Cluster, connected, quiet_ray
 from ray_qa.cluster.growth import can_grow, cannot_fit
 from ray_qa.cluster.placement import Placement, place
 from ray_qa.cluster.room import wait_for_room
-from ray_qa.data.file_search import check_apart
-from ray_qa.data.parquet_files import Inputs, read_inputs
 from ray_qa.data.parts import part_numbers, part_path
-from ray_qa.data.row_groups import Source
-from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
-from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
-from ray_qa.errors import ClusterError, InputError, OutputError, Problems, listed
+from ray_qa.errors import ClusterError, OutputError, listed
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_check import check_model
-from ray_qa.reader.model_files import ModelFiles, find_model, model_kind
-from ray_qa.reader.openvino_conversion import check_installed
+from ray_qa.reader.model_files import ModelFiles, model_kind
 from ray_qa.runs.live_line import shown, tell
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
-from ray_qa.settings import check_kind, deciding_settings, in_seconds, unsettled
+from ray_qa.settings import check_kind, in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
 
 
@@ -83,10 +82,11 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     check_outlives_job("output", config.output)
     config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
     folder = Path(config.output)
-    inputs, model = _check_what_is_named(config, folder)
+    named = check_what_is_named(config, folder)
+    inputs, model = named.inputs, named.model
     if inputs.passed_over:
         tell("annotate", f"`input` passes over {listed(inputs.passed_over, 3)}")
-    wanted = _plan(config, inputs, model)
+    wanted = plan_of(config, named)
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
         check_joins(folder, earlier, wanted, unsettled(config))
@@ -102,6 +102,7 @@ def annotate(config: AnnotateConfig) -> RunSummary:
         placement = _place(config, cluster, progress)
         arithmetic = _settle(config, model, cluster, placement, earlier)
         tell("annotate", arithmetic.in_words)
+        calibration = _calibrate(config, named, arithmetic, placement, progress)
         with output_lock(folder, "annotating", may_share=not config.overwrite) as lock:
             plan = _begin(config, earlier or wanted, arithmetic, lock)
             again = _to_retry(config, plan)
@@ -110,10 +111,11 @@ def annotate(config: AnnotateConfig) -> RunSummary:
             job = AnnotateJob(
                 config=config,
                 model=model,
-                sources=tuple(Source(path=file.path, partitions=file.partitions) for file in inputs.files),
+                sources=inputs.sources,
                 schema=schema_to_read(inputs.schema, config),
                 units=tuple(unit for unit in plan.units if unit.number not in done),
                 arithmetic=arithmetic,
+                calibration=calibration.rows,
                 threads=placement.threads,
                 again=again,
                 plan=plan_digest(plan),
@@ -123,63 +125,8 @@ def annotate(config: AnnotateConfig) -> RunSummary:
                 progress.add(unit_summary)
             if lock.is_the_last():
                 remove_drafts(folder)
-            return _finish(config, plan, sum(unit.rows for unit in job.units), clock, arithmetic.in_words)
-
-
-def _check_what_is_named(config: AnnotateConfig, folder: Path) -> tuple[Inputs, ModelFiles]:
-    """Check output, input and model reference independently and report all their problems together."""
-    problems = Problems()
-    inputs: Inputs | None = None
-    model: ModelFiles | None = None
-    with problems.gather():
-        check_output(folder)
-    with problems.gather():
-        for pattern in config.input:
-            check_outlives_job("input", pattern)
-        inputs = read_inputs(config.input, config.columns, _known_inputs(config, folder))
-        check_columns(inputs.schema, config.columns)
-        check_apart([file.path for file in inputs.files], config.input, folder, "input")
-    with problems.gather():
-        if config.backend == "openvino":
-            check_installed()
-        model = find_model(config.model)
-    problems.stop_here_if_any(InputError)
-    assert inputs is not None
-    assert model is not None
-    return inputs, model
-
-
-def _known_inputs(config: AnnotateConfig, folder: Path) -> Inputs | None:
-    """The input files as an earlier run into the folder found them, to spare reading their footers again."""
-    try:
-        plan = read_plan(folder)
-    except OutputError:
-        return None
-    now = deciding_settings(config)
-    if plan is None or any(
-        plan.settings.get(name) != now[name] for name in ("question_column", "context_column", "keep")
-    ):
-        return None
-    return Inputs(files=plan.input, schema=schema_from_text(plan.input_schema))
-
-
-def _plan(config: AnnotateConfig, inputs: Inputs, model: ModelFiles) -> Plan:
-    row_groups = [
-        RowGroup(file=number, row_group=group, rows=rows, text_bytes=text_bytes)
-        for number, file in enumerate(inputs.files)
-        for group, (rows, text_bytes) in enumerate(zip(file.rows, file.text_bytes, strict=True))
-    ]
-    text_bytes = sum(group.text_bytes for group in row_groups)
-    unit_rows = auto_unit_rows(inputs.rows, text_bytes) if config.unit_rows == "auto" else config.unit_rows
-    return Plan(
-        algorithm=ALGORITHM,
-        settings=deciding_settings(config) | {"unit_rows": unit_rows},
-        weights_sha256=model.weights_sha256,
-        tokenizer_sha256=model.tokenizer_sha256,
-        input=inputs.files,
-        input_schema=schema_as_text(inputs.schema),
-        units=tuple(plan_units(row_groups, unit_rows)),
-    )
+            done_with = Engine(arithmetic=arithmetic.in_words, int8_agreement=calibration.agreement)
+            return _finish(config, plan, sum(unit.rows for unit in job.units), clock, done_with)
 
 
 def _is_whole(folder: Path, plan: Plan, verify: bool) -> bool:
@@ -239,6 +186,19 @@ def _settle(
     )
 
 
+def _calibrate(
+    config: AnnotateConfig, named: Named, arithmetic: Arithmetic, placement: Placement, progress: Progress
+) -> Calibration:
+    """For int8, see what it makes of the answers before a row is written."""
+    if arithmetic.dtype != "int8":
+        return NO_CALIBRATION
+    progress.enter("calibrating int8, and comparing its answers with those of float32")
+    calibration = calibrated(config, named.model, draw_calibration(config, named.inputs, named.apart), placement)
+    tell("annotate", calibration.in_words)
+    progress.enter("starting replicas and loading the model")
+    return calibration
+
+
 def _begin(config: AnnotateConfig, basis: Plan, arithmetic: Arithmetic, lock: OutputLock) -> Plan:
     """Make the output this run's, cleared if it is to be, with a plan that says all; then equal commands may join.
 
@@ -283,7 +243,9 @@ def _place(config: AnnotateConfig, cluster: Cluster, progress: Progress) -> Plac
     return placement
 
 
-def _finish(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock, engine: str = "") -> RunSummary:
+def _finish(
+    config: AnnotateConfig, plan: Plan, scored_rows: int, clock: _Clock, engine: Engine | None = None
+) -> RunSummary:
     """Account for every row from the parts themselves, then mark the output as finished."""
     folder = Path(config.output)
     remove_strays(folder, part_numbers(folder) - {unit.number for unit in plan.units}, plan_digest(plan))

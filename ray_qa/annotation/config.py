@@ -31,6 +31,12 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     context_column: str = Field("context", description="Column that holds the context.")
     keep: Texts = Field((), description="Input columns to carry to the output; all unless given.")
     prefix: str = Field("", description="Put before the name of every column that is added.")
+    calibration: Annotated[Texts, FREE] = Field(
+        (), description="Parquet rows to calibrate int8 on; rows of the input, drawn at random, unless given."
+    )
+    min_agreement: Annotated[float, FREE] = Field(
+        0.85, ge=0, le=1, description="Refuse int8 where fewer answers than this fraction equal those of float32."
+    )
     unit_rows: Annotated[AutoOrCount, SETTLED] = Field(
         "auto", description="Rows that are read, scored and committed together."
     )
@@ -84,6 +90,12 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
             raise ValueError(
                 f"`question_column` must be another column than `context_column`, but both are {self.context_column!r}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _calibration_is_for_int8(self) -> AnnotateConfig:
+        if self.calibration and self.dtype != "int8":
+            raise ValueError(f"`calibration` must be left out unless `dtype` is int8, but `dtype` is {self.dtype}")
         return self
 
     @model_validator(mode="after")

@@ -54,6 +54,8 @@ class AnnotateJob:
     units: tuple[Unit, ...]
     """The units that are still to be done."""
     arithmetic: Arithmetic
+    calibration: tuple[Row, ...]
+    """What int8 is calibrated on."""
     threads: int
     again: frozenset[int]
     """Units to score although their parts are there."""
@@ -105,6 +107,7 @@ class Annotator:
                 batch_tokens=job.arithmetic.batch_tokens,
                 backend=job.arithmetic.backend,
                 threads=job.threads,
+                calibration=job.calibration or None,
             )
         except RayQaError as error:
             # An actor that fails to start is tried again and its traceback shown; a failing task ends the run at once.

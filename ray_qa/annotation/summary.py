@@ -69,6 +69,14 @@ class UnitSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What computed, in words; and the share of rows to which int8 gave the answer that float32 gives."""
+
+    arithmetic: str
+    int8_agreement: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """What a whole ``annotate`` run did; ``run.json`` holds the same and more."""
 
@@ -91,11 +99,20 @@ class RunSummary:
         return self.scored_rows / self.run_seconds if self.run_seconds > 0 else 0.0
 
 
-def run_json(config: AnnotateConfig, fingerprints: Mapping[str, Any], summary: RunSummary, engine: str) -> bytes:
-    """The content of ``run.json``; ``fingerprints`` tell what the parts were made with, ``engine`` why with that."""
+def run_json(
+    config: AnnotateConfig, fingerprints: Mapping[str, Any], summary: RunSummary, engine: Engine | None
+) -> bytes:
+    """The content of ``run.json``.
+
+    Args:
+        config: the settings.
+        fingerprints: what the parts were made with.
+        summary: what was done.
+        engine: what this command computed with, if it computed.
+    """
     record = {
         "settings": config.model_dump(mode="json"),
-        "engine": engine,
+        "engine": None if engine is None else asdict(engine),
         "versions": versions(),
         "fingerprints": fingerprints,
         **asdict(summary.counts),

@@ -15,8 +15,10 @@ from ray_qa.data.dictionaries import text_bytes
 from ray_qa.data.file_kinds import instead_of_parquet
 from ray_qa.data.file_search import FoundFile, find_files
 from ray_qa.data.partitions import PartitionValue, partition_schema, typed_partitions
+from ray_qa.data.row_groups import Source
 from ray_qa.data.schema_union import unify
 from ray_qa.data.schemas import is_text
+from ray_qa.data.units import RowGroup
 from ray_qa.errors import InputError, first_line
 from ray_qa.settings import ColumnSettings
 
@@ -54,6 +56,20 @@ class Inputs:
         """Rows of the corpus."""
         return sum(sum(file.rows) for file in self.files)
 
+    @property
+    def row_groups(self) -> list[RowGroup]:
+        """All row groups, in order."""
+        return [
+            RowGroup(file=number, row_group=group, rows=rows, text_bytes=text_bytes)
+            for number, file in enumerate(self.files)
+            for group, (rows, text_bytes) in enumerate(zip(file.rows, file.text_bytes, strict=True))
+        ]
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where rows are read from."""
+        return tuple(Source(path=file.path, partitions=file.partitions) for file in self.files)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Described:
@@ -61,7 +77,9 @@ class _Described:
     schema: pa.Schema
 
 
-def read_inputs(patterns: Sequence[str], columns: ColumnSettings, known: Inputs | None = None) -> Inputs:
+def read_inputs(
+    patterns: Sequence[str], columns: ColumnSettings, known: Inputs | None = None, setting: str = "input"
+) -> Inputs:
     """Find and describe the input files.
 
     Args:
@@ -69,21 +87,22 @@ def read_inputs(patterns: Sequence[str], columns: ColumnSettings, known: Inputs 
         columns: which columns hold the text, and which are read.
         known: what an earlier run with the same columns has found; a file is not read again where its size and
             modification time are unchanged.
+        setting: what the patterns were given as, for messages.
 
     Raises:
         InputError: if a file is missing, is no Parquet file, is truncated, has a schema that cannot be unified with
             the others', or all are empty.
     """
-    found = find_files(patterns, "input")
+    found = find_files(patterns, setting)
     partitions = partition_schema(file.partitions for file in found.files)
     text_columns = (columns.question, columns.context)
     with ThreadPoolExecutor(READERS) as pool:
         if known and _same_places(found.files, partitions, known):
-            again = list(pool.map(lambda file: _unless_changed(file, text_columns), known.files))
+            again = list(pool.map(lambda file: _unless_changed(file, text_columns, setting), known.files))
             unchanged = tuple(file for file in again if file is not None)
             if len(unchanged) == len(again):
                 return Inputs(files=unchanged, schema=known.schema, passed_over=found.passed_over)
-        described = list(pool.map(lambda file: _describe(file, partitions, text_columns), found.files))
+        described = list(pool.map(lambda file: _describe(file, partitions, text_columns, setting), found.files))
     read = {*columns.keep, *text_columns}
     inputs = Inputs(
         files=tuple(each.file for each in described),
@@ -93,7 +112,7 @@ def read_inputs(patterns: Sequence[str], columns: ColumnSettings, known: Inputs 
         passed_over=found.passed_over,
     )
     if inputs.rows == 0:
-        raise InputError(f"`input` must have rows, but {', '.join(found.paths[:3])} has none")
+        raise InputError(f"`{setting}` must have rows, but {', '.join(found.paths[:3])} has none")
     return inputs
 
 
@@ -103,28 +122,30 @@ def _same_places(found: Sequence[FoundFile], partitions: pa.Schema, known: Input
     ]
 
 
-def _unless_changed(file: InputFile, text_columns: Sequence[str]) -> InputFile | None:
+def _unless_changed(file: InputFile, text_columns: Sequence[str], setting: str) -> InputFile | None:
     """The file as it is now, if it holds what it held."""
     stat = Path(file.path).stat()
     if (stat.st_size, stat.st_mtime_ns) == (file.size, file.mtime_ns):
         return file
-    now = _describe(FoundFile(path=file.path), pa.schema([]), text_columns).file
+    now = _describe(FoundFile(path=file.path), pa.schema([]), text_columns, setting).file
     same = (now.size, now.footer_sha256) == (file.size, file.footer_sha256)
     return replace(file, mtime_ns=now.mtime_ns) if same else None
 
 
-def _describe(found: FoundFile, partitions: pa.Schema, text_columns: Sequence[str]) -> _Described:
+def _describe(found: FoundFile, partitions: pa.Schema, text_columns: Sequence[str], setting: str) -> _Described:
     path = found.path
     try:
         stat = Path(path).stat()
-        footer_sha256 = _footer_sha256(path, stat.st_size)
+        footer_sha256 = _footer_sha256(path, stat.st_size, setting)
         with pq.ParquetFile(path, memory_map=True) as file:
             schema = file.schema_arrow.remove_metadata()
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
             texts = [name for name in text_columns if name in schema.names and is_text(schema.field(name).type)]
             decoded = tuple(text_bytes(file, path, texts))
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"`input` must be readable Parquet files, but {path} gives: {first_line(error)}") from error
+        raise InputError(
+            f"`{setting}` must be readable Parquet files, but {path} gives: {first_line(error)}"
+        ) from error
     stated = [name for name in partitions.names if name not in schema.names]
     return _Described(
         file=InputFile(
@@ -140,17 +161,17 @@ def _describe(found: FoundFile, partitions: pa.Schema, text_columns: Sequence[st
     )
 
 
-def _footer_sha256(path: str, size: int) -> str:
+def _footer_sha256(path: str, size: int, setting: str) -> str:
     """The hash of the file's footer."""
     with Path(path).open("rb") as stream:
         stream.seek(max(0, size - 8))
         tail = stream.read(8)
         length = int.from_bytes(tail[:4], "little")
         if size == 0:
-            raise InputError(f"`input` must be Parquet files, but {path} is empty (0 bytes)")
+            raise InputError(f"`{setting}` must be Parquet files, but {path} is empty (0 bytes)")
         if tail[4:] != MAGIC or length > size - 8:
             kind = instead_of_parquet(path)
             found = f"is {kind}" if kind else "does not end as one: it is truncated or something else"
-            raise InputError(f"`input` must be Parquet files, but {path} {found}")
+            raise InputError(f"`{setting}` must be Parquet files, but {path} {found}")
         stream.seek(size - 8 - length)
         return hashlib.sha256(stream.read(length)).hexdigest()

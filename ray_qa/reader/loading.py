@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from ray_qa.errors import ConfigError, ModelError
 from ray_qa.reader.backend import Backend
 from ray_qa.reader.cpu import threads_here
+from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.engine import engine_on_cpu
 from ray_qa.reader.model_files import ModelFiles, model_kind
 from ray_qa.reader.openvino_model import load_openvino_model
-from ray_qa.settings import AUTO
+from ray_qa.settings import AUTO, WindowSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,16 @@ class LoadedModel:
     threads: int
 
 
-def load_model(files: ModelFiles, *, backend: str, device: str, dtype: str, threads: int | None) -> LoadedModel:
+def load_model(
+    files: ModelFiles,
+    *,
+    backend: str,
+    device: str,
+    dtype: str,
+    threads: int | None,
+    calibration: EncodedRows | None,
+    settings: WindowSettings,
+) -> LoadedModel:
     """Load a model.
 
     Args:
@@ -31,6 +41,8 @@ def load_model(files: ModelFiles, *, backend: str, device: str, dtype: str, thre
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto`` or an arithmetic.
         threads: of the forward pass on a CPU; all CPUs unless given.
+        calibration: rows to quantise on, for int8.
+        settings: how windows are cut.
 
     Raises:
         ModelError: if it cannot be loaded so.
@@ -41,14 +53,14 @@ def load_model(files: ModelFiles, *, backend: str, device: str, dtype: str, thre
     if backend == "openvino" and device not in (AUTO, "cpu"):
         raise ModelError(f"`device` must be cpu with `backend` openvino, but is {device}")
     if device == AUTO:
-        device = "cpu" if backend == "openvino" else _automatic_device()
+        device = "cpu" if backend == "openvino" or dtype == "int8" else _automatic_device()
     if device == "cpu":
         engine = engine_on_cpu(model_kind(files.folder), backend, dtype)
         backend, dtype = engine.backend, engine.dtype
     model: Backend
     if backend == "openvino":
         threads = threads or threads_here()
-        model = load_openvino_model(files, dtype=dtype, threads=threads)
+        model = load_openvino_model(files, dtype=dtype, threads=threads, calibration=calibration, settings=settings)
     else:
         import torch
 

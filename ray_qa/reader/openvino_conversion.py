@@ -17,7 +17,8 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from ray_qa.errors import ModelError, first_line
-from ray_qa.reader.arrays import Floats
+from ray_qa.reader.arrays import Floats, Ints
+from ray_qa.reader.collate import Batch
 from ray_qa.reader.limits import Limits
 from ray_qa.reader.model_cache import CACHE, cache_folder, kept
 from ray_qa.reader.model_files import ModelFiles
@@ -69,6 +70,14 @@ def converted_model(files: ModelFiles) -> ConvertedModel:
         takes_types=takes_types,
         limits=Limits(**limits),
     )
+
+
+def encoder_inputs(batch: Batch, takes_types: bool) -> dict[str, Ints]:
+    """What a converted encoder is given for a batch, by name; each of shape (W, T)."""
+    given = {"input_ids": batch.input_ids_WT, "attention_mask": batch.attention_mask_WT}
+    if takes_types and batch.token_type_ids_WT is not None:
+        given["token_type_ids"] = batch.token_type_ids_WT
+    return given
 
 
 def is_installed() -> bool:

@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from ray_qa.errors import ModelError
+from ray_qa.errors import ConfigError, ModelError
 from ray_qa.reader.arrays import Floats
 from ray_qa.reader.backend import WindowScores, search_spans
 from ray_qa.reader.batching import padded_tokens
 from ray_qa.reader.collate import Batch
+from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.limits import Limits
 from ray_qa.reader.model_files import ModelFiles
-from ray_qa.reader.openvino_conversion import ConvertedModel, converted_model, import_openvino
-from ray_qa.settings import ReadingSettings
+from ray_qa.reader.openvino_conversion import ConvertedModel, converted_model, encoder_inputs, import_openvino
+from ray_qa.reader.quantization import quantized_model
+from ray_qa.settings import ReadingSettings, WindowSettings
 
-PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 TOKEN_MULTIPLE = 16
 """Windows are padded to lengths that are multiples of it: what OpenVINO keeps for every shape it sees adds up."""
 
@@ -43,9 +44,7 @@ class OpenVinoModel:
     def score(self, batch: Batch, null_position: int, settings: ReadingSettings) -> WindowScores:
         """Run the encoder over a batch, then head and search; see :meth:`Backend.score`."""
         tokens = batch.input_ids_WT.shape[1]
-        given = {"input_ids": batch.input_ids_WT, "attention_mask": batch.attention_mask_WT}
-        if self.model.takes_types and batch.token_type_ids_WT is not None:
-            given["token_type_ids"] = batch.token_type_ids_WT
+        given = encoder_inputs(batch, self.model.takes_types)
         wide = padded_tokens(tokens, self.token_multiple)
         if self.limits.max_positions is not None:
             wide = max(tokens, min(wide, self.limits.max_positions))
@@ -55,32 +54,44 @@ class OpenVinoModel:
         return search_spans(logits_WT2[..., 0], logits_WT2[..., 1], batch, null_position, settings)
 
 
-def load_openvino_model(files: ModelFiles, *, dtype: str, threads: int) -> OpenVinoModel:
-    """Load a model onto the CPU, converting it where that has not been done on this machine.
+def load_openvino_model(
+    files: ModelFiles, *, dtype: str, threads: int, calibration: EncodedRows | None, settings: WindowSettings
+) -> OpenVinoModel:
+    """Load a model onto the CPU, converting and quantising it where that has not been done on this machine.
 
     Args:
         files: the model.
-        dtype: ``float32`` or ``bfloat16``.
+        dtype: ``float32``, ``bfloat16`` or ``int8``.
         threads: of the forward pass.
+        calibration: rows to quantise on.
+        settings: how windows are cut.
 
     Raises:
         ModelError: if it cannot be converted, or there is no such arithmetic.
+        ConfigError: if int8 has no rows to calibrate on.
     """
-    if dtype not in PRECISIONS:
-        raise ModelError(f"`dtype` must be {' or '.join(PRECISIONS)} with OpenVINO, but is {dtype!r}")
+    if dtype not in ("float32", "bfloat16", "int8"):
+        raise ModelError(f"`dtype` must be float32, bfloat16 or int8 with OpenVINO, but is {dtype!r}")
     core = import_openvino().Core()
-    if dtype == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if dtype == "bfloat16" and not native:
         # It would compute in float32 without a word.
         raise ModelError(
             "`dtype` must be float32 with OpenVINO on a CPU without bfloat16 of its own, but is bfloat16; use "
             "--backend torch, which emulates it"
         )
-    model = converted_model(files)
+    if dtype != "int8":
+        model = converted_model(files)
+    elif calibration is None:
+        raise ConfigError("`calibration` must name rows to calibrate int8 on, but there are none")
+    else:
+        model = quantized_model(files, calibration, settings)
     compiled = core.compile_model(
         model.network,
         "CPU",
         {
-            "INFERENCE_PRECISION_HINT": PRECISIONS[dtype],
+            # What int8 leaves is computed in bfloat16 where that is native.
+            "INFERENCE_PRECISION_HINT": "bf16" if native and dtype != "float32" else "f32",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             # Replicas that share a machine would be pinned to the same cores.

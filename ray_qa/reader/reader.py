@@ -47,6 +47,7 @@ class Reader:
         batch_tokens: int | str = "auto",
         backend: str = "auto",
         threads: int | None = None,
+        calibration: EncodedRows | Iterable[Row | Mapping[str, Any]] | None = None,
     ) -> Reader:
         """Load a reader.
 
@@ -54,10 +55,11 @@ class Reader:
             ref: ``embedded``, a model folder, or a hub id ``owner/name[@revision]``.
             settings: how windows are cut and answers chosen.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-            dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+            dtype: ``auto``, ``float32``, ``bfloat16``, ``float16`` or ``int8``.
             batch_tokens: most tokens, padding included, in one forward pass; or ``auto``.
             backend: ``auto``, ``torch``, or ``openvino`` on a CPU.
             threads: of the forward pass on a CPU; all CPUs unless given.
+            calibration: for int8, some hundred rows like those to be read; as :meth:`read` takes them, or encoded.
 
         Raises:
             ModelError: if the model does not exist or cannot answer questions, or the backend cannot run it.
@@ -68,7 +70,17 @@ class Reader:
             raise ConfigError(f"`batch_tokens` must be 'auto' or greater than 0, but is {batch_tokens!r}")
         files = find_model(ref) if isinstance(ref, str) else ref
         tokenizer = load_pair_tokenizer(files.folder)
-        model = load_model(files, backend=backend, device=device, dtype=dtype, threads=threads)
+        if calibration is not None and not isinstance(calibration, EncodedRows):
+            calibration = tokenizer.encode(_records(calibration), settings.max_question_tokens)
+        model = load_model(
+            files,
+            backend=backend,
+            device=device,
+            dtype=dtype,
+            threads=threads,
+            calibration=calibration,
+            settings=settings,
+        )
         check_fits(settings, tokenizer, model.backend.limits, files.ref)
         if isinstance(batch_tokens, str):
             batch_tokens = automatic_batch_tokens("reading", model.device, model.threads)
@@ -88,12 +100,7 @@ class Reader:
         Raises:
             InputError: if a row is neither.
         """
-        records = [
-            row
-            if isinstance(row, Row)
-            else Row(question=_text(row, "question", number), context=_text(row, "context", number))
-            for number, row in enumerate(rows)
-        ]
+        records = _records(rows)
         encoded = self.tokenizer.encode(records, self.settings.max_question_tokens)
         return self.score(encoded, [record.context for record in records])
 
@@ -178,6 +185,15 @@ class Reader:
             start_positions_W=None if start_positions is None else np.array(start_positions),
             end_positions_W=None if end_positions is None else np.array(end_positions),
         )
+
+
+def _records(rows: Iterable[Row | Mapping[str, Any]]) -> list[Row]:
+    return [
+        row
+        if isinstance(row, Row)
+        else Row(question=_text(row, "question", number), context=_text(row, "context", number))
+        for number, row in enumerate(rows)
+    ]
 
 
 def _text(row: Mapping[str, Any], name: str, number: int) -> Any:

@@ -26,8 +26,8 @@ FLOORS: list[dict[str, set[str]]] = [
     {"metrics": {"numpy"}},
     {
         "reader": {
-            "array_api_compat", "filelock", "huggingface_hub", "numpy", "openvino", "platformdirs", "pyarrow", "regex",
-            "safetensors", "tokenizers", "torch", "transformers",
+            "array_api_compat", "filelock", "huggingface_hub", "nncf", "numpy", "openvino", "platformdirs", "pyarrow",
+            "regex", "safetensors", "tokenizers", "torch", "transformers",
         }
     },
     {"runs": {"pyarrow", "pydantic", "rich"}},
@@ -53,7 +53,8 @@ LOADS = {
         "ray_qa.reader.span_model",
     },
     "ray": {
-        "ray_qa.annotation.annotate", "ray_qa.annotation.pipeline", "ray_qa.cluster.arithmetic",
+        "ray_qa.annotation.annotate", "ray_qa.annotation.calibration", "ray_qa.annotation.pipeline",
+        "ray_qa.annotation.planning", "ray_qa.cluster.arithmetic",
         "ray_qa.cluster.connection", "ray_qa.cluster.growth",
         "ray_qa.cluster.knock", "ray_qa.cluster.room", "ray_qa.finetuning.rows",
     },

@@ -25,6 +25,7 @@ JOB = AnnotateJob(
     schema=pa.schema([]),
     units=tuple(Unit(number=number, pieces=()) for number in range(1_000)),
     arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
+    calibration=(),
     threads=1,
     again=frozenset(),
     plan="digest",

@@ -78,6 +78,7 @@ def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
             ),
         ),
         arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
+        calibration=(),
         threads=1,
         again=frozenset(),
         plan="digest",

@@ -178,7 +178,7 @@ def test_openvino_that_is_not_installed_is_refused_with_how_to_get_it(
 def test_devices_and_arithmetics_that_openvino_does_not_have_here(tiny_reader_folder: Path) -> None:
     with pytest.raises(ModelError, match="`device` must be cpu with `backend` openvino, but is cuda"):
         Reader.load(str(tiny_reader_folder), device="cuda", backend="openvino")
-    with pytest.raises(ModelError, match="`dtype` must be float32 or bfloat16 with OpenVINO, but is 'float16'"):
+    with pytest.raises(ModelError, match="`dtype` must be float32, bfloat16 or int8 with OpenVINO, but is 'float16'"):
         Reader.load(str(tiny_reader_folder), dtype="float16", backend="openvino")
     if not cpu_features() & X86_BFLOAT16:
         with pytest.raises(
@@ -190,7 +190,7 @@ def test_devices_and_arithmetics_that_openvino_does_not_have_here(tiny_reader_fo
     with pytest.raises(ConfigError, match="`device` must be cpu with `backend` openvino, but is cuda"):
         ModelSettings(backend="openvino", device="cuda")
     with pytest.raises(
-        ConfigError, match="`dtype` must be float32 or bfloat16 with `backend` openvino, but is float16"
+        ConfigError, match="`dtype` must be float32, bfloat16 or int8 with `backend` openvino, but is float16"
     ):
         ModelSettings(backend="openvino", dtype="float16")
     assert ModelSettings(backend="openvino").runs_on == "cpu"

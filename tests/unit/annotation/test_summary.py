@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, fingerprints, finish
-from ray_qa.annotation.summary import Counts, RunSummary, count_answers, describe, exit_code, read_summary, run_json
+from ray_qa.annotation.summary import (
+    Counts,
+    Engine,
+    RunSummary,
+    count_answers,
+    describe,
+    exit_code,
+    read_summary,
+    run_json,
+)
 from ray_qa.data.parquet_files import InputFile
 from ray_qa.errors import OutputError
 from ray_qa.reader.answers import failed
@@ -36,7 +45,9 @@ PLAN = Plan(
 
 
 def record() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(run_json(CONFIG, fingerprints(PLAN), SUMMARY, "torch in float32 on cpu"))
+    content: dict[str, Any] = json.loads(
+        run_json(CONFIG, fingerprints(PLAN), SUMMARY, Engine(arithmetic="torch in float32 on cpu"))
+    )
     return content
 
 
@@ -65,7 +76,7 @@ def vars_of(file: InputFile) -> dict[str, Any]:
 
 def test_a_finished_runs_summary_is_read_back(tmp_path: Path) -> None:
     (tmp_path / ".ray_qa").mkdir()
-    finish(tmp_path, run_json(CONFIG, fingerprints(PLAN), SUMMARY, "torch in float32 on cpu"))
+    finish(tmp_path, run_json(CONFIG, fingerprints(PLAN), SUMMARY, Engine(arithmetic="torch in float32 on cpu")))
     assert read_summary(tmp_path, 1.0) == replace(SUMMARY, output=str(tmp_path), was_finished=True)
     assert read_summary(tmp_path, 0.001).exit_code == 3
 

@@ -1,0 +1,92 @@
+"""From settings to a plan: what is named is found and checked, and the input split into units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ray_qa.annotation.calibration import calibration_digest, calibration_inputs
+from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.output import ALGORITHM, Plan, check_output, read_plan
+from ray_qa.data.file_search import check_apart
+from ray_qa.data.parquet_files import Inputs, read_inputs
+from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
+from ray_qa.data.units import auto_unit_rows, plan_units
+from ray_qa.errors import InputError, OutputError, Problems
+from ray_qa.reader.model_files import ModelFiles, find_model
+from ray_qa.reader.openvino_conversion import check_installed
+from ray_qa.reader.quantization import check_nncf_installed
+from ray_qa.runs.submitted_job import check_outlives_job
+from ray_qa.settings import deciding_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What the settings lead to: the corpus, the model, and rows to calibrate on that are not the corpus's own."""
+
+    inputs: Inputs
+    model: ModelFiles
+    apart: Inputs | None
+
+
+def check_what_is_named(config: AnnotateConfig, folder: Path) -> Named:
+    """Check output, input and model reference independently and report all their problems together.
+
+    Raises:
+        RayQaError: with all problems that were found.
+    """
+    problems = Problems()
+    inputs: Inputs | None = None
+    apart: Inputs | None = None
+    model: ModelFiles | None = None
+    with problems.gather():
+        check_output(folder)
+    with problems.gather():
+        for pattern in config.input:
+            check_outlives_job("input", pattern)
+        inputs = read_inputs(config.input, config.columns, _known_inputs(config, folder))
+        check_columns(inputs.schema, config.columns)
+        check_apart([file.path for file in inputs.files], config.input, folder, "input")
+    with problems.gather():
+        apart = calibration_inputs(config)
+    with problems.gather():
+        if config.is_openvino:
+            check_installed()
+        if config.dtype == "int8":
+            check_nncf_installed()
+        model = find_model(config.model)
+    problems.stop_here_if_any(InputError)
+    assert inputs is not None
+    assert model is not None
+    return Named(inputs=inputs, model=model, apart=apart)
+
+
+def _known_inputs(config: AnnotateConfig, folder: Path) -> Inputs | None:
+    """The input files as an earlier run into the folder found them, to spare reading their footers again."""
+    try:
+        plan = read_plan(folder)
+    except OutputError:
+        return None
+    now = deciding_settings(config)
+    if plan is None or any(
+        plan.settings.get(name) != now[name] for name in ("question_column", "context_column", "keep")
+    ):
+        return None
+    return Inputs(files=plan.input, schema=schema_from_text(plan.input_schema))
+
+
+def plan_of(config: AnnotateConfig, named: Named) -> Plan:
+    """What the settings ask for, but for what is left to the machines to settle."""
+    inputs, model = named.inputs, named.model
+    row_groups = inputs.row_groups
+    text_bytes = sum(group.text_bytes for group in row_groups)
+    unit_rows = auto_unit_rows(inputs.rows, text_bytes) if config.unit_rows == "auto" else config.unit_rows
+    return Plan(
+        algorithm=ALGORITHM,
+        settings=deciding_settings(config) | {"unit_rows": unit_rows, "calibration": calibration_digest(named.apart)},
+        weights_sha256=model.weights_sha256,
+        tokenizer_sha256=model.tokenizer_sha256,
+        input=inputs.files,
+        input_schema=schema_as_text(inputs.schema),
+        units=tuple(plan_units(row_groups, unit_rows)),
+    )
