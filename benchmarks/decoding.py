@@ -1,9 +1,9 @@
-"""What encoding and decoding cost beside the model: ``python -m benchmarks.decoding``, less than a minute on one core.
+"""What encoding and decoding cost beside the model: ``python -m benchmarks.decoding``, a minute or two on one core.
 
 On real rows, without a forward pass: ``PairTokenizer.encode`` against the bare tokenizer on the same distinct texts;
 and from ready logits, drawn at random, to answers: ``Reader.score`` less the assembling of its batches. Times are CPU
-seconds of this process, which hold whatever else the machine does, and the least of ``--repeats`` in turn, as others'
-work in the caches only adds to them.
+seconds of this process, not the wall clock's, and medians of ``--repeats`` in turn: others' work on the machine slows
+them all, now more, now less.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -86,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SQUAD, help="Parquet file with question and context columns")
     parser.add_argument("--rows", type=int, default=4_000)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=11)
     options = parser.parse_args()
     if not options.data.is_file():
         sys.exit(f"--data must be a Parquet file, but {options.data} is none; name one of yours")
@@ -119,7 +120,7 @@ def measure_encoding(tokenizer: PairTokenizer, rows: list[Row], repeats: int) ->
         for texts in (questions, contexts):
             tokenizer.fast_tokenizer.encode_batch(texts, add_special_tokens=False)
 
-    alone, encode = least_cpu_seconds(tokenizer_alone, lambda: tokenizer.encode(rows, longest), repeats=repeats)
+    alone, encode = median_cpu_seconds(tokenizer_alone, lambda: tokenizer.encode(rows, longest), repeats=repeats)
     return Encoding(
         rows=len(rows),
         questions=len(questions),
@@ -149,7 +150,7 @@ def measure_decoding(
         for window_W in grouped:
             collate(encoded, windows, window_W, tokenizer.template)
 
-    assembled, scored = least_cpu_seconds(assemble, lambda: reader.score(encoded, contexts), repeats=repeats)
+    assembled, scored = median_cpu_seconds(assemble, lambda: reader.score(encoded, contexts), repeats=repeats)
     return Decoding(
         rows=len(rows),
         windows=len(windows),
@@ -176,15 +177,15 @@ def random_logits(
     return ReadyLogits(start_logits_WT=start, end_logits_WT=end)
 
 
-def least_cpu_seconds(*actions: Callable[[], object], repeats: int) -> list[float]:
-    """The least CPU time of each action, taken in turn."""
+def median_cpu_seconds(*actions: Callable[[], object], repeats: int) -> list[float]:
+    """The median CPU time of each action, taken in turn."""
     seconds: list[list[float]] = [[] for _ in actions]
     for _ in range(repeats):
         for action, taken in zip(actions, seconds, strict=True):
             started = time.process_time()
             action()
             taken.append(time.process_time() - started)
-    return [min(taken) for taken in seconds]
+    return [statistics.median(taken) for taken in seconds]
 
 
 def describe(encoding: Encoding, decodings: list[Decoding], machine: str, repeats: int) -> str:
@@ -192,7 +193,7 @@ def describe(encoding: Encoding, decodings: list[Decoding], machine: str, repeat
     return "\n".join(
         [
             f"{encoding.rows:,} rows of {encoding.contexts:,} contexts, {decodings[0].windows:,} windows; {machine}; "
-            f"CPU seconds, least of {repeats}",
+            f"CPU seconds, median of {repeats}",
             f"{'tokenizer alone':<30}{encoding.tokenizer_seconds:>10.3f} s",
             f"{'encode':<30}{encoding.encode_seconds:>10.3f} s"
             f"{encoding.encode_to_tokenizer:>10.3f} of the tokenizer alone",
