@@ -1,39 +1,22 @@
-"""From a row's scored windows to its answer: the best span against the null, n-best, probability."""
+"""From all scored windows to the rows' answers: the best span against the null, n-best, probability.
+
+Shapes: R rows, G rows that nothing speaks against, W windows, S spans that are kept of all rows.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from ray_qa.reader.arrays import Bools, Ints
+from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
+from ray_qa.reader.ranking import RankedSpans, rank_spans
+from ray_qa.reader.scoring import ScoredWindows
 from ray_qa.records import Answer, Reason, Span
 from ray_qa.settings import ReadingSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A span of one window, as character range of the row's context."""
-
-    start: int
-    end: int
-    start_score: float
-    end_score: float
-
-    @property
-    def score(self) -> float:
-        """Start score + end score."""
-        return self.start_score + self.end_score
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredWindow:
-    """What the model said about one window: its best spans, its null score, the log-sum-exp over all its spans."""
-
-    candidates: tuple[Candidate, ...]
-    null_score: float
-    log_sum: float
-    finite: bool = True
-    out_of_memory: bool = False
 
 
 def failed(reason: Reason, *, windows: int = 0, question_cut: bool = False) -> Answer:
@@ -41,68 +24,143 @@ def failed(reason: Reason, *, windows: int = 0, question_cut: bool = False) -> A
     return Answer(status="failed", reason=reason, windows=windows, question_cut=question_cut)
 
 
-def choose_answer(
-    context: str, windows: list[ScoredWindow], settings: ReadingSettings, *, question_cut: bool = False
-) -> Answer:
-    """Choose the best span over all windows, or no answer.
+def choose_answers(
+    encoded: EncodedRows,
+    row_W: Ints,
+    scored: ScoredWindows,
+    contexts: Sequence[str | None],
+    settings: ReadingSettings,
+) -> list[Answer]:
+    """Choose each row's best span over all its windows, or no answer; one answer a row, in order.
 
-    The null score is the minimum over the windows (the SQuAD v2 convention). The row abstains when null score − best
+    The null score is the minimum over the windows (the SQuAD v2 convention). A row abstains when null score − best
     span score is above ``null_threshold``, unless ``always_answer``.
-    """
-    if any(window.out_of_memory for window in windows):
-        return failed("out_of_memory", windows=len(windows), question_cut=question_cut)
-    if not all(window.finite for window in windows):
-        return failed("not_finite", windows=len(windows), question_cut=question_cut)
-    best = distinct_spans((candidate for window in windows for candidate in window.candidates), settings.n_best)
-    if not best:
-        return failed("context_no_text", windows=len(windows), question_cut=question_cut)
 
-    top = best[0]
-    null_score = min(window.null_score for window in windows)
-    log_partition = log_sum_exp([null_score, *(window.log_sum for window in windows)])
-    abstains = not settings.always_answer and null_score - top.score > settings.null_threshold
-    text = context[top.start : top.end]
-    if not text.strip() or not 0 <= top.start < top.end <= len(context):
-        return failed("offsets_wrong", windows=len(windows), question_cut=question_cut)
+    Args:
+        encoded: R rows.
+        row_W: the row of each window, ascending.
+        scored: the windows.
+        contexts: of the rows.
+        settings: ``n_best``, ``null_threshold`` and ``always_answer``.
+    """
+    rows = len(encoded)
+    windows_R = np.bincount(row_W, minlength=rows)
+    ranked = rank_spans(scored.candidates, row_W, rows, settings.n_best)
+    unread_R = _first_reason(
+        encoded.reason_R, context_missing=np.array([context is None for context in contexts], np.bool_)
+    )
+    reason_R = _first_reason(
+        unread_R,
+        out_of_memory=_any_window(~scored.fits_W, row_W, rows),
+        not_finite=_any_window(~scored.finite_W, row_W, rows),
+        context_no_text=np.diff(ranked.offsets) == 0,
+    )
+    good_G = np.flatnonzero(reason_R == NO_REASON)
+    told = zip(
+        reason_R.tolist(),
+        np.where(unread_R == NO_REASON, windows_R, 0).tolist(),
+        encoded.question_cut_R.astype(np.bool_).tolist(),
+        strict=True,
+    )
+    chosen = zip(
+        (contexts[row] or "" for row in good_G.tolist()),
+        _spans(good_G, ranked, contexts),
+        _outcomes(good_G, row_W, scored, ranked, settings),
+        strict=True,
+    )
+    return [
+        _answer(*next(chosen), windows, cut)
+        if code == NO_REASON
+        else failed(REASONS[code], windows=windows, question_cut=cut)
+        for code, windows, cut in told
+    ]
+
+
+def _first_reason(reason_R: Ints, **failing_R: Bools) -> Ints:
+    """The reasons that rows have, and for rows that have none the first of these that they fail for."""
+    for reason, fails_R in failing_R.items():
+        reason_R = np.where((reason_R == NO_REASON) & fails_R, REASONS.index(reason), reason_R)
+    return reason_R
+
+
+def _any_window(is_W: Bools, row_W: Ints, rows: int) -> Bools:
+    return np.bincount(row_W[is_W], minlength=rows) > 0
+
+
+def _spans(good_G: Ints, ranked: RankedSpans, contexts: Sequence[str | None]) -> Iterator[tuple[Span, ...]]:
+    """The best spans of the rows ``good_G``, with their texts."""
+    starts, ends = ranked.start_S.tolist(), ranked.end_S.tolist()
+    start_scores, end_scores = ranked.start_score_S.tolist(), ranked.end_score_S.tolist()
+    offsets = ranked.offsets.tolist()
+    for row in good_G.tolist():
+        context, own = contexts[row] or "", slice(offsets[row], offsets[row + 1])
+        yield tuple(
+            [
+                Span(text=context[start:end], start=start, end=end, start_score=start_score, end_score=end_score)
+                for start, end, start_score, end_score in zip(
+                    starts[own], ends[own], start_scores[own], end_scores[own], strict=True
+                )
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What came of the scores of one row."""
+
+    abstains: bool
+    null_score: float
+    log_partition: float
+    confidence: float
+
+
+def _outcomes(
+    good_G: Ints, row_W: Ints, scored: ScoredWindows, ranked: RankedSpans, settings: ReadingSettings
+) -> Iterator[_Outcome]:
+    """What came of the rows ``good_G``, which all have a window and a span."""
+    window_from_G, window_to_G = np.searchsorted(row_W, good_G), np.searchsorted(row_W, good_G, side="right")
+    best_G = ranked.offsets[good_G]
+    null_score_G = scored.null_score_W[np.lexsort((scored.null_score_W, row_W))[window_from_G]]
+    top_score_G = ranked.start_score_S[best_G] + ranked.end_score_S[best_G]
+    abstains_G = (null_score_G - top_score_G > settings.null_threshold) & (not settings.always_answer)
+    log_sums = scored.log_sum_W.tolist()
+    for first, end, abstains, null_score, outcome_score in zip(
+        window_from_G.tolist(),
+        window_to_G.tolist(),
+        abstains_G.tolist(),
+        null_score_G.tolist(),
+        np.where(abstains_G, null_score_G, top_score_G).tolist(),
+        strict=True,
+    ):
+        # Row by row, as NumPy's exponentials depend on the machine in their last bit.
+        log_partition = log_sum_exp([null_score, *log_sums[first:end]])
+        yield _Outcome(
+            abstains=abstains,
+            null_score=null_score,
+            log_partition=log_partition,
+            confidence=confidence(outcome_score, log_partition),
+        )
+
+
+def _answer(context: str, spans: tuple[Span, ...], outcome: _Outcome, windows: int, question_cut: bool) -> Answer:
+    top = spans[0]
+    if not top.text.strip() or not 0 <= top.start < top.end <= len(context):
+        return failed("offsets_wrong", windows=windows, question_cut=question_cut)
     return Answer(
-        status="no_answer" if abstains else "answered",
-        answer=None if abstains else text,
-        span=text,
+        status="no_answer" if outcome.abstains else "answered",
+        answer=None if outcome.abstains else top.text,
+        span=top.text,
         start=top.start,
         end=top.end,
         start_score=top.start_score,
         end_score=top.end_score,
-        null_score=null_score,
-        log_partition=log_partition,
-        confidence=confidence(null_score if abstains else top.score, log_partition),
-        windows=len(windows),
-        n_best=tuple(
-            Span(
-                text=context[span.start : span.end],
-                start=span.start,
-                end=span.end,
-                start_score=span.start_score,
-                end_score=span.end_score,
-            )
-            for span in best
-        ),
+        null_score=outcome.null_score,
+        log_partition=outcome.log_partition,
+        confidence=outcome.confidence,
+        windows=windows,
+        n_best=spans,
         question_cut=question_cut,
     )
-
-
-def distinct_spans(candidates: Iterable[Candidate], n_best: int) -> list[Candidate]:
-    """The ``n_best`` best candidates with distinct character ranges, best first; ties earlier, then shorter first.
-
-    A range that several windows or tokens propose counts once, with its best score.
-    """
-    ranked = sorted(candidates, key=lambda candidate: (-candidate.score, candidate.start, candidate.end))
-    kept: dict[tuple[int, int], Candidate] = {}
-    for candidate in ranked:
-        if len(kept) == n_best:
-            break
-        if candidate.score > -math.inf:
-            kept.setdefault((candidate.start, candidate.end), candidate)
-    return list(kept.values())
 
 
 def confidence(outcome_score: float, log_partition: float, *, slope: float = 1.0, shift: float = 0.0) -> float:
@@ -122,4 +180,4 @@ def log_sum_exp(terms: list[float]) -> float:
     highest = max(terms, default=-math.inf)
     if highest == -math.inf:
         return -math.inf
-    return highest + math.log(math.fsum(math.exp(term - highest) for term in terms))
+    return highest + math.log(math.fsum([math.exp(term - highest) for term in terms]))

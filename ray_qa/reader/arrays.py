@@ -15,3 +15,8 @@ Bools = npt.NDArray[np.bool_]
 def to_numpy(array: Any) -> npt.NDArray[Any]:
     """A NumPy or torch array as a NumPy array."""
     return array if isinstance(array, np.ndarray) else np.asarray(array.cpu())
+
+
+def without_torch_on_cpu(array: Any) -> Any:
+    """A torch tensor in the CPU's memory as a NumPy array of the same memory; anything else as it is."""
+    return array if isinstance(array, np.ndarray) or array.device.type != "cpu" else to_numpy(array)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from array_api_compat import array_namespace, device
 
-from ray_qa.reader.arrays import Bools, Floats, to_numpy
+from ray_qa.reader.arrays import Bools, Floats, to_numpy, without_torch_on_cpu
 from ray_qa.reader.collate import Batch
 from ray_qa.reader.limits import Limits
 from ray_qa.reader.spans import WindowSpans, best_spans
@@ -72,15 +72,17 @@ def search_spans(
         settings: as in :meth:`Backend.score`.
     """
     xp = array_namespace(start_logits_WT, end_logits_WT)
-    real_WT = xp.asarray(batch.attention_mask_WT > 0, device=device(start_logits_WT))
-    zero = xp.zeros_like(start_logits_WT)
-    finite_W = xp.all((xp.isfinite(start_logits_WT) & xp.isfinite(end_logits_WT)) | ~real_WT, axis=1)
+    start_WT, end_WT = without_torch_on_cpu(start_logits_WT), without_torch_on_cpu(end_logits_WT)
+    near = array_namespace(start_WT, end_WT)
+    real_WT = near.asarray(batch.attention_mask_WT > 0, device=device(start_WT))
+    zero = near.zeros_like(start_WT)
+    finite_W = near.all((near.isfinite(start_WT) & near.isfinite(end_WT)) | ~real_WT, axis=1)
     usable_WT = finite_W[:, None] & real_WT
-    start_WT = xp.where(usable_WT, start_logits_WT, zero)
-    end_WT = xp.where(usable_WT, end_logits_WT, zero)
+    start_WT = near.where(usable_WT, start_WT, zero)
+    end_WT = near.where(usable_WT, end_WT, zero)
     spans = best_spans(
-        start_WT,
-        end_WT,
+        xp.asarray(start_WT),
+        xp.asarray(end_WT),
         batch.eligible_WT,
         max_answer_tokens=settings.max_answer_tokens,
         n_best=settings.n_best,

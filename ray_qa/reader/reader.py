@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ray_qa.errors import ConfigError, InputError, ModelError
-from ray_qa.reader.answers import ScoredWindow, choose_answer, failed
+from ray_qa.reader.answers import choose_answers
 from ray_qa.reader.backend import Backend
 from ray_qa.reader.batching import BatchBudget, automatic_batch_tokens
 from ray_qa.reader.encoded import EncodedRows
@@ -108,18 +108,7 @@ class Reader:
         """Answer rows that are already encoded, given their contexts."""
         windows = encoded.windows(self.settings, self.tokenizer.template.special_tokens)
         scored = score_windows(self.backend, self.tokenizer.template, encoded, windows, self.settings, self.budget)
-        first_window_R = np.searchsorted(windows.row, np.arange(len(encoded) + 1))
-        return [
-            self._choose(encoded, row, contexts[row], scored[first_window_R[row] : first_window_R[row + 1]])
-            for row in range(len(encoded))
-        ]
-
-    def _choose(self, encoded: EncodedRows, row: int, context: str | None, windows: list[ScoredWindow]) -> Answer:
-        cut = bool(encoded.question_cut_R[row])
-        reason = encoded.reason(row)
-        if reason is not None or context is None:
-            return failed(reason or "context_missing", question_cut=cut)
-        return choose_answer(context, windows, self.settings, question_cut=cut)
+        return choose_answers(encoded, windows.row, scored, contexts, self.settings)
 
     def logits(
         self,

@@ -1,10 +1,15 @@
-"""Scoring windows: batches through a backend, memory trouble halved away."""
+"""Scoring windows: batches through a backend, memory trouble halved away.
+
+Shapes: W windows of a call, C candidates: spans that the windows propose.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from ray_qa.reader.answers import Candidate, ScoredWindow
+from ray_qa.reader.arrays import Bools, Floats, Ints
 from ray_qa.reader.backend import Backend, WindowScores
 from ray_qa.reader.batching import BatchBudget, batch_by_length
 from ray_qa.reader.collate import Batch, Template, collate
@@ -12,8 +17,34 @@ from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.windows import Windows
 from ray_qa.settings import ReadingSettings
 
-NOT_FINITE = ScoredWindow(candidates=(), null_score=0.0, log_sum=0.0, finite=False)
-OUT_OF_MEMORY = ScoredWindow(candidates=(), null_score=0.0, log_sum=0.0, out_of_memory=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """C spans as half-open character ranges of their rows' contexts, in the order of their windows, each's best first.
+
+    Scores are float64.
+    """
+
+    window_C: Ints
+    start_C: Ints
+    end_C: Ints
+    start_score_C: Floats
+    end_score_C: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredWindows:
+    """What the model said about W windows: their candidates, null scores, and log-sum-exps over all their spans.
+
+    Where ``fits_W`` is false the window did not fit the memory, where ``finite_W`` is some logit was no number; such a
+    window has no candidates, and its figures mean nothing.
+    """
+
+    candidates: Candidates
+    null_score_W: Floats
+    log_sum_W: Floats
+    finite_W: Bools
+    fits_W: Bools
 
 
 def score_windows(
@@ -23,14 +54,20 @@ def score_windows(
     windows: Windows,
     settings: ReadingSettings,
     budget: BatchBudget,
-) -> list[ScoredWindow]:
+) -> ScoredWindows:
     """Score every window, in the order of ``windows``.
 
     When a batch does not fit the memory, ``budget`` is halved until one does, and stays so for later calls. A window
-    that does not fit alone comes back with ``out_of_memory``, one with a non-finite logit with ``finite`` false.
-    Neither touches the others.
+    that does not fit alone, or has a logit that is no number, touches no others.
     """
-    scored: list[ScoredWindow] = [OUT_OF_MEMORY] * len(windows)
+    scored = ScoredWindows(
+        candidates=_NO_CANDIDATES,
+        null_score_W=np.zeros(len(windows)),
+        log_sum_W=np.zeros(len(windows)),
+        finite_W=np.ones(len(windows), np.bool_),
+        fits_W=np.zeros(len(windows), np.bool_),
+    )
+    candidates = []
     waiting = batch_by_length(windows.tokens, budget.tokens, backend.token_multiple)
     while waiting:
         window_W = waiting.pop(0)
@@ -44,27 +81,47 @@ def score_windows(
                 batches = batch_by_length(windows.tokens[left_W], budget.tokens, backend.token_multiple)
                 waiting = [left_W[batch] for batch in batches]
             continue
-        for nth, window in enumerate(window_W.tolist()):
-            scored[window] = _scored_window(batch, scores, nth) if scores.finite_W[nth] else NOT_FINITE
-    return scored
+        scored.fits_W[window_W] = True
+        scored.finite_W[window_W] = scores.finite_W
+        scored.null_score_W[window_W] = scores.null_score_W
+        scored.log_sum_W[window_W] = scores.spans.log_sum_W
+        candidates.append(_candidates(batch, scores))
+    return replace(scored, candidates=_joined(candidates))
 
 
-def _scored_window(batch: Batch, scores: WindowScores, nth: int) -> ScoredWindow:
+def _candidates(batch: Batch, scores: WindowScores) -> Candidates:
+    """The spans of a batch's finite windows, window by window."""
     spans = scores.spans
-    first_K, last_K = spans.first_WK[nth], spans.last_WK[nth]
-    ranges_and_scores = zip(
-        batch.char_start_WT[nth, first_K].tolist(),
-        batch.char_end_WT[nth, last_K].tolist(),
-        spans.start_score_WK[nth].tolist(),
-        spans.end_score_WK[nth].tolist(),
-        strict=True,
+    found_WK = (spans.start_score_WK > -np.inf) & (spans.end_score_WK > -np.inf) & scores.finite_W[:, None]
+    nth_C, rank_C = np.nonzero(found_WK)
+    return Candidates(
+        window_C=batch.window_W[nth_C],
+        start_C=batch.char_start_WT[nth_C, spans.first_WK[nth_C, rank_C]],
+        end_C=batch.char_end_WT[nth_C, spans.last_WK[nth_C, rank_C]],
+        start_score_C=spans.start_score_WK[nth_C, rank_C].astype(np.float64, copy=False),
+        end_score_C=spans.end_score_WK[nth_C, rank_C].astype(np.float64, copy=False),
     )
-    return ScoredWindow(
-        candidates=tuple(
-            Candidate(start=start, end=end, start_score=start_score, end_score=end_score)
-            for start, end, start_score, end_score in ranges_and_scores
-            if start_score > -np.inf
-        ),
-        null_score=float(scores.null_score_W[nth]),
-        log_sum=float(spans.log_sum_W[nth]),
+
+
+def _joined(parts: list[Candidates]) -> Candidates:
+    """The candidates of all batches, in the order of windows."""
+    if not parts:
+        return _NO_CANDIDATES
+    window_C = np.concatenate([part.window_C for part in parts])
+    order_C = np.argsort(window_C, kind="stable")
+    return Candidates(
+        window_C=window_C[order_C],
+        start_C=np.concatenate([part.start_C for part in parts])[order_C],
+        end_C=np.concatenate([part.end_C for part in parts])[order_C],
+        start_score_C=np.concatenate([part.start_score_C for part in parts])[order_C],
+        end_score_C=np.concatenate([part.end_score_C for part in parts])[order_C],
     )
+
+
+_NO_CANDIDATES = Candidates(
+    window_C=np.zeros(0, np.int64),
+    start_C=np.zeros(0, np.int64),
+    end_C=np.zeros(0, np.int64),
+    start_score_C=np.zeros(0),
+    end_score_C=np.zeros(0),
+)

@@ -1,6 +1,6 @@
 """The exact search for answer spans, vectorised over windows, for NumPy and torch arrays alike.
 
-Shapes: W windows, T tokens, L answer lengths (``max_answer_tokens``), K spans a window.
+Shapes: W windows, T tokens, L answer lengths (``max_answer_tokens``), E = T + L − 1 ends, K spans a window.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from ray_qa.reader.arrays import Bools, Floats, Ints, to_numpy
+from ray_qa.reader.arrays import Bools, Floats, Ints, to_numpy, without_torch_on_cpu
 
 Array = Any
 """A NumPy or a torch array, float32 or float64; the results are NumPy arrays."""
@@ -57,89 +57,149 @@ def best_spans(
         char_start_WT: first character of each token; needed if ``n_best`` > 1.
         char_end_WT: one past the last character of each token; needed if ``n_best`` > 1.
     """
-    flat_WS, lengths = _span_scores(start_logits_WT, end_logits_WT, eligible_WT, max_answer_tokens)
+    logits = _open_logits(start_logits_WT, end_logits_WT, eligible_WT, max_answer_tokens)
+    best_WT = _best_of_each_start(logits)
     if n_best == 1:
-        picked_WK = to_numpy(array_namespace(flat_WS).argmax(flat_WS, axis=1))[:, None]
+        picked = _best_spans(logits, best_WT, 1)
     elif char_start_WT is None or char_end_WT is None:
         raise ValueError("n_best above 1 needs the tokens' character ranges")
     else:
-        picked_WK = _pick_distinct(flat_WS, lengths, eligible_WT, n_best, char_start_WT, char_end_WT)
-
-    first_WK, last_WK, found_WK = _pairs(picked_WK, lengths, eligible_WT)
-    start_score_WK = np.take_along_axis(to_numpy(start_logits_WT), first_WK, axis=1)
-    end_score_WK = np.take_along_axis(to_numpy(end_logits_WT), last_WK, axis=1)
+        picked = _pick_distinct(logits, best_WT, n_best, char_start_WT, char_end_WT)
+    found_WK = picked.are_spans()
     return WindowSpans(
-        first_WK=first_WK,
-        last_WK=last_WK,
-        start_score_WK=np.where(found_WK, start_score_WK, -np.inf).astype(np.float64),
-        end_score_WK=np.where(found_WK, end_score_WK, -np.inf).astype(np.float64),
-        log_sum_W=_log_sum_exp(flat_WS),
+        first_WK=picked.first_WK,
+        last_WK=picked.last_WK,
+        start_score_WK=np.where(found_WK, picked.start_score_WK, -np.inf).astype(np.float64),
+        end_score_WK=np.where(found_WK, picked.end_score_WK, -np.inf).astype(np.float64),
+        log_sum_W=_log_sum_exp(logits, best_WT, array_namespace(start_logits_WT, end_logits_WT)),
     )
 
 
-def _span_scores(start_WT: Array, end_WT: Array, eligible_WT: Bools, max_answer_tokens: int) -> tuple[Array, int]:
-    """Scores of all pairs, −inf where there is no such span, as (W, T·L) with the start as the slower index; and L."""
-    xp = array_namespace(start_WT, end_WT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OpenLogits:
+    """Logits of the tokens that may start and end a span, −inf elsewhere.
+
+    The ends run on for L − 1 tokens, so that every start has L ends. NumPy arrays where the CPU's memory holds the
+    logits, as NumPy takes a fraction of torch's time for small arrays.
+    """
+
+    start_WT: Array
+    end_WE: Array
+    lengths: int
+    xp: Any
+    """Their namespace."""
+    window_W1: Array
+    """All windows, to index with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picked:
+    """Pairs of tokens, best first; some may be no spans, and their last token the first beyond the window."""
+
+    first_WK: Ints
+    last_WK: Ints
+    start_score_WK: Floats
+    end_score_WK: Floats
+
+    def are_spans(self) -> Bools:
+        """Whether both tokens are eligible, shape (W, K)."""
+        return (self.start_score_WK > -np.inf) & (self.end_score_WK > -np.inf)
+
+
+def _open_logits(start_WT: Array, end_WT: Array, eligible_WT: Bools, max_answer_tokens: int) -> _OpenLogits:
+    start_WT, end_WT = without_torch_on_cpu(start_WT), without_torch_on_cpu(end_WT)
+    xp, where = array_namespace(start_WT, end_WT), device(start_WT)
     windows, tokens = start_WT.shape
     lengths = min(max_answer_tokens, tokens)
-    eligible = xp.asarray(eligible_WT, device=device(start_WT))
-    never = xp.full((windows, tokens + lengths - 1), -np.inf, dtype=start_WT.dtype, device=device(start_WT))
-    open_start_WT = xp.where(eligible, start_WT, never[:, :tokens])
-    open_end = xp.concat([xp.where(eligible, end_WT, never[:, :tokens]), never[:, : lengths - 1]], axis=1)
-    end_WTL = xp.stack([open_end[:, offset : offset + tokens] for offset in range(lengths)], axis=2)
-    return xp.reshape(open_start_WT[:, :, None] + end_WTL, (windows, tokens * lengths)), lengths
+    eligible = xp.asarray(eligible_WT, device=where)
+    never_WE = xp.full((windows, tokens + lengths - 1), -np.inf, dtype=start_WT.dtype, device=where)
+    return _OpenLogits(
+        start_WT=xp.where(eligible, start_WT, never_WE[:, :tokens]),
+        end_WE=xp.concat([xp.where(eligible, end_WT, never_WE[:, :tokens]), never_WE[:, tokens:]], axis=1),
+        lengths=lengths,
+        xp=xp,
+        window_W1=xp.arange(windows, device=where)[:, None],
+    )
 
 
-def _pairs(picked_WK: Ints, lengths: int, eligible_WT: Bools) -> tuple[Ints, Ints, Bools]:
-    """Flat positions to first and last token, and whether that pair is a span at all."""
-    tokens = eligible_WT.shape[1]
-    first_WK = picked_WK // lengths
-    beyond_WK = first_WK + picked_WK % lengths
-    last_WK = np.minimum(beyond_WK, tokens - 1)
-    both_WK = np.take_along_axis(eligible_WT, first_WK, axis=1) & np.take_along_axis(eligible_WT, last_WK, axis=1)
-    return first_WK, last_WK, both_WK & (beyond_WK < tokens)
+def _best_of_each_start(logits: _OpenLogits) -> Array:
+    """The score of the best span from each start, shape (W, T); −inf where there is none.
+
+    Rounding is monotone, so the best sum is that with the best end. The best of L neighbours are found by doubling.
+    """
+    tokens, width, best_WE = logits.start_WT.shape[1], 1, logits.end_WE
+    while 2 * width <= logits.lengths:
+        best_WE = logits.xp.maximum(best_WE[:, :-width], best_WE[:, width:])
+        width *= 2
+    rest = logits.lengths - width
+    return logits.start_WT + logits.xp.maximum(best_WE[:, :tokens], best_WE[:, rest : rest + tokens])
 
 
-def _pick_distinct(
-    flat_WS: Array, lengths: int, eligible_WT: Bools, n_best: int, char_start_WT: Ints, char_end_WT: Ints
-) -> Ints:
+def _pick_distinct(logits: _OpenLogits, best_WT: Array, n_best: int, char_start_WT: Ints, char_end_WT: Ints) -> _Picked:
     """The shortest prefix of the ranking, the same for all windows, that holds ``n_best`` distinct ranges in each."""
-    spans = flat_WS.shape[1]
+    spans = best_WT.shape[1] * logits.lengths
+    window_W1 = np.arange(len(char_start_WT))[:, None]
     taken = min(n_best, spans)
     while True:
-        picked_WK = _best_positions(flat_WS, lengths, taken)
-        first_WK, last_WK, found_WK = _pairs(picked_WK, lengths, eligible_WT)
-        ranges_WK = np.take_along_axis(char_start_WT, first_WK, axis=1) << 32
-        ranges_WK = ranges_WK + np.take_along_axis(char_end_WT, last_WK, axis=1)
-        enough = (
-            not found.all() or len(np.unique(ranges)) >= n_best
-            for found, ranges in zip(found_WK, ranges_WK, strict=True)
-        )
-        if taken == spans or all(enough):
-            return picked_WK
+        picked = _best_spans(logits, best_WT, taken)
+        ranges_WK = char_start_WT[window_W1, picked.first_WK] << 32
+        ranges_WK = np.sort(ranges_WK + char_end_WT[window_W1, picked.last_WK], axis=1)
+        distinct_W = 1 + (ranges_WK[:, 1:] > ranges_WK[:, :-1]).sum(axis=1)
+        enough_W = (distinct_W >= n_best) | ~picked.are_spans().all(axis=1)
+        if taken == spans or enough_W.all():
+            return picked
         taken = min(2 * taken, spans)
 
 
-def _best_positions(flat_WS: Array, lengths: int, count: int) -> Ints:
-    """Flat positions of the ``count`` best spans, best first, equal ones in the order of their positions.
+def _best_spans(logits: _OpenLogits, best_WT: Array, count: int) -> _Picked:
+    """The ``count`` best spans, best first, equal ones in the order of their starts, then of their lengths.
 
     They begin at the ``count`` starts whose best spans are best: as many spans rank before any other start's.
     """
-    xp = array_namespace(flat_WS)
-    windows, spans = flat_WS.shape
-    best_WT = xp.max(xp.reshape(flat_WS, (windows, spans // lengths, lengths)), axis=2)
-    starts_WK = xp.sort(xp.argsort(best_WT, axis=1, descending=True, stable=True)[:, :count], axis=1)
-    positions_WKL = starts_WK[:, :, None] * lengths + xp.arange(lengths, device=device(flat_WS))
-    positions = xp.reshape(positions_WKL, (windows, starts_WK.shape[1] * lengths))
-    order = xp.argsort(xp.take_along_axis(flat_WS, positions, axis=1), axis=1, descending=True, stable=True)
-    return to_numpy(xp.take_along_axis(positions, order[:, :count], axis=1))
+    xp, window_W1 = logits.xp, logits.window_W1
+    windows, tokens = best_WT.shape
+    starts_WK = _highest(xp, best_WT, count)
+    if count > 1:
+        starts_WK = xp.sort(starts_WK, axis=1)
+    ends_WKL = starts_WK[:, :, None] + xp.arange(logits.lengths, device=device(best_WT))
+    start_score_WK = logits.start_WT[window_W1, starts_WK]
+    end_score_WKL = logits.end_WE[window_W1[:, :, None], ends_WKL]
+    score_WKL = start_score_WK[:, :, None] + end_score_WKL
+    picked_WK = _highest(xp, xp.reshape(score_WKL, (windows, -1)), count)
+    of_starts_WK, length_WK = picked_WK // logits.lengths, picked_WK % logits.lengths
+    first_WK = to_numpy(starts_WK[window_W1, of_starts_WK])
+    return _Picked(
+        first_WK=first_WK,
+        last_WK=np.minimum(first_WK + to_numpy(length_WK), tokens - 1),
+        start_score_WK=to_numpy(start_score_WK[window_W1, of_starts_WK]),
+        end_score_WK=to_numpy(end_score_WKL[window_W1, of_starts_WK, length_WK]),
+    )
 
 
-def _log_sum_exp(flat_WS: Array) -> Floats:
-    """log Σ exp over the last axis, −inf where there is nothing to sum."""
-    xp = array_namespace(flat_WS)
-    highest_W = xp.max(flat_WS, axis=1)
-    safe_W = xp.where(xp.isfinite(highest_W), highest_W, xp.zeros_like(highest_W))
-    total_W = to_numpy(xp.sum(xp.exp(flat_WS - safe_W[:, None]), axis=1)).astype(np.float64)
+def _highest(xp: Any, values_WN: Array, count: int) -> Array:
+    """Where the ``count`` highest values of each window lie, highest first, equal ones in order; shape (W, count)."""
+    if count == 1:
+        return xp.argmax(values_WN, axis=1)[:, None]
+    return xp.argsort(-values_WN, axis=1, stable=True)[:, :count]
+
+
+def _log_sum_exp(logits: _OpenLogits, best_WT: Array, xp: Any) -> Floats:
+    """log Σ exp over each window's spans, −inf where there is none; summed in ``xp``, in its order."""
+    highest_W = logits.xp.max(best_WT, axis=1)
+    highest_W = logits.xp.where(logits.xp.isfinite(highest_W), highest_W, logits.xp.zeros_like(highest_W))
+    start_WT, end_WE = xp.asarray(logits.start_WT), xp.asarray(logits.end_WE)
+    windows, tokens = start_WT.shape
+    share_WTL = xp.empty((windows, tokens, logits.lengths), dtype=start_WT.dtype, device=device(start_WT))
+    xp.add(start_WT[:, :, None], _neighbours(end_WE, logits.lengths), out=share_WTL)
+    share_WTL -= xp.asarray(highest_W)[:, None, None]
+    xp.exp(share_WTL, out=share_WTL)
+    total_W = to_numpy(xp.sum(xp.reshape(share_WTL, (windows, -1)), axis=1)).astype(np.float64)
     some_W = total_W > 0
-    return np.where(some_W, np.log(np.where(some_W, total_W, 1.0)) + to_numpy(safe_W), -np.inf)
+    return np.where(some_W, np.log(np.where(some_W, total_W, 1.0)) + to_numpy(highest_W), -np.inf)
+
+
+def _neighbours(values_WE: Array, count: int) -> Array:
+    """A view of every ``count`` neighbours, shape (W, E − count + 1, count)."""
+    if isinstance(values_WE, np.ndarray):
+        return np.lib.stride_tricks.sliding_window_view(values_WE, count, axis=1)
+    return values_WE.unfold(1, count, 1)

@@ -102,7 +102,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         ({"model": ""}, "`model` must be given, but is empty"),
         ({"output": 3}, "`output` must be a text, but is 3"),
         ({"keep": ["a", 3]}, "`keep.1` must be a text, but is 3"),
-        ({"dtype": "int8"}, "`dtype` must be 'auto', 'float32', 'bfloat16' or 'float16', but is 'int8'"),
+        ({"dtype": "int4"}, "`dtype` must be 'auto', 'float32', 'bfloat16', 'float16' or 'int8', but is 'int4'"),
         ({"unit_rows": "many"}, "`unit_rows` must be 'auto' or a whole number, but is 'many'"),
         ({"unit_rows": 0}, "`unit_rows` must be 'auto' or greater than 0, but is 0"),
         ({"batch_tokens": 2.5}, "`batch_tokens` must be 'auto' or a whole number, but is 2.5"),

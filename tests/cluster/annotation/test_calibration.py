@@ -79,7 +79,5 @@ def test_rows_to_calibrate_on_may_be_named_and_are_checked_like_an_input(tmp_pat
 
     with pytest.raises(InputError, match=r"^`calibration` must lead to Parquet files"):
         calibration_inputs(config(tmp_path, dtype="int8", calibration=str(tmp_path / "none.parquet")))
-    with pytest.raises(
-        ConfigError, match=r"^`calibration` must be left out unless `dtype` is int8, but `dtype` is"
-    ):
+    with pytest.raises(ConfigError, match=r"^`calibration` must be left out unless `dtype` is int8, but `dtype` is"):
         config(tmp_path, calibration=str(other))

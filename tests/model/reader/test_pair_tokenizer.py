@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
+from ray_qa.reader import pair_tokenizer
 from ray_qa.reader.collate import Batch, collate
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS, PairTokenizer
@@ -218,3 +220,33 @@ def test_a_tokenizer_whose_files_have_changed_is_loaded_anew(tmp_path: Path) -> 
         path.unlink()
     save_tokenizer(tmp_path, "word_piece")
     assert load_pair_tokenizer(tmp_path).template != first.template
+
+
+@pytest.mark.parametrize("family", TOKENIZER_FAMILIES)
+@given(question=st.text(st.sampled_from("ab e\u0301é🦊犬\t\u00a0\u200b</s>[SEP]한"), min_size=1, max_size=30))
+@settings(max_examples=30)
+def test_a_question_has_the_ids_that_it_has_as_a_context(
+    question: str, family: TokenizerFamily, tokenizers: PairTokenizers
+) -> None:
+    encoded = tokenizers[family].encode([Row(question=f"a{question}", context=f"a{question}")], 1_000)
+    assert encoded.question_ids.tolist() == encoded.context_ids.tolist()
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(
+    was_on: bool, tokenizers: PairTokenizers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def fails(*_: Any) -> None:
+        seen.append(gc.isenabled())
+        raise RuntimeError
+
+    monkeypatch.setattr(pair_tokenizer, "readable_ranges", fails)
+    try:
+        (gc.enable if was_on else gc.disable)()
+        with pytest.raises(RuntimeError):
+            tokenizers["word_piece"].encode([Row(question="Who?", context="It was Jim.")], 12)
+        assert (seen, gc.isenabled()) == ([False], was_on)
+    finally:
+        gc.enable()

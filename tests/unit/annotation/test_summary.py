@@ -106,15 +106,17 @@ def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> Non
         "context_column",
         "keep",
         "prefix",
+        "backend",
         "device",
         "dtype",
         "batch_tokens",
         "unit_rows",
     } <= names
-    indifferent = {"input", "output", "model", "replicas", "cpus_per_replica"}
+    indifferent = {"input", "output", "model", "replicas", "cpus_per_replica", "calibration"}
     indifferent |= {
         "gpus_per_replica",
         "max_failed",
+        "min_agreement",
         "overwrite",
         "ray_address",
         "retry_failed",

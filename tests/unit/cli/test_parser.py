@@ -89,7 +89,7 @@ def test_an_unknown_key_gets_a_suggestion(yaml: Path) -> None:
 
 
 def test_errors_of_file_and_flags_are_reported_together(yaml: Path) -> None:
-    lines = refusals(yaml, "input: {a: 1}\nstride: 1.5\nn_bst: 2\n", "--max-failed", "7", "--dtype", "int8")
+    lines = refusals(yaml, "input: {a: 1}\nstride: 1.5\nn_bst: 2\n", "--max-failed", "7", "--dtype", "int4")
     assert [line.split("`")[1] for line in lines] == ["dtype", "stride", "input", "output", "max_failed", "n_bst"]
 
 

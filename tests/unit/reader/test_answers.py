@@ -1,24 +1,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ray_qa.reader.answers import (
-    Candidate,
-    ScoredWindow,
-    choose_answer,
-    confidence,
-    distinct_spans,
-    failed,
-    log_sum_exp,
-)
-from ray_qa.records import Answer
+from ray_qa.reader.answers import choose_answers, confidence, failed, log_sum_exp
+from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
+from ray_qa.reader.scoring import Candidates, ScoredWindows
+from ray_qa.records import Answer, Reason
 from ray_qa.settings import ReadingSettings
+from tests.unit.reader.plain_choice import Candidate, ScoredWindow, choose_answer
 
 CONTEXT = "The quick—brown 🦊 jumps over the lazy 犬 again and again."
 FEW = st.integers(-3, 3).map(float)  # whole numbers, so that ties are the rule
@@ -47,8 +43,99 @@ windows = st.builds(lambda found, null: window(*found, null_score=null), st.list
 rows = st.lists(windows, min_size=1, max_size=4).filter(lambda row: any(window.candidates for window in row))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A row with its windows."""
+
+    windows: list[ScoredWindow]
+    context: str | None = CONTEXT
+    reason: Reason | None = None
+    question_cut: bool = False
+
+
+def arrays_of(windows: list[ScoredWindow]) -> ScoredWindows:
+    found = [(number, one) for number, window in enumerate(windows) for one in window.candidates]
+    return ScoredWindows(
+        candidates=Candidates(
+            window_C=np.array([number for number, _ in found], np.int64),
+            start_C=np.array([one.start for _, one in found], np.int64),
+            end_C=np.array([one.end for _, one in found], np.int64),
+            start_score_C=np.array([one.start_score for _, one in found], np.float64),
+            end_score_C=np.array([one.end_score for _, one in found], np.float64),
+        ),
+        null_score_W=np.array([window.null_score for window in windows], np.float64),
+        log_sum_W=np.array([window.log_sum for window in windows], np.float64),
+        finite_W=np.array([window.finite for window in windows], np.bool_),
+        fits_W=np.array([not window.out_of_memory for window in windows], np.bool_),
+    )
+
+
+def choose_all(rows: list[Scored], **settings: object) -> list[Answer]:
+    nothing, none = np.zeros(0, np.int64), np.zeros(len(rows), np.int64)
+    encoded = EncodedRows(
+        question_R=none,
+        question_offsets=nothing,
+        question_ids=nothing,
+        question_cut_R=np.array([row.question_cut for row in rows], np.int8),
+        context_R=none,
+        context_offsets=nothing,
+        context_ids=nothing,
+        context_start=nothing,
+        context_end=nothing,
+        reason_R=np.array([NO_REASON if row.reason is None else REASONS.index(row.reason) for row in rows], np.int8),
+    )
+    return choose_answers(
+        encoded,
+        np.repeat(np.arange(len(rows)), [len(row.windows) for row in rows]),
+        arrays_of([window for row in rows for window in row.windows]),
+        [row.context for row in rows],
+        ReadingSettings.model_validate(settings),
+    )
+
+
 def choose(row: list[ScoredWindow], **settings: object) -> Answer:
-    return choose_answer(CONTEXT, row, ReadingSettings.model_validate(settings))
+    (answer,) = choose_all([Scored(windows=row)], **settings)
+    return answer
+
+
+def choose_plainly(row: Scored, **settings: object) -> Answer:
+    if row.reason is not None or row.context is None:
+        return failed(row.reason or "context_missing", question_cut=row.question_cut)
+    wanted = ReadingSettings.model_validate(settings)
+    return choose_answer(row.context, row.windows, wanted, question_cut=row.question_cut)
+
+
+NOT_FINITE = ScoredWindow(candidates=(), null_score=0.0, log_sum=0.0, finite=False)
+OUT_OF_MEMORY = ScoredWindow(candidates=(), null_score=0.0, log_sum=0.0, out_of_memory=True)
+any_ranges = st.builds(candidate, st.integers(-2, 6), st.integers(-2, 70), ANY, ANY)
+few_ranges = st.builds(candidate, st.integers(0, 2), st.integers(4, 5), FEW, FEW)
+any_windows = st.one_of(
+    windows,
+    st.builds(
+        lambda found, null: window(*found, null_score=null),
+        st.lists(st.one_of(few_ranges, any_ranges), max_size=6),
+        ANY,
+    ),
+    st.sampled_from([NOT_FINITE, OUT_OF_MEMORY]),
+)
+any_rows = st.builds(
+    Scored,
+    windows=st.lists(any_windows, max_size=4),
+    context=st.sampled_from([CONTEXT, CONTEXT, CONTEXT, "Ich   ", None]),
+    reason=st.sampled_from([None, None, None, "question_empty", "context_no_text"]),
+    question_cut=st.booleans(),
+)
+
+
+@given(st.lists(any_rows, max_size=6), st.integers(1, 6), FEW, st.booleans())
+@example([], 1, 0.0, False)
+def test_rows_chosen_together_are_what_each_is_chosen_plainly_to_the_last_bit(
+    together: list[Scored], n_best: int, threshold: float, always_answer: bool
+) -> None:
+    settings = {"n_best": n_best, "null_threshold": threshold, "always_answer": always_answer}
+    answers = choose_all(together, **settings)
+    # As text, which tells −0.0 from 0.0 and NumPy's numbers from Python's.
+    assert list(map(repr, answers)) == [repr(choose_plainly(row, **settings)) for row in together]
 
 
 @given(rows)
@@ -127,13 +214,6 @@ def test_confidence_is_the_outcomes_share_of_the_partition(row: list[ScoredWindo
     assert answer.confidence == pytest.approx(math.exp(outcome - answer.log_partition), rel=1e-6, abs=1e-12)
 
 
-def test_candidates_that_are_no_spans_are_passed_over() -> None:
-    assert distinct_spans([candidate(0, 1, -math.inf, -math.inf), candidate(2, 3, -1e30)], 2) == [
-        candidate(2, 3, -1e30)
-    ]
-    assert distinct_spans([], 3) == []
-
-
 @pytest.mark.parametrize("sign", [1, -1])
 def test_extreme_scores_give_finite_figures(sign: int) -> None:
     row = [window(candidate(4, 9, sign * 1e4, sign * 1e4), null_score=-sign * 2e4)]
@@ -165,22 +245,15 @@ def test_log_sum_exp_of_nothing_is_minus_infinity() -> None:
     assert log_sum_exp([1e5, 1e5]) == pytest.approx(1e5 + math.log(2))
 
 
-@pytest.mark.parametrize(
-    ("spoiled", "reason"),
-    [
-        (ScoredWindow(candidates=(), null_score=0.0, log_sum=0.0, finite=False), "not_finite"),
-        (ScoredWindow(candidates=(), null_score=0.0, log_sum=0.0, out_of_memory=True), "out_of_memory"),
-    ],
-)
-def test_one_spoiled_window_fails_its_row(spoiled: ScoredWindow, reason: str) -> None:
-    row = [window(candidate(4, 9, 1.0)), spoiled]
-    answer = choose_answer(CONTEXT, row, ReadingSettings(), question_cut=True)
-    assert answer == Answer(status="failed", reason=reason, windows=2, question_cut=True)  # type: ignore[arg-type]  # reasons come as plain texts here
+@pytest.mark.parametrize(("spoiled", "reason"), [(NOT_FINITE, "not_finite"), (OUT_OF_MEMORY, "out_of_memory")])
+def test_one_spoiled_window_fails_its_row(spoiled: ScoredWindow, reason: Reason) -> None:
+    row = Scored(windows=[window(candidate(4, 9, 1.0)), spoiled], question_cut=True)
+    assert choose_all([row]) == [Answer(status="failed", reason=reason, windows=2, question_cut=True)]
 
 
 def test_a_row_without_candidates_fails() -> None:
     assert choose([window(), window()]) == failed("context_no_text", windows=2)
-    assert choose_answer(CONTEXT, [], ReadingSettings()) == failed("context_no_text")
+    assert choose([]) == failed("context_no_text")
 
 
 @pytest.mark.parametrize(("start", "end"), [(3, 4), (9, 9), (50, 500), (-9, 9)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from ray_qa.reader.backend import search_spans
 from ray_qa.reader.batching import BatchBudget
 from ray_qa.reader.collate import Template, collate
 from ray_qa.reader.encoded import NO_REASON, EncodedRows
-from ray_qa.reader.scoring import NOT_FINITE, OUT_OF_MEMORY, score_windows
+from ray_qa.reader.scoring import ScoredWindows, score_windows
 from ray_qa.reader.windows import Windows
 from ray_qa.settings import ReadingSettings
 from tests.unit.reader.numpy_backend import NumpyBackend
@@ -55,6 +55,36 @@ def backend(seed: int = 0) -> NumpyBackend:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What was said about one window."""
+
+    ranges: list[tuple[int, int]]
+    scores: list[float]
+    null_score: float
+    log_sum: float
+
+
+def told(scored: ScoredWindows) -> list[Window | str]:
+    """What was said about each window, or what is wrong with it."""
+    of, windows = scored.candidates, range(len(scored.fits_W))
+    assert (np.diff(of.window_C) >= 0).all()
+    assert of.start_score_C.dtype == of.end_score_C.dtype == scored.null_score_W.dtype == np.float64
+    own = [np.flatnonzero(of.window_C == window) for window in windows]
+    assert all(scored.finite_W[window] and scored.fits_W[window] for window in windows if len(own[window]))
+    return [
+        Window(
+            ranges=list(zip(of.start_C[own[window]].tolist(), of.end_C[own[window]].tolist(), strict=True)),
+            scores=(of.start_score_C + of.end_score_C)[own[window]].tolist(),
+            null_score=float(scored.null_score_W[window]),
+            log_sum=float(scored.log_sum_W[window]),
+        )
+        if scored.fits_W[window] and scored.finite_W[window]
+        else ("not finite" if scored.fits_W[window] else "does not fit")
+        for window in windows
+    ]
+
+
 contexts = st.lists(st.lists(st.integers(3, WORDS - 1), min_size=1, max_size=25), min_size=1, max_size=6)
 
 
@@ -66,14 +96,13 @@ def test_every_window_has_its_own_scores_whatever_the_batches(
     settings = SETTINGS.model_copy(update={"n_best": n_best})
     windows = windows_of(rows)
     scored = score_windows(fake, TEMPLATE, rows, windows, settings, BatchBudget(batch_tokens))
-    for number, window in enumerate(scored):
+    for number, window in enumerate(told(scored)):
+        assert isinstance(window, Window)
         alone = fake.score(collate(rows, windows, np.array([number]), TEMPLATE), TEMPLATE.null_position, settings)
         spans = alone.spans
         there = [k for k in range(spans.first_WK.shape[1]) if spans.start_score_WK[0, k] > -np.inf]
-        assert [candidate.score for candidate in window.candidates] == [
-            float(spans.start_score_WK[0, k] + spans.end_score_WK[0, k]) for k in there
-        ]
-        assert [(candidate.start, candidate.end) for candidate in window.candidates] == [
+        assert window.scores == [float(spans.start_score_WK[0, k] + spans.end_score_WK[0, k]) for k in there]
+        assert window.ranges == [
             (
                 int(rows.context_start[_token(rows, windows, number, int(spans.first_WK[0, k]))]),
                 int(rows.context_end[_token(rows, windows, number, int(spans.last_WK[0, k]))]),
@@ -107,8 +136,9 @@ def test_the_search_over_arrays_finds_what_plain_loops_find(texts: list[list[int
 def test_a_batch_that_a_backend_has_no_memory_for_is_halved_until_it_fits(room: int) -> None:
     rows, fake = encoded([[5, 6, 7, 8, 9]] * 11), backend()
     small = replace(fake, room=room, batches=[])
-    expected = score_windows(fake, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000))
-    assert score_windows(small, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000)) == expected
+    expected = told(score_windows(fake, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000)))
+    scored = score_windows(small, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000))
+    assert told(scored) == expected
     assert max(small.batches) == 11
     assert sum(size for size in small.batches if size <= room) == 11
 
@@ -126,8 +156,14 @@ def test_a_window_that_never_fits_and_one_with_no_number_leave_the_others_alone(
     rows, fake = encoded([[5, 6], [20, 6], [7, 21], [8, 9]]), backend()
     broken = replace(fake, too_big=20, start_logits=np.where(np.arange(WORDS) == 21, np.nan, fake.start_logits))
     scored = score_windows(broken, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000))
-    expected = score_windows(fake, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000))
-    assert scored == [expected[0], OUT_OF_MEMORY, NOT_FINITE, expected[3]]
+    expected = told(score_windows(fake, TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000)))
+    assert told(scored) == [expected[0], "does not fit", "not finite", expected[3]]
+
+
+def test_no_windows_are_no_trouble() -> None:
+    rows = encoded([[]])
+    scored = score_windows(backend(), TEMPLATE, rows, windows_of(rows), SETTINGS, BatchBudget(1_000))
+    assert (told(scored), len(scored.candidates.window_C)) == ([], 0)
 
 
 def _token(rows: EncodedRows, windows: Windows, window: int, position: int) -> Ints:
