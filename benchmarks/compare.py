@@ -77,7 +77,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_200)
     parser.add_argument("--long", type=int, default=200, help="rows with joined passages")
     parser.add_argument("--characters", type=int, default=20_000, help="length of those")
-    parser.add_argument("--few-long", type=int, default=40, help="how many of the long rows all but annotate answer")
+    parser.add_argument("--few-long", type=int, default=24, help="how many of the long rows all but annotate answer")
     parser.add_argument("--repeats", type=int, default=3, help="passes over the short rows")
     parser.add_argument("--long-repeats", type=int, default=1, help="passes over the long rows")
     return parser.parse_args()

@@ -21,7 +21,7 @@ def describe(compared: Comparison) -> str:
             table(HEAD, [_cells(result) for result in compared.results]),
             table(("annotate", "over", "wanted", "short", "long"), [_aim_cells(aim) for aim in compared.aims]),
             "\n".join(_says(unequal) for unequal in compared.unequal),
-            _notes(compared.results),
+            _notes(compared),
         ]
     ).strip()
 
@@ -85,8 +85,9 @@ def _says(unequal: Unequal) -> str:
     )
 
 
-def _notes(results: Sequence[Result]) -> str:
+def _notes(compared: Comparison) -> str:
     """Why figures are missing, and which rest on fewer passes or rows."""
+    results = compared.results
     notes = [
         f"{result.method} ({result.dtype}, {result.backend}): {result.failed}" for result in results if result.failed
     ]
@@ -94,7 +95,7 @@ def _notes(results: Sequence[Result]) -> str:
     most = max((len(result.short.seconds) for result in results if result.short), default=0)
     if once and most > 1:
         notes.append(f"one pass over the short rows: {', '.join(once)}")
-    few = sorted({result.long.rows for result in results if result.long and result.kind != "annotate"})
+    few = {result.long.rows for result in results if result.long} - {compared.long_rows}
     if few:
-        notes.append(f"all but annotate answer the first {few[0]} of the long rows")
+        notes.append(f"all but annotate answer the first {min(few)} of the long rows")
     return "\n".join(notes)

@@ -1,4 +1,7 @@
-"""Haystack's ``TransformersExtractiveReader``: one question at a time, as that is what it takes."""
+"""Haystack's ``TransformersExtractiveReader``: one question at a time, as that is what it takes.
+
+Its answers differ as it gives the model no segment ids, and has no limit to the length of an answer.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import ray
 from benchmarks.peers.invocation import invocation
 from benchmarks.peers.serving import CORES, Pass, Rows, serve
 
-BATCH = 16
+MOST_IN_A_BATCH = 16
 BLOCKS_AN_ACTOR = 4
 ACTOR_CPUS = max(0.5, (CORES - 1) / CORES)
 """All actors together leave one CPU: without it nothing is read or written, and the script hangs."""
@@ -67,19 +67,19 @@ def private_cluster() -> Iterator[None]:
 def run(parquet: str, model: str, output: Path) -> Pass:
     """The script."""
     called = time.time()
-    rows = ray.data.read_parquet(parquet, override_num_blocks=BLOCKS_AN_ACTOR * CORES)
-    rows.map_batches(
+    asked = pq.read_table(parquet, columns=["question", "context"]).to_pylist()
+    blocks = BLOCKS_AN_ACTOR * CORES
+    ray.data.read_parquet(parquet, override_num_blocks=blocks).map_batches(
         PipelineActor,
         fn_constructor_args=(model,),
         compute=ray.data.ActorPoolStrategy(size=CORES),
-        batch_size=BATCH,
+        batch_size=max(1, min(MOST_IN_A_BATCH, len(asked) // blocks)),  # every actor is to get some
         num_cpus=ACTOR_CPUS,
     ).write_parquet(str(output))
     written = pq.read_table(output).to_pylist()
     first = min(row["started"] for row in written)
     last = max(path.stat().st_mtime for path in output.rglob("*.parquet"))
     answers = {(row["question"], row["context"]): row["answer"] for row in written}
-    asked = pq.read_table(parquet, columns=["question", "context"]).to_pylist()
     return Pass(
         seconds=last - first,
         answers=[answers[row["question"], row["context"]] for row in asked],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +48,7 @@ Way = Callable[[Rows], Pass]
 def serve(ways: Mapping[str, Way], packages: Sequence[str]) -> None:
     """Say which packages are loaded, then go the ways that are asked for, until there is nothing more to read."""
     replies = _take_stdout()
-    _say(replies, {"versions": {name: version(name) for name in packages}})
+    _say(replies, {"versions": {"python": platform.python_version()} | {name: version(name) for name in packages}})
     for line in sys.stdin:
         asked = json.loads(line)
         try:
