@@ -10,7 +10,7 @@ from benchmarks.comparison.contenders import Contender
 from benchmarks.comparison.processes import Processes, ScriptError, Timed
 from benchmarks.comparison.rows import RowSet
 
-NEAR_THE_BEST = 0.9
+NEAR_THE_BEST = 0.85
 """Pipelines that reach this share of the fastest one's figure may yet be the best, and are timed again."""
 
 
