@@ -5,6 +5,7 @@
 # make check     lint, format and types
 # make bench     measure throughput on this machine
 # make bench-training   measure fine-tuning against a plain loop; half an hour
+# make bench-peers      install the peers into .venv-peers, then measure annotate against them; 40 minutes
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,10 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --c
 # A checkout in a folder of the package's name would hide the package from scripts beside it, were it not on the path itself.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: demo test test-all install check bench bench-training clean
+# Each of the benchmarks' peers wants its own versions of what ray_qa wants too.
+PEERS := .venv-peers
+
+.PHONY: demo test test-all install check bench bench-training bench-peers clean
 
 demo: install
 	$(VENV)/bin/ray-qa demo
@@ -38,14 +42,23 @@ bench: install
 bench-training: install
 	$(VENV)/bin/python -m benchmarks.plain_loop
 
+bench-peers: install $(PEERS)/transformers4/installed $(PEERS)/haystack/installed
+	$(VENV)/bin/python -m benchmarks.compare $(BENCH)
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(PEERS)
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ray_qa needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] + "; try make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV): a few minutes the first time"
 	$(PIP) $(EDITABLE) '.[int8]'
+	@touch $@
+
+$(PEERS)/%/installed: benchmarks/peers/requirements-%.txt
+	$(PYTHON) -m venv $(PEERS)/$*
+	@echo "Installing into $(PEERS)/$*: a few minutes the first time"
+	$(PEERS)/$*/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
 	@touch $@
 
 $(VENV)/dev: $(VENV)/installed
