@@ -74,8 +74,12 @@ class ReadyLogits:
 
     start_logits_WT: dict[int, torch.Tensor]
     end_logits_WT: dict[int, torch.Tensor]
-    limits: Limits = Limits(max_positions=None, vocabulary=None)
     token_multiple: int = 1
+
+    @property
+    def limits(self) -> Limits:
+        """None."""
+        return Limits(max_positions=None, vocabulary=None)
 
     def score(self, batch: Batch, null_position: int, settings: ReadingSettings) -> WindowScores:
         """Search only."""

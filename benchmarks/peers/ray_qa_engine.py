@@ -22,6 +22,7 @@ from ray_qa import Reader, ReadingSettings, Row
 from ray_qa.reader.backend import Backend
 from ray_qa.reader.batching import batch_by_length, padded_tokens
 from ray_qa.reader.collate import Batch, collate
+from ray_qa.reader.openvino_conversion import encoder_inputs
 from ray_qa.reader.openvino_model import OpenVinoModel
 from ray_qa.reader.span_model import SpanModel
 
@@ -68,9 +69,7 @@ def forward_pass(backend: Backend, batch: Batch) -> Callable[[], Any]:
     if isinstance(backend, SpanModel):
         return partial(backend.forward, batch.input_ids_WT, batch.attention_mask_WT, batch.token_type_ids_WT)
     assert isinstance(backend, OpenVinoModel)
-    given = {"input_ids": batch.input_ids_WT, "attention_mask": batch.attention_mask_WT}
-    if backend.model.limits.takes_types and batch.token_type_ids_WT is not None:
-        given["token_type_ids"] = batch.token_type_ids_WT
+    given = encoder_inputs(batch, backend.model.takes_types)
     tokens = batch.input_ids_WT.shape[1]
     wide = padded_tokens(tokens, backend.token_multiple)
     return partial(

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import ray
-from ray.exceptions import RayError
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.cluster.placement import Placement
@@ -113,6 +111,9 @@ def calibrated(
         ModelError: if it is under ``min_agreement``, or the model cannot be quantised.
         ClusterError: if the worker dies.
     """
+    import ray
+    from ray.exceptions import RayError
+
     measure = ray.remote(_agreement).options(num_cpus=placement.reserved_cpus)
     try:
         agreement: float = ray.get(measure.remote(config, model, calibration, placement.threads))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import ray
-from ray.data import ActorPoolStrategy, Dataset
 
 from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units, summary_from_row
 from ray_qa.annotation.summary import UnitSummary
 from ray_qa.cluster.placement import READ_CPUS, Placement
 from ray_qa.cluster.worker_errors import error_from_worker
 from ray_qa.data.units import reading_blocks
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
 
 STALL_SECONDS = 4 * 3600
 """Ray's guard against a run that stands still; above what a big model on a slow CPU takes for a unit."""
@@ -31,6 +32,8 @@ def score_units(job: AnnotateJob, placement: Placement) -> Iterator[UnitSummary]
     """Run the stages on Ray and yield the summary of every unit as its part is published."""
     if not job.units:
         return
+    import ray.data
+
     # Blocks that lie ready, as ray.data.range would want a whole CPU for tasks that make the numbers.
     positions = ray.data.from_arrow([pa.table({"position": block}) for block in reading_blocks(job.units)])
     rows = stages(positions, job, placement).iter_rows()
@@ -51,6 +54,8 @@ def stages(dataset: Dataset, job: AnnotateJob, placement: Placement) -> Dataset:
 
     Ray Data fuses stages that ask for the same resources, which would end their overlap: theirs always differ.
     """
+    from ray.data import ActorPoolStrategy
+
     encoded = dataset.map_batches(
         encode_units,  # type: ignore[arg-type]  # Ray's UDF type knows no generators of Arrow tables
         batch_size=None,

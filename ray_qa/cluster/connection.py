@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.data import DataContext
 
 from ray_qa.cluster.interruptions import uninterrupted
 from ray_qa.cluster.knock import knock
@@ -58,6 +59,9 @@ def connected(address: str | None) -> Iterator[Cluster]:
 
 def _start(address: str) -> None:
     try:
+        # Ray's processes take seconds to come up, and Ray Data one to import.
+        importing = threading.Thread(target=importlib.import_module, args=("ray.data",), daemon=True)
+        importing.start()
         with uninterrupted(), _silent_standard_error():
             ray.init(
                 address=address,
@@ -65,6 +69,7 @@ def _start(address: str) -> None:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
+        importing.join()
     except Exception as error:  # ray raises ConnectionError, RuntimeError, ValueError and its own, by what is wrong
         raise ClusterError(
             f"`ray_address` must be a Ray cluster that can be reached, but {address} gives: {first_line(error)}"
@@ -98,6 +103,8 @@ def _silent_standard_error() -> Iterator[None]:
 @contextmanager
 def quiet_ray(**data_settings: Any) -> Iterator[None]:
     """Set Ray Data up as ``data_settings`` say, and let no part of Ray chatter; put everything back afterwards."""
+    from ray.data import DataContext
+
     context = DataContext.get_current()
     wanted = {
         "enable_progress_bars": False,

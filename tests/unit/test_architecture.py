@@ -53,8 +53,7 @@ LOADS = {
         "ray_qa.reader.span_model",
     },
     "ray": {
-        "ray_qa.annotation.annotate", "ray_qa.annotation.calibration", "ray_qa.annotation.pipeline",
-        "ray_qa.annotation.planning", "ray_qa.cluster.arithmetic",
+        "ray_qa.annotation.running", "ray_qa.cluster.arithmetic",
         "ray_qa.cluster.connection", "ray_qa.cluster.growth",
         "ray_qa.cluster.knock", "ray_qa.cluster.room", "ray_qa.finetuning.rows",
     },

@@ -1,0 +1,102 @@
+"""What of a plan is done: which parts are there and believed, what is left, and the account of all rows at the end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.output import Plan, fingerprints, finish, plan_digest
+from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
+from ray_qa.annotation.summary import Counts, Engine, RunSummary, UnitSummary, exit_code, run_json
+from ray_qa.data.parts import part_numbers, part_path
+from ray_qa.errors import OutputError
+from ray_qa.runs.live_line import tell
+from ray_qa.storage.local import SUCCESS
+
+
+@dataclass(slots=True)
+class Clock:
+    """When things happened, in seconds since the epoch."""
+
+    called: float
+    first_start: float = math.inf
+    last_part: float = -math.inf
+
+    def note(self, summary: UnitSummary) -> None:
+        """Take in when a unit was scored."""
+        self.first_start = min(self.first_start, summary.started)
+        self.last_part = max(self.last_part, summary.published)
+
+    @property
+    def start_seconds(self) -> float:
+        """From the call to the first unit's scoring; 0 where none was scored."""
+        return self.first_start - self.called if self.first_start < math.inf else 0.0
+
+    @property
+    def run_seconds(self) -> float:
+        """From the first unit's scoring to the last part's publication; 0 where none was scored."""
+        return max(0.0, self.last_part - self.first_start) if self.first_start < math.inf else 0.0
+
+
+def is_whole(folder: Path, plan: Plan, verify: bool) -> bool:
+    """Whether a finished output still has all its parts; where it has not, it is finished no more."""
+    there = part_numbers(folder)
+    if verify and there >= {unit.number for unit in plan.units}:
+        there = set(finished(folder, plan))
+    missing = [unit.number for unit in plan.units if unit.number not in there]
+    if missing:
+        (folder / SUCCESS).unlink()
+        tell(
+            "annotate",
+            f"{folder} has lost {len(missing):,} of its {len(plan.units):,} parts "
+            f"({part_path(folder, missing[0]).name}{' …' if len(missing) > 1 else ''}); they are made again",
+        )
+    return not missing
+
+
+def only_wants_finishing(folder: Path, plan: Plan) -> bool:
+    """Whether a run was cut off between its last part and its end."""
+    units = {unit.number for unit in plan.units}
+    return part_numbers(folder) >= units and finished(folder, plan).keys() == units
+
+
+def to_retry(config: AnnotateConfig, plan: Plan) -> frozenset[int]:
+    """The finished units that are to be scored once more."""
+    folder = Path(config.output)
+    if not config.retry_failed:
+        return frozenset()
+    return units_to_retry(folder, finished(folder, plan), f"{config.prefix}reason")
+
+
+def finished(folder: Path, plan: Plan) -> dict[int, Counts]:
+    """The counts of the units whose parts are there and were made by this plan."""
+    there = part_numbers(folder)
+    return read_parts(folder, [unit for unit in plan.units if unit.number in there], plan_digest(plan))
+
+
+def finish_run(
+    config: AnnotateConfig, plan: Plan, scored_rows: int, clock: Clock, engine: Engine | None = None
+) -> RunSummary:
+    """Account for every row from the parts themselves, then mark the output as finished."""
+    folder = Path(config.output)
+    remove_strays(folder, part_numbers(folder) - {unit.number for unit in plan.units}, plan_digest(plan))
+    counts_of = finished(folder, plan)
+    if missing := [unit.number for unit in plan.units if unit.number not in counts_of]:
+        raise OutputError(
+            f"`output` must have a part of this run for every unit, but {part_path(folder, missing[0])} is missing or "
+            "another run's; run the same command again"
+        )
+    counts = sum(counts_of.values(), start=Counts())
+    summary = RunSummary(
+        output=str(folder),
+        counts=counts,
+        units=len(plan.units),
+        scored_rows=scored_rows,
+        start_seconds=clock.start_seconds,
+        run_seconds=clock.run_seconds,
+        exit_code=exit_code(counts, config.max_failed),
+    )
+    finish(folder, run_json(config, fingerprints(plan), summary, engine))
+    return summary

@@ -1,0 +1,152 @@
+"""A run on Ray: connected, placed, settled and streamed, from the plan to the account of its rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ray_qa.annotation.accounting import Clock, finish_run, finished, to_retry
+from ray_qa.annotation.calibration import NO_CALIBRATION, Calibration, calibrated, draw_calibration
+from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.output import Plan, clear_output, forget_attempts, join_plan, plan_digest, remove_drafts
+from ray_qa.annotation.pipeline import ONE_UNIT_A_BLOCK, score_units
+from ray_qa.annotation.planning import Named
+from ray_qa.annotation.progress import Progress
+from ray_qa.annotation.stages import AnnotateJob, schema_to_read
+from ray_qa.annotation.summary import Counts, Engine, RunSummary
+from ray_qa.cluster.arithmetic import settle_arithmetic
+from ray_qa.cluster.connection import Cluster, connected, quiet_ray
+from ray_qa.cluster.growth import can_grow, cannot_fit
+from ray_qa.cluster.placement import Placement, place
+from ray_qa.cluster.room import wait_for_room
+from ray_qa.errors import ClusterError
+from ray_qa.reader.arithmetic import Arithmetic
+from ray_qa.reader.model_files import ModelFiles, model_kind
+from ray_qa.runs.live_line import shown, tell
+from ray_qa.runs.ownership import OutputLock, claim, output_lock
+from ray_qa.settings import in_seconds, unsettled
+from ray_qa.storage.local import SUCCESS
+
+
+def run(config: AnnotateConfig, named: Named, wanted: Plan, earlier: Plan | None, clock: Clock) -> RunSummary:
+    """Do what is left of a plan, and account for every row.
+
+    Args:
+        config: the settings.
+        named: what they lead to.
+        wanted: the plan, but for what is left to the machines to settle.
+        earlier: the plan that the output has, which this run goes on with.
+        clock: when the command was called.
+
+    Raises:
+        RayQaError: if the cluster has no room, or a worker refuses; what is done is kept.
+    """
+    folder, inputs, model = Path(config.output), named.inputs, named.model
+    progress = Progress(rows=inputs.rows, units=len(wanted.units))
+    with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
+        placement = _place(config, cluster, progress)
+        arithmetic = _settle(config, model, cluster, placement, earlier)
+        tell("annotate", arithmetic.in_words)
+        calibration = _calibrate(config, named, arithmetic, placement, progress)
+        with output_lock(folder, "annotating", may_share=not config.overwrite) as lock:
+            plan = _begin(config, earlier or wanted, arithmetic, lock)
+            again = to_retry(config, plan)
+            done = {unit: counts for unit, counts in finished(folder, plan).items() if unit not in again}
+            progress.go_on_from(sum(done.values(), start=Counts()), len(done))
+            job = AnnotateJob(
+                config=config,
+                model=model,
+                sources=inputs.sources,
+                schema=schema_to_read(inputs.schema, config),
+                units=tuple(unit for unit in plan.units if unit.number not in done),
+                arithmetic=arithmetic,
+                calibration=calibration.rows,
+                threads=placement.threads,
+                again=again,
+                plan=plan_digest(plan),
+            )
+            for unit_summary in score_units(job, placement):
+                clock.note(unit_summary)
+                progress.add(unit_summary)
+            if lock.is_the_last():
+                remove_drafts(folder)
+            done_with = Engine(arithmetic=arithmetic.in_words, int8_agreement=calibration.agreement)
+            return finish_run(config, plan, sum(unit.rows for unit in job.units), clock, done_with)
+
+
+def _settle(
+    config: AnnotateConfig, model: ModelFiles, cluster: Cluster, placement: Placement, earlier: Plan | None
+) -> Arithmetic:
+    """How all replicas are to compute; batches are any machine's to choose, so a run that goes on keeps its plan's."""
+    batch_tokens = config.batch_tokens
+    if earlier is not None and "batch_tokens" in unsettled(config):
+        batch_tokens = earlier.settings["batch_tokens"]
+    return settle_arithmetic(
+        kind=model_kind(model.folder),
+        backend=config.backend,
+        device=config.runs_on,
+        dtype=config.dtype,
+        batch_tokens=batch_tokens,
+        work="reading",
+        gpus=placement.gpus,
+        threads=placement.threads,
+        patience=in_seconds(config.wait_for_nodes),
+        private=cluster.private,
+    )
+
+
+def _calibrate(
+    config: AnnotateConfig, named: Named, arithmetic: Arithmetic, placement: Placement, progress: Progress
+) -> Calibration:
+    """For int8, see what it makes of the answers before a row is written."""
+    if arithmetic.dtype != "int8":
+        return NO_CALIBRATION
+    progress.enter("calibrating int8, and comparing its answers with those of float32")
+    calibration = calibrated(config, named.model, draw_calibration(config, named.inputs, named.apart), placement)
+    tell("annotate", calibration.in_words)
+    progress.enter("starting replicas and loading the model")
+    return calibration
+
+
+def _begin(config: AnnotateConfig, basis: Plan, arithmetic: Arithmetic, lock: OutputLock) -> Plan:
+    """Make the output this run's, cleared if it is to be, with a plan that says all; then equal commands may join.
+
+    ``basis`` is the plan that the folder has, or the wanted one: equal, but for what was left to be settled.
+    """
+    folder = Path(config.output)
+    if config.overwrite:
+        clear_output(folder)
+    plan = join_plan(folder, replace(basis, settings=basis.settings | arithmetic.settings))
+    claim(folder, plan_digest(plan))
+    if lock.alone:
+        forget_attempts(folder)
+    if config.retry_failed:
+        (folder / SUCCESS).unlink(missing_ok=True)
+    lock.share()
+    return plan
+
+
+def _place(config: AnnotateConfig, cluster: Cluster, progress: Progress) -> Placement:
+    """Size the pool, and wait until there is room for its first replica where the cluster may have to grow for it."""
+    progress.enter("seeing what there is room for")
+    placement = place(
+        cluster.nodes,
+        replicas=config.replicas,
+        cpus_per_replica=config.cpus_per_replica,
+        gpus_per_replica=config.gpus_per_replica,
+        device=config.runs_on,
+        can_grow=lambda: can_grow(cluster),
+    )
+    if not placement.fits:
+        each = f"{placement.cpus:g} CPUs and {placement.gpus:g} GPUs"
+        raise cannot_fit(cluster, "replicas", f"{placement.fewest} are asked for, each with {each}")
+    each = f"{placement.reserved_cpus:g} CPUs and {placement.gpus:g} GPUs"
+    progress.enter(f"waiting for room for a replica with {each}")
+    bundle = {"CPU": placement.reserved_cpus} | ({"GPU": placement.gpus} if placement.gpus else {})
+    if not cluster.private and not wait_for_room([bundle], in_seconds(config.wait_for_nodes)):
+        raise ClusterError(
+            f"`replicas` must find room within {config.wait_for_nodes} (`wait_for_nodes`), but there is none for one "
+            f"with {each}; ask for less, or add nodes"
+        )
+    progress.enter("starting replicas and loading the model")
+    return placement
