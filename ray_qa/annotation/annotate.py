@@ -34,10 +34,9 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     named = check_what_is_named(config, folder)
     if named.inputs.passed_over:
         tell("annotate", f"`input` passes over {listed(named.inputs.passed_over, 3)}")
-    wanted = plan_of(config, named)
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
-        check_joins(folder, earlier, wanted, unsettled(config))
+        check_joins(folder, earlier, plan_of(config, named), unsettled(config))
         if (folder / SUCCESS).exists() and is_whole(folder, earlier, config.verify) and not to_retry(config, earlier):
             return read_summary(folder, config.max_failed)
         if only_wants_finishing(folder, earlier) and not to_retry(config, earlier):
@@ -47,4 +46,4 @@ def annotate(config: AnnotateConfig) -> RunSummary:
 
     from ray_qa.annotation.running import run  # Ray takes seconds to import, and has no part in what was refused
 
-    return run(config, named, wanted, earlier, clock)
+    return run(config, named, earlier, clock)

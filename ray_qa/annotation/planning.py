@@ -75,12 +75,12 @@ def _known_inputs(config: AnnotateConfig, folder: Path) -> Inputs | None:
     return Inputs(files=plan.input, schema=schema_from_text(plan.input_schema))
 
 
-def plan_of(config: AnnotateConfig, named: Named) -> Plan:
-    """What the settings ask for, but for what is left to the machines to settle."""
+def plan_of(config: AnnotateConfig, named: Named, replicas: int = 1) -> Plan:
+    """What the settings ask for, but for what is left to the machines to settle; automatic units suit ``replicas``."""
     inputs, model = named.inputs, named.model
     row_groups = inputs.row_groups
     text_bytes = sum(group.text_bytes for group in row_groups)
-    unit_rows = auto_unit_rows(inputs.rows, text_bytes) if config.unit_rows == "auto" else config.unit_rows
+    unit_rows = auto_unit_rows(inputs.rows, text_bytes, replicas) if config.unit_rows == "auto" else config.unit_rows
     return Plan(
         algorithm=ALGORITHM,
         settings=deciding_settings(config) | {"unit_rows": unit_rows, "calibration": calibration_digest(named.apart)},

@@ -11,9 +11,9 @@ from ray_qa.runs.live_line import duration
 class Progress:
     """What is known of a run so far. Thread-safe enough: every update replaces whole values."""
 
-    def __init__(self, *, rows: int, units: int) -> None:
+    def __init__(self, *, rows: int) -> None:
         self._rows = rows
-        self._units = units
+        self._units = 0
         self._already = 0
         self._counts = Counts()
         self._done_units = 0
@@ -25,8 +25,9 @@ class Progress:
         """Say what is being done while no unit has been scored."""
         self._stage = stage
 
-    def go_on_from(self, done: Counts, done_units: int) -> None:
-        """Take in what earlier runs have done."""
+    def go_on_from(self, done: Counts, done_units: int, *, of: int) -> None:
+        """Take in how many units there are, and what earlier runs have done of them."""
+        self._units = of
         self._already = done.rows
         self._counts = done
         self._done_units = done_units

@@ -10,7 +10,7 @@ from ray_qa.annotation.calibration import NO_CALIBRATION, Calibration, calibrate
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, clear_output, forget_attempts, join_plan, plan_digest, remove_drafts
 from ray_qa.annotation.pipeline import ONE_UNIT_A_BLOCK, score_units
-from ray_qa.annotation.planning import Named
+from ray_qa.annotation.planning import Named, plan_of
 from ray_qa.annotation.progress import Progress
 from ray_qa.annotation.stages import AnnotateJob, schema_to_read
 from ray_qa.annotation.summary import Counts, Engine, RunSummary
@@ -28,13 +28,12 @@ from ray_qa.settings import in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
 
 
-def run(config: AnnotateConfig, named: Named, wanted: Plan, earlier: Plan | None, clock: Clock) -> RunSummary:
+def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock) -> RunSummary:
     """Do what is left of a plan, and account for every row.
 
     Args:
         config: the settings.
         named: what they lead to.
-        wanted: the plan, but for what is left to the machines to settle.
         earlier: the plan that the output has, which this run goes on with.
         clock: when the command was called.
 
@@ -42,17 +41,17 @@ def run(config: AnnotateConfig, named: Named, wanted: Plan, earlier: Plan | None
         RayQaError: if the cluster has no room, or a worker refuses; what is done is kept.
     """
     folder, inputs, model = Path(config.output), named.inputs, named.model
-    progress = Progress(rows=inputs.rows, units=len(wanted.units))
+    progress = Progress(rows=inputs.rows)
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
         placement = _place(config, cluster, progress)
         arithmetic = _settle(config, model, cluster, placement, earlier)
         tell("annotate", arithmetic.in_words)
         calibration = _calibrate(config, named, arithmetic, placement, progress)
         with output_lock(folder, "annotating", may_share=not config.overwrite) as lock:
-            plan = _begin(config, earlier or wanted, arithmetic, lock)
+            plan = _begin(config, earlier or plan_of(config, named, placement.most), arithmetic, lock)
             again = to_retry(config, plan)
             done = {unit: counts for unit, counts in finished(folder, plan).items() if unit not in again}
-            progress.go_on_from(sum(done.values(), start=Counts()), len(done))
+            progress.go_on_from(sum(done.values(), start=Counts()), len(done), of=len(plan.units))
             job = AnnotateJob(
                 config=config,
                 model=model,

@@ -21,7 +21,8 @@ def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("at_noon")
 def test_the_line_tells_rows_rate_outcomes_units_replicas_and_time_left() -> None:
-    state = Progress(rows=10_000, units=20)
+    state = Progress(rows=10_000)
+    state.go_on_from(Counts(), 0, of=20)
     state.add(summary(500, started=100.0))
     state.add(summary(500, started=105.0, replica="node:2"))
     assert state.line() == (
@@ -31,8 +32,8 @@ def test_the_line_tells_rows_rate_outcomes_units_replicas_and_time_left() -> Non
 
 @pytest.mark.usefixtures("at_noon")
 def test_rows_of_earlier_runs_count_as_done_but_not_for_the_rate() -> None:
-    state = Progress(rows=2_000, units=4)
-    state.go_on_from(Counts(rows=1_000, answered=1_000), 2)
+    state = Progress(rows=2_000)
+    state.go_on_from(Counts(rows=1_000, answered=1_000), 2, of=4)
     assert state.line() == "starting Ray · 1,000 of 2,000 rows were done before"
     state.add(summary(500))
     line = state.line()
@@ -42,6 +43,6 @@ def test_rows_of_earlier_runs_count_as_done_but_not_for_the_rate() -> None:
 
 @pytest.mark.usefixtures("at_noon")
 def test_a_unit_without_rows_does_not_divide_by_nothing() -> None:
-    state = Progress(rows=10, units=2)
+    state = Progress(rows=10)
     state.add(UnitSummary(unit=0, counts=Counts(), replica="r", started=110.0, published=110.0))
     assert "0.0 rows/s" in state.line()

@@ -108,12 +108,13 @@ def test_a_corpus_without_rows_has_no_units() -> None:
     assert plan_units(groups(0, 0), unit_rows=5) == plan_units([], unit_rows=5) == []
 
 
-@given(st.integers(1, 10**9), st.integers(0, 10_000))
-def test_automatic_units_are_many_but_not_too_many(rows: int, row_bytes: int) -> None:
-    unit_rows = auto_unit_rows(rows, rows * row_bytes)
+@given(st.integers(1, 10**9), st.integers(0, 10_000), st.integers(1, 300))
+def test_automatic_units_are_many_but_not_too_many(rows: int, row_bytes: int, replicas: int) -> None:
+    unit_rows = auto_unit_rows(rows, rows * row_bytes, replicas)
     units = -(-rows // unit_rows)
     assert units <= MOST_UNITS
     assert units >= 64 or unit_rows <= 128
+    assert unit_rows <= max(32, -(-rows // (4 * replicas)), -(-rows // MOST_UNITS))
     fewer_would_do = -(-rows // (unit_rows - 1)) <= MOST_UNITS if unit_rows > 1 else False
     if fewer_would_do:
         assert unit_rows <= 2_048
@@ -123,7 +124,10 @@ def test_automatic_units_are_many_but_not_too_many(rows: int, row_bytes: int) ->
 @pytest.mark.parametrize(
     ("rows", "row_bytes", "unit_rows"),
     [
-        (1, 800, 128),
+        (1, 800, 32),
+        (100, 800, 32),
+        (300, 800, 75),
+        (4_000, 800, 128),
         (20_000, 800, 313),
         (1_000_000, 800, 2_048),
         (10**8, 800, 10_000),
@@ -159,3 +163,7 @@ def test_a_big_row_group_is_shared_by_few_reading_tasks() -> None:
     assert len(reading_blocks(units[:5])) == 5
     assert len(reading_blocks(units)) == 32  # 16 a row group
     assert len(reading_blocks(plan_units(groups(*[3] * 3_000), unit_rows=3))) == 2_000
+
+
+def test_short_corpora_are_shared_out_among_all_replicas() -> None:
+    assert [auto_unit_rows(600, 0, replicas) for replicas in (1, 2, 4, 100)] == [128, 75, 38, 32]
