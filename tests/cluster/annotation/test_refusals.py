@@ -36,7 +36,7 @@ def refused(
     def fail(address: str | None) -> None:
         raise AssertionError(f"Ray was about to be started ({address})")
 
-    monkeypatch.setattr("ray_qa.annotation.annotate.connected", fail)
+    monkeypatch.setattr("ray_qa.annotation.running.connected", fail)
     output = tmp_path / "out"
 
     def run(*flags: str) -> list[str]:

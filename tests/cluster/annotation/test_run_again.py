@@ -24,7 +24,7 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(address: str | None) -> None:
         raise AssertionError(f"Ray was about to be started ({address})")
 
-    monkeypatch.setattr("ray_qa.annotation.annotate.connected", refuse)
+    monkeypatch.setattr("ray_qa.annotation.running.connected", refuse)
 
 
 @pytest.mark.usefixtures("no_ray")

@@ -13,6 +13,7 @@ from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.cluster import arithmetic
 from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.errors import ClusterError, ModelError, OutputError
+from ray_qa.reader import engine
 from ray_qa.reader.arithmetic import Arithmetic
 from tests.cluster import corpora
 from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS
@@ -20,15 +21,17 @@ from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS
 
 def settle(**asked: Any) -> Arithmetic:
     plain: dict[str, Any] = {
-        "device": "auto", "dtype": "auto", "batch_tokens": "auto", "work": "reading", "gpus": 0.0, "threads": 3,
-        "patience": 60.0,
+        "kind": "roberta", "backend": "auto", "device": "auto", "dtype": "auto", "batch_tokens": "auto",
+        "work": "reading", "gpus": 0.0, "threads": 3, "patience": 60.0, "private": True,
     }  # fmt: skip
     return settle_arithmetic(**plain | asked)
 
 
 @pytest.fixture
 def cards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nodes whose cards have no bfloat16."""
+    """Nodes whose CPUs and cards have no bfloat16, and which have OpenVINO."""
+    monkeypatch.setattr(engine, "cpu_features", frozenset)
+    monkeypatch.setattr(engine, "is_installed", lambda: True)
     monkeypatch.setattr(
         arithmetic, "_dtype_of_gpus", lambda gpus, *_: "float16" if gpus else pytest.fail("none is booked")
     )
@@ -38,19 +41,20 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("asked", "settled"),
     [
-        ({}, ("cpu", "float32", 3_072)),
-        ({"work": "training"}, ("cpu", "float32", 4_096)),
-        ({"device": "mps"}, ("mps", "float32", 8_192)),
-        ({"gpus": 1}, ("cuda", "float16", 16_384)),
-        ({"gpus": 0.5, "dtype": "float32", "batch_tokens": 500}, ("cuda", "float32", 500)),
+        ({}, ("cpu", "openvino", "float32", 3_072)),
+        ({"kind": "luke"}, ("cpu", "torch", "float32", 3_072)),
+        ({"work": "training"}, ("cpu", "torch", "float32", 4_096)),
+        ({"device": "mps"}, ("mps", "torch", "float32", 8_192)),
+        ({"gpus": 1}, ("cuda", "torch", "float16", 16_384)),
+        ({"gpus": 0.5, "dtype": "float32", "batch_tokens": 500}, ("cuda", "torch", "float32", 500)),
     ],
     ids=str,
 )
 def test_the_placement_decides_on_the_device_and_all_workers_compute_alike(
-    asked: dict[str, Any], settled: tuple[str, str, int]
+    asked: dict[str, Any], settled: tuple[str, str, str, int]
 ) -> None:
-    device, dtype, batch_tokens = settled
-    assert settle(**asked) == Arithmetic(device=device, dtype=dtype, batch_tokens=batch_tokens)
+    device, backend, dtype, batch_tokens = settled
+    assert settle(**asked) == Arithmetic(device=device, backend=backend, dtype=dtype, batch_tokens=batch_tokens)
 
 
 @pytest.mark.usefixtures("ray_cluster")
@@ -66,14 +70,17 @@ def test_the_plan_holds_what_auto_stood_for_and_a_run_on_other_arithmetic_is_ref
     annotate(first)
     plan = tmp_path / "out/.ray_qa/plan.json"
     pinned = json.loads(plan.read_text())["settings"]
-    assert (pinned["device"], pinned["dtype"], pinned["batch_tokens"]) == ("cpu", "float32", 777)
+    assert (pinned["device"], pinned["batch_tokens"]) == ("cpu", 777)
+    assert "auto" not in (pinned["backend"], pinned["dtype"])
 
     for name in ("_SUCCESS", "part-0000001.parquet"):
         (tmp_path / "out" / name).unlink()
-    # As on a cluster whose CPUs compute in bfloat16 by default.
-    elsewhere = Arithmetic(device="cpu", dtype="bfloat16", batch_tokens=777)
-    monkeypatch.setattr("ray_qa.annotation.annotate.settle_arithmetic", lambda **_: elsewhere)
-    with pytest.raises(OutputError, match=r"differs in `dtype` \(float32 there, bfloat16 now\); name another"):
+    # As on a cluster whose CPUs compute otherwise by default.
+    elsewhere = Arithmetic(device="cpu", backend=pinned["backend"], dtype="float16", batch_tokens=777)
+    monkeypatch.setattr("ray_qa.annotation.running.settle_arithmetic", lambda **_: elsewhere)
+    with pytest.raises(
+        OutputError, match=rf"differs in `dtype` \({pinned['dtype']} there, float16 now\); name another"
+    ):
         annotate(first)
     assert not (tmp_path / "out/part-0000001.parquet").exists()
     monkeypatch.undo()
