@@ -25,6 +25,7 @@ psutil: Any = import_module("psutil")
 PATIENCE = 120.0
 """Seconds after which something that should happen is taken never to happen."""
 _PROGRESS = re.compile(
+_ENGINE = re.compile(r"ray-qa annotate: (OpenVINO|torch) in \w+ on \w+( \(.*\))?$")
     r"\d\d:\d\d:\d\d "
     r"(starting|reading|seeing|looking|loading|encoding|waiting for (room|a GPU)"
     r"|step [\d,]+/[\d,]+(,| · loss )|[\d,]+/[\d,]+ rows)"
@@ -171,8 +172,8 @@ def wait_until(happened: Callable[[], bool], what: str) -> None:
 
 
 def lines_but_progress(said: str) -> list[str]:
-    """The lines of standard error that do not tell how far a run is."""
-    return [line for line in said.splitlines() if not _PROGRESS.match(line)]
+    """The lines of standard error that tell neither how far a run is nor what it computes with."""
+    return [line for line in said.splitlines() if not _PROGRESS.match(line) and not _ENGINE.match(line)]
 
 
 def _title(process: Any) -> str:
