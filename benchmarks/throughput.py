@@ -24,10 +24,10 @@ import ray
 import torch
 import transformers
 
+from benchmarks.peers.ray_qa_engine import forward_pass
 from ray_qa import AnnotateConfig, Reader, ReadingSettings, Row, RunSummary, annotate
 from ray_qa.reader.batching import batch_by_length, padding_share
-from ray_qa.reader.collate import Batch, collate
-from ray_qa.reader.span_model import SpanModel
+from ray_qa.reader.collate import collate
 
 SQUAD = Path(__file__).parents[2] / "shared" / "data" / "squad_v1_dev_a.parquet"
 RESULTS = Path(__file__).parent / "results"
@@ -79,21 +79,22 @@ def main() -> None:
 def measure(table: pa.Table, repeats: int) -> Throughput:
     """Time the three ways over the same rows, in turn."""
     reader = Reader.load(settings=ReadingSettings(always_answer=True))
-    model = reader.backend
-    assert isinstance(model, SpanModel)
     rows = [
         Row(question=question, context=context)
         for question, context in zip(table["question"].to_pylist(), table["context"].to_pylist(), strict=True)
     ]
     encoded = reader.tokenizer.encode(rows, reader.settings.max_question_tokens)
     windows = encoded.windows(reader.settings, reader.tokenizer.template.special_tokens)
-    grouped = batch_by_length(windows.tokens, reader.budget.tokens)
-    batches = [collate(encoded, windows, window_W, reader.tokenizer.template) for window_W in grouped]
+    grouped = batch_by_length(windows.tokens, reader.budget.tokens, reader.backend.token_multiple)
+    passes = [
+        forward_pass(reader.backend, collate(encoded, windows, window_W, reader.tokenizer.template))
+        for window_W in grouped
+    ]
     reader.read(rows[:50])
 
     forwards, readers, runs = [], [], []
     for _ in range(repeats):
-        forwards.append(len(rows) / timed(lambda: run_forward(model, batches)))
+        forwards.append(len(rows) / timed(lambda: [each() for each in passes]))
         readers.append(len(rows) / timed(lambda: reader.read(rows)))
         runs.append(run_annotate(table))
     return Throughput(
@@ -104,16 +105,10 @@ def measure(table: pa.Table, repeats: int) -> Throughput:
         reader=statistics.median(readers),
         annotate=statistics.median(run.rows_per_second for run in runs),
         annotate_start_seconds=statistics.median(run.start_seconds for run in runs),
-        padding_share=padding_share(windows.tokens, grouped),
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; {model.device}",
+        padding_share=padding_share(windows.tokens, grouped, reader.backend.token_multiple),
+        machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; {type(reader.backend).__name__}",
         versions={"ray": ray.__version__, "torch": torch.__version__, "transformers": transformers.__version__},
     )
-
-
-def run_forward(model: SpanModel, batches: list[Batch]) -> None:
-    """Only the model, over batches that lie ready."""
-    for batch in batches:
-        model.forward(batch.input_ids_WT, batch.attention_mask_WT, batch.token_type_ids_WT)
 
 
 def run_annotate(table: pa.Table) -> RunSummary:

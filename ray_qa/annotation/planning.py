@@ -48,6 +48,8 @@ def check_what_is_named(config: AnnotateConfig, folder: Path) -> Named:
         check_columns(inputs.schema, config.columns)
         check_apart([file.path for file in inputs.files], config.input, folder, "input")
     with problems.gather():
+        for pattern in config.calibration:
+            check_outlives_job("calibration", pattern)
         apart = calibration_inputs(config)
     with problems.gather():
         if config.is_openvino:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError
@@ -68,13 +68,10 @@ def _engine_on_cpu(kind: str, backend: str, dtype: str, patience: float, private
     if private or AUTO not in (backend, dtype):
         return engine_on_cpu(kind, backend, dtype)
     ask = ray.remote(engine_on_cpu).options(num_cpus=0)
-    try:
-        engine: Engine = ray.get(ask.remote(kind, backend, dtype), timeout=patience)
-    except GetTimeoutError:
-        raise ClusterError(
-            f"`backend` must be settled within {patience:g} s, but no node was there to be asked; "
-            "name `backend` and `dtype`"
-        ) from None
+    too_late = ClusterError(
+        f"`backend` must be settled within {patience:g} s, but no node was there to be asked; name it and `dtype`"
+    )
+    engine: Engine = _answer(ask.remote(kind, backend, dtype), "backend", patience, too_late)
     return engine
 
 
@@ -82,18 +79,23 @@ def _dtype_of_gpus(gpus: float, work: str, patience: float) -> str:
     setting = "gpus_per_replica" if work == "reading" else "gpus_per_worker"
     # Booked as a worker would, so that it is asked where workers will run.
     ask = ray.remote(_dtype_here).options(num_cpus=0, num_gpus=gpus)
+    too_late = ClusterError(
+        f"`{setting}` must be had within {patience:g} s, but no node had {gpus:g} GPUs free; add nodes, or ask for 0"
+    )
+    dtype: str = _answer(ask.remote(setting, gpus), setting, patience, too_late)
+    return dtype
+
+
+def _answer(asked: Any, setting: str, patience: float, too_late: ClusterError) -> Any:
+    """What a node says, or the error that it or its silence is."""
     try:
-        dtype: str = ray.get(ask.remote(setting, gpus), timeout=patience)
+        return ray.get(asked, timeout=patience)
     except GetTimeoutError:
-        raise ClusterError(
-            f"`{setting}` must be had within {patience:g} s, but no node had {gpus:g} GPUs free; "
-            "add nodes, or ask for 0"
-        ) from None
+        raise too_late from None
     except RayError as error:
         raise error_from_worker(error) or ClusterError(
             f"`{setting}` must be of nodes that can be asked for their arithmetic, but one gives: {first_line(error)}"
         ) from error
-    return dtype
 
 
 def _dtype_here(setting: str, gpus: float) -> str:

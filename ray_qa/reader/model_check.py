@@ -37,13 +37,13 @@ def check_model(files: ModelFiles, settings: ReadingSettings) -> None:
     try:
         folder = kept("checked", key, partial(_check, files))
     except OSError:  # a cache that cannot be written to is a cache that is not there
-        limits = checked_limits(files)
+        limits = _limits(files)
     else:
         limits = Limits(**json.loads((folder / LIMITS).read_text()))
     check_fits(settings, tokenizer, limits, files.ref)
 
 
-def checked_limits(files: ModelFiles) -> Limits:
+def _limits(files: ModelFiles) -> Limits:
     """Check that a model has all weights of an encoder with a span head; gives what it can take.
 
     Its weights stay on disk where their names and shapes are just those that its architecture has; in any other case it
@@ -63,7 +63,7 @@ def checked_limits(files: ModelFiles) -> Limits:
 
 
 def _check(files: ModelFiles, folder: Path) -> None:
-    (folder / LIMITS).write_text(json.dumps(asdict(checked_limits(files))))
+    (folder / LIMITS).write_text(json.dumps(asdict(_limits(files))))
 
 
 def _without_weights(files: ModelFiles) -> Any | None:

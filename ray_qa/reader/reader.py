@@ -121,6 +121,7 @@ class Reader:
         """The model's raw output for one pair, as transformers gives it: ``loss``, start and end logits.
 
         The window is [CLS] question [SEP] context [SEP] in the tokenizer's own special tokens, uncut; T is its length.
+        Only torch has them: load the reader with ``backend="torch"``.
 
         Args:
             question: the question.
@@ -145,7 +146,7 @@ class Reader:
         if not isinstance(self.backend, SpanModel):
             raise ModelError(
                 f"`backend` must be torch's to give logits and a loss, but is {type(self.backend).__name__}; "
-                "load the reader anew"
+                "load the reader with backend='torch'"
             )
         _check_texts(question=question, context=context)
         ids = [

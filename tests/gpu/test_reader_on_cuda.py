@@ -8,13 +8,13 @@ import pytest
 
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Row
-from tests.model.conftest import span_model_of
+from tests.model.conftest import EXACT, span_model_of
 
 ROWS = [Row(question="Who was it?", context=f"It was number {n}, a nice puppet. " * 40) for n in range(20)]
 
 
 def test_float32_on_cuda_gives_the_answers_of_the_cpu(tiny_reader_folder: Path) -> None:
-    on_cpu = Reader.load(str(tiny_reader_folder), device="cpu").read(ROWS)
+    on_cpu = Reader.load(str(tiny_reader_folder), device="cpu", **EXACT).read(ROWS)
     on_cuda = Reader.load(str(tiny_reader_folder), device="cuda", dtype="float32").read(ROWS)
     assert [answer.null_score for answer in on_cuda] == pytest.approx(
         [answer.null_score for answer in on_cpu], abs=1e-3

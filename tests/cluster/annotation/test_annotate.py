@@ -58,7 +58,7 @@ def test_start_and_end_are_the_range_of_the_span_in_the_context(annotated: Annot
 
 
 def test_the_answers_equal_those_of_a_reader_without_ray(annotated: Annotated) -> None:
-    reader = Reader.load(annotated.config.model, settings=annotated.config)
+    reader = Reader.load(annotated.config.model, settings=annotated.config, dtype="float32")
     pairs = zip(texts(annotated.rows["question"]), texts(annotated.rows["context"]), strict=True)
     answers = reader.read([Row(question=question, context=context) for question, context in pairs])
     added = ["answer", "span", "start", "end", "status", "reason", "windows", *NUMBERS]

@@ -66,7 +66,7 @@ def test_the_plan_holds_what_auto_stood_for_and_a_run_on_other_arithmetic_is_ref
         "input": (str(path),), "output": str(tmp_path / "out"), "model": str(tiny_reader_folder), "unit_rows": 4,
         "batch_tokens": 777,
     }  # fmt: skip
-    first = AnnotateConfig(**settings, **ONE_REPLICA, **SMALL_WINDOWS)
+    first = AnnotateConfig(**settings | ONE_REPLICA | SMALL_WINDOWS | {"dtype": "auto"})
     annotate(first)
     plan = tmp_path / "out/.ray_qa/plan.json"
     pinned = json.loads(plan.read_text())["settings"]

@@ -60,7 +60,12 @@ def test_annotate_takes_the_model_at_once_and_gives_the_figures_it_was_judged_by
     windows = {name: SMALL[name] for name in ("max_tokens", "stride", "max_question_tokens")}
     annotate(
         AnnotateConfig(
-            input=(str(rows),), output=str(tmp_path / "a"), model=undisturbed.config.output, replicas="1", **windows
+            input=(str(rows),),
+            output=str(tmp_path / "a"),
+            model=undisturbed.config.output,
+            replicas="1",
+            dtype="float32",
+            **windows,
         )
     )
     scores = evaluate(EvaluateConfig(predictions=str(tmp_path / "a"), gold=str(rows))).scores

@@ -48,7 +48,8 @@ def test_64_rows_are_learnt_by_heart_and_the_model_can_be_used_at_once(tiny_base
 
     assert state.best is not None
     assert state.best.f1 >= 99
-    reader = Reader.load(job.config.output, settings=ReadingSettings(max_tokens=96, stride=16, max_question_tokens=24))
+    settings = ReadingSettings(max_tokens=96, stride=16, max_question_tokens=24)
+    reader = Reader.load(job.config.output, settings=settings, dtype="float32")
     answers = reader.read(rows.select(["question", "context"]).to_pylist())
     golds = [each["text"][0] for each in rows["answers"].to_pylist()]
     assert np.mean([answer.answer == gold for answer, gold in zip(answers, golds, strict=True)]) >= 0.99
