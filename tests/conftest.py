@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ TESTS = Path(__file__).parent
 os.environ["RAY_QA_CACHE"] = str(TESTS.parent / ".pytest_cache" / "ray_qa")
 SHARED = TESTS.parent.parent / "shared"
 MARKED_FOLDERS = ("model", "cluster", "gpu")
+# Started in the background of a script, Python leaves Ctrl-C ignored: tests that send it need it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
