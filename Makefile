@@ -9,7 +9,7 @@
 
 PYTHON ?= python3
 VENV := .venv
-PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
+PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 # A checkout in a folder of the package's name would hide the package from scripts beside it, were it not on the path itself.

@@ -12,7 +12,8 @@ TESTS = Path(__file__).parent
 # Models that are converted once need not be converted by every run of the tests.
 os.environ["RAY_QA_CACHE"] = str(TESTS.parent / ".pytest_cache" / "ray_qa")
 SHARED = TESTS.parent.parent / "shared"
-MARKED_FOLDERS = ("model", "cluster", "gpu")
+RINGS = ("cluster", "model", "gpu", "unit")
+"""The slowest first: files go to two workers whole, and a slow one at the end would keep one of them idle."""
 # Started in the background of a script, Python leaves Ctrl-C ignored: tests that send it need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -20,9 +21,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests under tests/model, tests/cluster and tests/gpu carry the marker of that name."""
     for item in items:
-        ring = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
-        if ring in MARKED_FOLDERS:
-            item.add_marker(getattr(pytest.mark, ring))
+        if _ring(item) != "unit":
+            item.add_marker(getattr(pytest.mark, _ring(item)))
+    items.sort(key=lambda item: RINGS.index(_ring(item)))
+
+
+def _ring(item: pytest.Item) -> str:
+    ring = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+    return ring if ring in RINGS else "unit"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,5 +1,5 @@
 """The command annotate: a corpus in, its answers out.
 
 ``annotate`` (the whole way) · ``config`` · ``planning`` · ``calibration`` · ``running`` · ``pipeline`` · ``stages`` ·
-``output`` · ``parts`` · ``accounting`` · ``progress`` · ``summary``
+``output`` · ``parts`` · ``accounting`` · ``progress`` · ``profile`` · ``summary``
 """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, fingerprints, finish, plan_digest
 from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
+from ray_qa.annotation.profile import NO_MOMENTS, NO_SECONDS, Lap, Moments, Profile, StepSeconds
 from ray_qa.annotation.summary import Counts, Engine, RunSummary, UnitSummary, exit_code, run_json
 from ray_qa.data.parts import part_numbers, part_path
 from ray_qa.errors import OutputError
@@ -18,16 +20,44 @@ from ray_qa.storage.local import SUCCESS
 
 @dataclass(slots=True)
 class Clock:
-    """When things happened, in seconds since the epoch."""
+    """When things happened, in seconds since the epoch, and what was spent on units."""
 
     called: float
     first_start: float = math.inf
     last_part: float = -math.inf
+    steps: StepSeconds = NO_SECONDS
+    _passed: list[tuple[str, float]] = field(default_factory=list)
+    _first: Moments = NO_MOMENTS
+
+    def passed(self, name: str) -> None:
+        """Note that a stretch of start-up ends now."""
+        self._passed.append((name, time.time()))
 
     def note(self, summary: UnitSummary) -> None:
-        """Take in when a unit was scored."""
-        self.first_start = min(self.first_start, summary.started)
+        """Take in when a unit was scored, and what was spent on it."""
+        if summary.started < self.first_start:
+            self.first_start, self._first = summary.started, summary.moments
         self.last_part = max(self.last_part, summary.published)
+        self.steps += summary.steps
+
+    def profile(self) -> Profile:
+        """Where the time went, as far as anything was scored."""
+        moments = list(self._passed)
+        if self.first_start < math.inf:
+            moments += [
+                ("starting a replica's process", self._first.begun),
+                ("loading the model", self._first.loaded),
+                ("a first pass", self._first.tried),
+                ("waiting for the first unit", self.first_start),
+            ]
+        began = [self.called, *(moment for _, moment in moments)]
+        return Profile(
+            start_up=tuple(
+                Lap(name=name, seconds=moment - before)
+                for (name, moment), before in zip(moments, began[:-1], strict=True)
+            ),
+            steps=self.steps,
+        )
 
     @property
     def start_seconds(self) -> float:
@@ -97,6 +127,7 @@ def finish_run(
         start_seconds=clock.start_seconds,
         run_seconds=clock.run_seconds,
         exit_code=exit_code(counts, config.max_failed),
+        profile=clock.profile() if config.profile else None,
     )
     finish(folder, run_json(config, fingerprints(plan), summary, engine))
     return summary

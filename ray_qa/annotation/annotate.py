@@ -43,6 +43,7 @@ def annotate(config: AnnotateConfig) -> RunSummary:
             with output_lock(folder, "annotating", may_share=True):
                 return finish_run(config, earlier, 0, clock)
     check_model(named.model, config)
+    clock.passed("checks")
 
     from ray_qa.annotation.running import run  # Ray takes seconds to import, and has no part in what was refused
 

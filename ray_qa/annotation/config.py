@@ -61,6 +61,9 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     verify: Annotated[bool, FREE] = Field(
         False, description="Open every part of a finished output, not only count them."
     )
+    profile: Annotated[bool, FREE] = Field(
+        False, description="Say at the end, and in run.json, which step took how long."
+    )
     wait_for_nodes: Annotated[Duration, FREE] = Field(
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )

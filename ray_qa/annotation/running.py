@@ -43,10 +43,13 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
     folder, inputs, model = Path(config.output), named.inputs, named.model
     progress = Progress(rows=inputs.rows)
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
+        clock.passed("Ray")
         placement = _place(config, cluster, progress)
         arithmetic = _settle(config, model, cluster, placement, earlier)
         tell("annotate", arithmetic.in_words)
+        clock.passed("room and arithmetic")
         calibration = _calibrate(config, named, arithmetic, placement, progress)
+        clock.passed("calibration")
         with output_lock(folder, "annotating", may_share=not config.overwrite) as lock:
             plan = _begin(config, earlier or plan_of(config, named, placement.most), arithmetic, lock)
             again = to_retry(config, plan)
@@ -64,6 +67,7 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
                 again=again,
                 plan=plan_digest(plan),
             )
+            clock.passed("the plan")
             for unit_summary in score_units(job, placement):
                 clock.note(unit_summary)
                 progress.add(unit_summary)

@@ -14,6 +14,7 @@ import pyarrow as pa
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import begin_unit, end_unit
 from ray_qa.annotation.parts import PartLabel, publish_part, read_parts
+from ray_qa.annotation.profile import NO_SECONDS, STEPS, Idle, Moments, StepSeconds
 from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
 from ray_qa.cluster.interruptions import uninterrupted
 from ray_qa.cluster.worker import node_here, nodes_alive
@@ -27,6 +28,7 @@ from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.backend import BrokenDeviceError
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_files import ModelFiles, model_here, tokenizer_here
+from ray_qa.reader.stopwatch import Stopwatch, counting_on, step
 from ray_qa.records import Answer, Row
 from ray_qa.runs.ownership import check_claim
 
@@ -38,6 +40,7 @@ ENCODED_SCHEMA = pa.schema(
         ("unit", pa.int64()),
         ("rows", pa.large_binary()),
         ("encoded", pa.large_binary()),
+        ("steps", pa.struct([(name, pa.float64()) for name in STEPS])),
     ]
 )
 
@@ -78,14 +81,21 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
 
         tokenizer = load_pair_tokenizer(tokenizer_here(job.model))
     units = [job.units[position] for position in batch["position"].to_pylist()]
-    for unit, rows in zip(units, read_units(job.sources, units, job.schema), strict=True):
-        pairs = zip(texts(rows[job.config.question_column]), texts(rows[job.config.context_column]), strict=True)
-        encoded = tokenizer.encode(
-            [Row(question=question, context=context) for question, context in pairs], job.config.max_question_tokens
-        )
-        values = [[unit.number], [_to_ipc(rows)], [encoded.to_ipc()]]
-        arrays = [pa.array(value, type=field.type) for value, field in zip(values, ENCODED_SCHEMA, strict=True)]
-        yield pa.Table.from_arrays(arrays, schema=ENCODED_SCHEMA)
+    config, stopwatch = job.config, Stopwatch()
+    read = read_units(job.sources, units, job.schema)
+    for unit in units:
+        with counting_on(stopwatch if config.profile else None):
+            with step("read"):
+                rows = next(read)
+                questions, contexts = texts(rows[config.question_column]), texts(rows[config.context_column])
+            with step("tokenise"):
+                pairs = zip(questions, contexts, strict=True)
+                records = [Row(question=question, context=context) for question, context in pairs]
+                encoded = tokenizer.encode(records, config.max_question_tokens)
+            with step("hand_over"):
+                packed = {"unit": unit.number, "rows": _to_ipc(rows), "encoded": encoded.to_ipc()}
+        steps = StepSeconds(**stopwatch.take())
+        yield pa.Table.from_pylist([{**packed, "steps": asdict(steps)}], schema=ENCODED_SCHEMA)
 
 
 class Annotator:
@@ -98,6 +108,8 @@ class Annotator:
         self._units = {unit.number: unit for unit in job.units}
         self._replica = f"{os.uname().nodename}:{os.getpid()}"
         self._refusal: RayQaError | None = None
+        self._stopwatch = Stopwatch()
+        begun = time.time()
         try:
             self._reader = Reader.load(
                 model_here(job.model),
@@ -113,24 +125,33 @@ class Annotator:
             # An actor that fails to start is tried again and its traceback shown; a failing task ends the run at once.
             self._refusal = error
         else:
+            loaded = time.time()
             # The first pass sets torch's kernels up; better now than on the run's clock.
             self._reader.answer(question="What is this?", context="This is a warm-up.")
+            self._moments = Moments(begun=begun, loaded=loaded, tried=time.time())
+        self._idle = Idle.from_now()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Score the one unit of ``batch``; see ``ENCODED_SCHEMA``."""
         if self._refusal is not None:
             raise self._refusal
-        started = time.time()
-        (row,) = batch.to_pylist()
-        check_claim(Path(self._job.config.output), self._job.plan)
-        counts = self._counts_if_done(row["unit"]) or self._annotate(row)
+        started, idled = time.time(), self._idle.ended()
+        with counting_on(self._stopwatch if self._job.config.profile else None):
+            with step("hand_over"):
+                (row,) = batch.to_pylist()
+            check_claim(Path(self._job.config.output), self._job.plan)
+            counts = self._counts_if_done(row["unit"]) or self._annotate(row)
+        steps = StepSeconds(**self._stopwatch.take()) + StepSeconds(**row["steps"]) + idled
         summary = UnitSummary(
             unit=row["unit"],
             counts=counts,
             replica=self._replica,
             started=started,
             published=time.time(),
+            moments=self._moments,
+            steps=steps if self._job.config.profile else NO_SECONDS,
         )
+        self._idle = Idle.from_now()
         return summary_table(summary)
 
     def _counts_if_done(self, unit: int) -> Counts | None:
@@ -142,17 +163,20 @@ class Annotator:
 
     def _annotate(self, row: Mapping[str, Any]) -> Counts:
         config, folder = self._job.config, Path(self._job.config.output)
-        rows = _from_ipc(row["rows"])
+        with step("hand_over"):
+            rows = _from_ipc(row["rows"])
+            encoded, contexts = EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column])
         if self._has_killed_too_many(row["unit"]):
             answers: list[Answer] = [failed("worker_died")] * rows.num_rows
         else:
-            answers = self._score(EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column]))
-        counts = count_answers(answers)
-        label = PartLabel(plan=self._job.plan, counts=counts)
-        part = part_table(rows, answers, config.columns, label.as_metadata())
-        check_claim(folder, self._job.plan)
-        publish_part(folder, row["unit"], part)
-        end_unit(folder, row["unit"])
+            answers = self._score(encoded, contexts)
+        with step("write"):
+            counts = count_answers(answers)
+            label = PartLabel(plan=self._job.plan, counts=counts)
+            part = part_table(rows, answers, config.columns, label.as_metadata())
+            check_claim(folder, self._job.plan)
+            publish_part(folder, row["unit"], part)
+            end_unit(folder, row["unit"])
         return counts
 
     def _has_killed_too_many(self, unit: int) -> bool:
@@ -174,13 +198,13 @@ class Annotator:
 
 def summary_table(summary: UnitSummary) -> pa.Table:
     """A summary as a row for Ray Data."""
-    return pa.Table.from_pylist([{**asdict(summary), "counts": None} | asdict(summary.counts)])
+    return pa.Table.from_pylist([asdict(summary)])
 
 
 def summary_from_row(row: Mapping[str, Any]) -> UnitSummary:
     """The summary that :func:`summary_table` made a row of."""
-    own = {name: row[name] for name in ("unit", "replica", "started", "published")}
-    return UnitSummary(counts=Counts(**{name: row[name] for name in Counts.__slots__}), **own)
+    records = {"counts": Counts(**row["counts"]), "moments": Moments(**row["moments"])}
+    return UnitSummary(**{**row, **records, "steps": StepSeconds(**row["steps"])})
 
 
 def _to_ipc(table: pa.Table) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.profile import NO_MOMENTS, NO_SECONDS, Moments, Profile, StepSeconds, describe_profile
 from ray_qa.errors import OutputError
 from ray_qa.records import Answer
 from ray_qa.runs.live_line import counted, duration
@@ -66,6 +67,10 @@ class UnitSummary:
     replica: str
     started: float
     published: float
+    moments: Moments = NO_MOMENTS
+    """Of the replica."""
+    steps: StepSeconds = NO_SECONDS
+    """What was spent on it, where that is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,8 @@ class RunSummary:
     exit_code: int = 0
     was_finished: bool = False
     """Whether an earlier run had finished the output, so that this one did nothing."""
+    profile: Profile | None = None
+    """Where the time went, if that was asked for."""
 
     @property
     def rows_per_second(self) -> float:
@@ -121,6 +128,7 @@ def run_json(
         "start_seconds": round(summary.start_seconds, 3),
         "run_seconds": round(summary.run_seconds, 3),
         "rows_per_second": round(summary.rows_per_second, 3),
+        "profile": None if summary.profile is None else summary.profile.as_record(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return json.dumps(record, indent=1, ensure_ascii=False).encode()
@@ -177,4 +185,6 @@ def describe(summary: RunSummary) -> str:
         lines.insert(1, f"{counts.questions_cut:,} questions were longer than max_question_tokens and were cut")
     if summary.exit_code == 3:
         lines.append("more rows failed than --max-failed allows: exit code 3")
+    if summary.profile is not None:
+        lines += describe_profile(summary.profile)
     return "\n".join(lines)

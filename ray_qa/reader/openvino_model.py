@@ -20,6 +20,7 @@ from ray_qa.reader.limits import Limits
 from ray_qa.reader.model_files import ModelFiles
 from ray_qa.reader.openvino_conversion import ConvertedModel, converted_model, encoder_inputs, import_openvino
 from ray_qa.reader.quantization import quantized_model
+from ray_qa.reader.stopwatch import step
 from ray_qa.settings import ReadingSettings, WindowSettings
 
 TOKEN_MULTIPLE = 16
@@ -48,10 +49,12 @@ class OpenVinoModel:
         wide = padded_tokens(tokens, self.token_multiple)
         if self.limits.max_positions is not None:
             wide = max(tokens, min(wide, self.limits.max_positions))
-        padded = {name: np.pad(array, ((0, 0), (0, wide - tokens))) for name, array in given.items()}
-        hidden_WTH: Floats = self.request.infer(padded)[0][:, :tokens]
-        logits_WT2 = hidden_WTH.astype(np.float32, copy=False) @ self.model.head_weight_2H.T + self.model.head_bias_2
-        return search_spans(logits_WT2[..., 0], logits_WT2[..., 1], batch, null_position, settings)
+        with step("forward"):
+            padded = {name: np.pad(array, ((0, 0), (0, wide - tokens))) for name, array in given.items()}
+            hidden_WTH: Floats = self.request.infer(padded)[0][:, :tokens].astype(np.float32, copy=False)
+            logits_WT2 = hidden_WTH @ self.model.head_weight_2H.T + self.model.head_bias_2
+        with step("decode"):
+            return search_spans(logits_WT2[..., 0], logits_WT2[..., 1], batch, null_position, settings)
 
 
 def load_openvino_model(

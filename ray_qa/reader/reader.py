@@ -19,6 +19,7 @@ from ray_qa.reader.loading import load_model
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.scoring import score_windows
+from ray_qa.reader.stopwatch import step
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.records import Answer, Row
 from ray_qa.settings import AUTO, ReadingSettings
@@ -101,14 +102,17 @@ class Reader:
             InputError: if a row is neither.
         """
         records = _records(rows)
-        encoded = self.tokenizer.encode(records, self.settings.max_question_tokens)
+        with step("tokenise"):
+            encoded = self.tokenizer.encode(records, self.settings.max_question_tokens)
         return self.score(encoded, [record.context for record in records])
 
     def score(self, encoded: EncodedRows, contexts: Sequence[str | None]) -> list[Answer]:
         """Answer rows that are already encoded, given their contexts."""
-        windows = encoded.windows(self.settings, self.tokenizer.template.special_tokens)
+        with step("collate"):
+            windows = encoded.windows(self.settings, self.tokenizer.template.special_tokens)
         scored = score_windows(self.backend, self.tokenizer.template, encoded, windows, self.settings, self.budget)
-        return choose_answers(encoded, windows.row, scored, contexts, self.settings)
+        with step("decode"):
+            return choose_answers(encoded, windows.row, scored, contexts, self.settings)
 
     def logits(
         self,

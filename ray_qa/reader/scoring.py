@@ -14,6 +14,7 @@ from ray_qa.reader.backend import Backend, WindowScores
 from ray_qa.reader.batching import BatchBudget, batch_by_length
 from ray_qa.reader.collate import Batch, Template, collate
 from ray_qa.reader.encoded import EncodedRows
+from ray_qa.reader.stopwatch import step
 from ray_qa.reader.windows import Windows
 from ray_qa.settings import ReadingSettings
 
@@ -71,7 +72,8 @@ def score_windows(
     waiting = batch_by_length(windows.tokens, budget.tokens, backend.token_multiple)
     while waiting:
         window_W = waiting.pop(0)
-        batch = collate(encoded, windows, window_W, template)
+        with step("collate"):
+            batch = collate(encoded, windows, window_W, template)
         try:
             scores = backend.score(batch, template.null_position, settings)
         except MemoryError:
@@ -85,7 +87,8 @@ def score_windows(
         scored.finite_W[window_W] = scores.finite_W
         scored.null_score_W[window_W] = scores.null_score_W
         scored.log_sum_W[window_W] = scores.spans.log_sum_W
-        candidates.append(_candidates(batch, scores))
+        with step("decode"):
+            candidates.append(_candidates(batch, scores))
     return replace(scored, candidates=_joined(candidates))
 
 

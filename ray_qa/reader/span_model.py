@@ -16,6 +16,7 @@ from ray_qa.reader.backend import BrokenDeviceError, WindowScores, search_spans
 from ray_qa.reader.collate import Batch
 from ray_qa.reader.limits import Limits
 from ray_qa.reader.model_files import ModelFiles
+from ray_qa.reader.stopwatch import is_counting, step
 from ray_qa.reader.transformers_logging import quiet_transformers
 from ray_qa.settings import ReadingSettings
 
@@ -81,8 +82,12 @@ class SpanModel:
     def score(self, batch: Batch, null_position: int, settings: ReadingSettings) -> WindowScores:
         """Run the model over a batch and search each window, on the device; see :meth:`Backend.score`."""
         try:
-            logits = self.forward(batch.input_ids_WT, batch.attention_mask_WT, batch.token_type_ids_WT)
-            return search_spans(logits.start_logits_WT, logits.end_logits_WT, batch, null_position, settings)
+            with step("forward"):
+                logits = self.forward(batch.input_ids_WT, batch.attention_mask_WT, batch.token_type_ids_WT)
+                if self.device.type == "cuda" and is_counting():
+                    torch.cuda.synchronize(self.device)
+            with step("decode"):
+                return search_spans(logits.start_logits_WT, logits.end_logits_WT, batch, null_position, settings)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 if "CUDA error" in str(error):

@@ -118,6 +118,7 @@ def with_options(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) ->
         n_best=3,
         always_answer=True,
         max_failed=0.0,
+        profile=True,
         **ONE_REPLICA,
         **SMALL_WINDOWS,
     )
@@ -149,6 +150,17 @@ def test_n_best_lists_distinct_spans_best_first(with_options: Annotated) -> None
 
 def test_always_answer_leaves_no_row_without_an_answer_but_the_failed(with_options: Annotated) -> None:
     assert set(with_options.output["qa_status"].to_pylist()) == {"answered", "failed"}
+
+
+def test_a_profile_says_where_the_time_went_from_the_call_to_the_last_step(with_options: Annotated) -> None:
+    summary = with_options.summary
+    assert summary.profile is not None
+    laps = {lap.name: lap.seconds for lap in summary.profile.start_up}
+    assert math.isclose(sum(laps.values()), summary.start_seconds, abs_tol=1e-3)
+    assert min(laps["checks"], laps["loading the model"], laps["a first pass"]) > 0
+    assert all(seconds > 0 for name, seconds in asdict(summary.profile.steps).items() if name != "wait")
+    record = json.loads((with_options.folder / ".ray_qa" / "run.json").read_text())
+    assert record["profile"] == summary.profile.as_record()
 
 
 def test_more_failed_rows_than_allowed_are_exit_code_3_and_the_output_is_still_complete(

@@ -58,6 +58,7 @@ def _parts(output: Path) -> list[Path]:
     return sorted(output.glob("part-*.parquet"))
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_run_in_one_line_with_code_143_and_nothing_stays_behind(
     uninterrupted: Annotated, tmp_path: Path
 ) -> None:

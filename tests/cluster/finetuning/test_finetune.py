@@ -102,6 +102,7 @@ def test_changed_settings_are_refused_and_named(undisturbed: Trained, capsys: py
     )
 
 
+@pytest.mark.slow
 def test_settings_of_a_run_that_kept_no_step_bind_nobody(
     undisturbed: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +155,7 @@ def test_more_workers_than_the_cluster_can_place_are_refused_with_what_there_is(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_steps_without_a_finite_loss_end_the_run_in_one_line_that_names_the_rows(
     undisturbed: Trained, rows: Path, poisoned_reader: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,6 +202,7 @@ def test_malformed_rows_are_left_out_and_counted_by_reason(tiny_base: Path, tmp_
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_finished_run_is_extended_and_refused_where_its_rate_has_ended(
     tiny_base: Path, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

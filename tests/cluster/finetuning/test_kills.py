@@ -56,6 +56,7 @@ def test_a_worker_that_is_killed_leaves_no_trace_in_the_weights(undisturbed: Tra
     _assert_same(output, undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_driver_that_is_killed_goes_on_when_the_command_is_run_again(undisturbed: Trained, tmp_path: Path) -> None:
     output = tmp_path / "out"

@@ -52,6 +52,7 @@ def test_a_process_that_stops_and_starts_again_ends_with_the_same_weights(
     _assert_equal(disturbed, undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_three_workers_whose_processes_are_killed_ends_with_the_same_weights(tiny_base: Path, tmp_path: Path) -> None:
     short = SETTINGS | {"epochs": 1, "save_every": 4}

@@ -31,7 +31,12 @@ def reader(folder: Path, dtype: str, **options: Any) -> Reader:
     return Reader.load(str(folder), settings=SETTINGS, device="cpu", backend="openvino", dtype=dtype, **options)
 
 
-@pytest.mark.parametrize("model_type", ["roberta", "bert", "xlm-roberta", "deberta-v2", "modernbert"])
+SLOW_KINDS = [
+    pytest.param(kind, marks=pytest.mark.slow) for kind in ("bert", "xlm-roberta", "deberta-v2", "modernbert")
+]
+
+
+@pytest.mark.parametrize("model_type", ["roberta", *SLOW_KINDS])
 def test_scores_in_int8_are_near_those_of_float32(model_type: str, tmp_path: Path) -> None:
     folder = tiny_model(tmp_path, model_type)
     expected = reader(folder, "float32").read(ROWS)

@@ -118,6 +118,7 @@ def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> Non
         "max_failed",
         "min_agreement",
         "overwrite",
+        "profile",
         "ray_address",
         "retry_failed",
         "verify",
