@@ -25,6 +25,7 @@ import torch
 import transformers
 from torch.nn.utils import clip_grad_norm_
 
+from benchmarks.comparison.machine import this_machine
 from ray_qa import FinetuneConfig, Reader, ReadingSettings, finetune
 from ray_qa.data.examples import Examples, read_examples
 from ray_qa.finetuning.dataset import LabelledBatch, open_training_set, write_shard
@@ -51,13 +52,14 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Both, and what they were measured on."""
+    """Both, and what they were measured on; finetune in bfloat16 too, where the CPU computes in it natively."""
 
     steps: int
     batch_size: int
     judged_rows: int
     plain: Trained
     finetune: Trained
+    finetune_bfloat16: Trained | None
     machine: str
     versions: dict[str, str]
 
@@ -81,6 +83,7 @@ def main() -> None:
     parser.add_argument("--judged-rows", type=int, default=2_000)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--bfloat16", action="store_true", help="finetune in bfloat16 although the CPU emulates it")
     options = parser.parse_args()
     if not Path(options.train).exists():
         sys.exit(f"--train must be a file, but {options.train} is none; name one of yours")
@@ -90,22 +93,25 @@ def main() -> None:
             max_steps=options.steps, batch_size=options.batch_size, max_tokens=320, stride=96, learning_rate=1.2e-4,
             dropout=0.0, freeze="embeddings", dtype="float32",
         )  # fmt: skip
-        compared = compare(config, options.judge, options.judged_rows)
+        with_bfloat16 = options.bfloat16 or this_machine().has_bfloat16
+        compared = compare(config, options.judge, options.judged_rows, with_bfloat16=with_bfloat16)
     RESULTS.mkdir(exist_ok=True)
     ratios = {name: getattr(compared, name) for name in ("speed_ratio", "f1_difference")}
     (RESULTS / "plain_loop.json").write_text(json.dumps(asdict(compared) | ratios, indent=1) + "\n")
     print(describe(compared))
 
 
-def compare(config: FinetuneConfig, judge: str, judged_rows: int) -> Comparison:
+def compare(config: FinetuneConfig, judge: str, judged_rows: int, *, with_bfloat16: bool) -> Comparison:
     """Train both ways, one after the other."""
     folder = Path(config.output).parent
+    lower = config.model_copy(update={"dtype": "bfloat16", "output": f"{folder}/bfloat16"})
     return Comparison(
         steps=config.max_steps or 0,
         batch_size=config.batch_size,
         judged_rows=judged_rows,
         plain=train_plainly(config, folder / "plain", judge, judged_rows),
         finetune=train_with_finetune(config, judge, judged_rows),
+        finetune_bfloat16=train_with_finetune(lower, judge, judged_rows) if with_bfloat16 else None,
         machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         versions={"ray": ray.__version__, "torch": torch.__version__, "transformers": transformers.__version__},
     )
@@ -193,7 +199,7 @@ def _plain_model(config: FinetuneConfig) -> transformers.PreTrainedModel:
 
 def _judged(model: Path, windows_per_second: float, seconds: float, judge: str, judged_rows: int) -> Trained:
     rows = pq.read_table(judge).slice(0, judged_rows)
-    reader = Reader.load(str(model), settings=ReadingSettings(always_answer=True))
+    reader = Reader.load(str(model), settings=ReadingSettings(always_answer=True), dtype="float32")
     answers = reader.read(rows.select(["question", "context"]).to_pylist())
     ids = [str(row_id) for row_id in rows["id"].to_pylist()]
     golds = dict(zip(ids, (tuple(each["text"]) for each in rows["answers"].to_pylist()), strict=True))
@@ -209,7 +215,10 @@ def describe(compared: Comparison) -> str:
         f"{compared.machine}",
         f"{'':<24}{'windows/s':>12}{'exact':>10}{'F1':>10}",
     ]
-    for name, trained in (("plain loop", compared.plain), ("finetune --workers 2", compared.finetune)):
+    named = {"plain loop": compared.plain, "finetune --workers 2": compared.finetune}
+    if compared.finetune_bfloat16 is not None:
+        named["… --dtype bfloat16"] = compared.finetune_bfloat16
+    for name, trained in named.items():
         lines.append(f"{name:<24}{trained.windows_per_second:>12.2f}{trained.exact:>10.2f}{trained.f1:>10.2f}")
     return "\n".join([*lines, f"speed {compared.speed_ratio:.3f} of the plain loop; F1 {compared.f1_difference:+.2f}"])
 
