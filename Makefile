@@ -5,6 +5,7 @@
 # make check     lint, format and types
 # make bench     measure throughput on this machine
 # make bench-training   measure fine-tuning against a plain loop; half an hour
+# make bench-memory     whether a process grows over 10,000 batches; half an hour
 # make bench-peers      install the peers into .venv-peers, then measure annotate against them; 40 minutes
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ EDITABLE := --config-settings editable_mode=compat --editable
 # Each of the benchmarks' peers wants its own versions of what ray_qa wants too.
 PEERS := .venv-peers
 
-.PHONY: demo test test-all install check bench bench-training bench-peers clean
+.PHONY: demo test test-all install check bench bench-memory bench-training bench-peers clean
 
 demo: install
 	$(VENV)/bin/ray-qa demo
@@ -38,6 +39,9 @@ check: $(VENV)/dev
 
 bench: install
 	$(VENV)/bin/python -m benchmarks.throughput
+
+bench-memory: install
+	$(VENV)/bin/python -m benchmarks.memory
 
 bench-training: install
 	$(VENV)/bin/python -m benchmarks.plain_loop
