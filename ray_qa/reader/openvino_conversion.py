@@ -116,6 +116,7 @@ def _convert(files: ModelFiles, folder: Path) -> None:
 
     from ray_qa.reader.span_model import load_span_model
     from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
+    from ray_qa.reader.transformers_logging import quiet_transformers
 
     openvino = import_openvino()
     takes_types = load_pair_tokenizer(files.folder).template.context_type is not None
@@ -124,7 +125,7 @@ def _convert(files: ModelFiles, folder: Path) -> None:
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if takes_types else [])]
     example = [torch.ones((2, 16), dtype=torch.int64) for _ in names]
     try:
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), quiet_transformers(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns of every branch in Python
             network = openvino.convert_model(_encoder(model.module, head, names), example_input=tuple(example))
         for given, name in zip(network.inputs, names, strict=True):

@@ -196,7 +196,7 @@ def test_devices_and_arithmetics_that_openvino_does_not_have_here(tiny_reader_fo
     assert ModelSettings(backend="openvino").runs_on == "cpu"
 
 
-def test_nothing_is_reported_to_the_makers_of_openvino(tmp_path: Path) -> None:
+def test_converting_says_nothing_and_reports_nothing_to_the_makers_of_openvino(tmp_path: Path) -> None:
     folder = tiny_model(tmp_path, "bert", seed=9)
     script = (
         "import sys\n"
@@ -206,6 +206,7 @@ def test_nothing_is_reported_to_the_makers_of_openvino(tmp_path: Path) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "None"
+    assert ran.stderr == ""
 
 
 def test_a_cache_that_cannot_be_written_to_is_refused_in_one_line(
