@@ -5,6 +5,7 @@
     ├── InputError    the rows to read: files, columns, types
     ├── ModelError    the checkpoint or its tokenizer
     ├── OutputError   the folder to write to
+    ├── StorageError  an object store cannot be reached, or lets us not in
     └── ClusterError  Ray cannot be reached, or cannot place what is asked
 
 All of them end the program with exit code 2 before any work is lost. A bad row is never an error: it comes out
@@ -45,6 +46,10 @@ class ModelError(RayQaError):
 
 class OutputError(RayQaError):
     """The output folder holds something that must not be touched or mixed with this run."""
+
+
+class StorageError(RayQaError):
+    """An object store cannot be reached, lets us not in, or gives an error that does not pass."""
 
 
 class ClusterError(RayQaError):

@@ -1,0 +1,65 @@
+"""Whose name to show to an S3 store: environment, profile, role, or nobody's."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ray_qa.errors import StorageError
+
+NAMED_IN_ENVIRONMENT = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+INSTANCE = "http://169.254.169.254/latest/api/token"
+"""Where a machine of EC2 asks for the role it has."""
+INSTANCE_SECONDS = 1.0
+
+
+def s3_credentials() -> dict[str, Any]:
+    """What to open an S3 store with, by what this process finds in this order: keys, web identity or a container's role
+    in the environment; a profile in the AWS files; the instance's role; else nobody's name, for public buckets.
+
+    Raises:
+        StorageError: if a profile is named, and boto3, which reads them, is not installed.
+    """
+    if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("1", "true"):
+        return {"skip_signature": True}
+    if any(os.environ.get(name) for name in NAMED_IN_ENVIRONMENT):
+        return {}
+    if "AWS_PROFILE" in os.environ or _aws_file().exists():
+        return _of_profile()
+    return {} if _has_instance_role() else {"skip_signature": True}
+
+
+def _of_profile() -> dict[str, Any]:
+    if find_spec("boto3") is None:
+        raise StorageError(
+            "`AWS_PROFILE` must be read by boto3, but that is not installed: pip install boto3, or set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    return {"credential_provider": Boto3CredentialProvider()}
+
+
+def _aws_file() -> Path:
+    return Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")).expanduser()
+
+
+def _has_instance_role() -> bool:
+    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        return False
+    request = urllib.request.Request(INSTANCE, method="PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"})
+    try:
+        # The address is the cloud's own; a proxy has no business with it.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=INSTANCE_SECONDS):
+            return True
+    except (OSError, urllib.error.URLError):
+        return False

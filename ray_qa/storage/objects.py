@@ -1,0 +1,221 @@
+"""Objects in a bucket: read, listed, and published whole by one request each, or not at all.
+
+A store is opened where it is used, by each process for itself: what it knows of credentials never travels.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ray_qa.errors import StorageError, first_line
+from ray_qa.storage.credentials import s3_credentials
+from ray_qa.storage.remote import Remote
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+PATIENCE = timedelta(seconds=25)
+"""How long a request is tried again after the first attempt."""
+KEYS_OF = {
+    "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    "gs": ("GOOGLE_APPLICATION_CREDENTIALS",),
+    "az": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"),
+    "abfs": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"),
+}
+"""Variables that a store takes its credentials from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An object of a listing; ``version`` changes when its content does (its ETag)."""
+
+    place: Remote
+    size: int
+    version: str
+
+
+def read(place: Remote) -> bytes:
+    """The whole of an object.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        StorageError: if the store cannot be reached, or lets us not in.
+    """
+    import obstore
+
+    with _explained(place, "read"):
+        return bytes(obstore.get(_store(place.scheme, place.bucket), place.key).bytes())
+
+
+def exists(place: Remote) -> bool:
+    """Whether there is an object of exactly this name.
+
+    Raises:
+        StorageError: as :func:`read`.
+    """
+    import obstore
+
+    try:
+        with _explained(place, "look for"):
+            obstore.head(_store(place.scheme, place.bucket), place.key)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def list_below(place: Remote, *, after: str = "") -> Iterator[Found]:
+    """All objects below a place, by one listing, in the order of their keys.
+
+    Args:
+        place: what their keys begin with.
+        after: a name below it; only what comes later is listed.
+
+    Raises:
+        StorageError: as :func:`read`.
+    """
+    import obstore
+
+    offset = (place / after).key if after else None
+    with _explained(place, "list"):
+        pages = obstore.list(_store(place.scheme, place.bucket), prefix=place.key or None, offset=offset)
+        for page in pages:
+            for each in page:
+                yield Found(
+                    place=Remote(scheme=place.scheme, bucket=place.bucket, key=each["path"]),
+                    size=each["size"],
+                    version=each["e_tag"] or each["last_modified"].isoformat(),
+                )
+
+
+def publish(place: Remote, content: bytes) -> None:
+    """Put an object in one request, over what was there.
+
+    Raises:
+        StorageError: as :func:`read`.
+    """
+    import obstore
+
+    with _explained(place, "write"):
+        obstore.put(_store(place.scheme, place.bucket), place.key, content, use_multipart=False)
+
+
+def publish_new(place: Remote, content: bytes) -> bool:
+    """Put an object where there is none; says whether it was us.
+
+    Args:
+        place: where.
+        content: unlike anybody else's, as by a nonce: an answer may be lost and the request sent again, and then only
+            the content tells whether it was us who came first.
+
+    Raises:
+        StorageError: as :func:`read`.
+    """
+    import obstore
+    from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
+
+    try:
+        with _explained(place, "write"):
+            obstore.put(_store(place.scheme, place.bucket), place.key, content, mode="create")
+    except (AlreadyExistsError, PreconditionError):
+        return read(place) == content
+    except NotSupportedError:
+        return _publish_new_unguarded(place, content)
+    return True
+
+
+def delete(places: Iterable[Remote]) -> None:
+    """Delete objects, as many as there are; one that is not there is no error.
+
+    Raises:
+        StorageError: as :func:`read`.
+    """
+    import obstore
+
+    of_bucket: dict[tuple[str, str], list[Remote]] = {}
+    for place in places:
+        of_bucket.setdefault((place.scheme, place.bucket), []).append(place)
+    for (scheme, bucket), all_of_it in of_bucket.items():
+        with _explained(all_of_it[0], "delete"):
+            try:
+                obstore.delete(_store(scheme, bucket), [place.key for place in all_of_it])
+            except FileNotFoundError:
+                continue
+
+
+def _publish_new_unguarded(place: Remote, content: bytes) -> bool:
+    """For stores that cannot create exclusively: look, put, and read back who was last."""
+    warnings.warn(
+        f"{place.scheme}://{place.bucket} cannot create an object only where there is none; two commands that begin "
+        "at the same moment may both work",
+        stacklevel=3,
+    )
+    if exists(place):
+        return read(place) == content
+    publish(place, content)
+    return read(place) == content
+
+
+@contextmanager
+def _explained(place: Remote, action: str) -> Iterator[None]:
+    """Turn a store's errors into ours, which name the bucket, what was tried, and what may help."""
+    from obstore import exceptions
+
+    try:
+        yield
+    except (exceptions.AlreadyExistsError, exceptions.PreconditionError, exceptions.NotSupportedError):
+        raise  # answers, for whoever asked
+    except (FileNotFoundError, exceptions.NotFoundError) as error:
+        if "NoSuchBucket" in str(error):
+            raise StorageError(f"`{place.scheme}://{place.bucket}` must be a bucket, but is none") from None
+        raise FileNotFoundError(str(place)) from None
+    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
+        raise StorageError(
+            f"{place} must let us {action} it, but the store refuses ({_reason(error)}); set "
+            f"{' and '.join(KEYS_OF[place.scheme])} to credentials that may {action} in {place.bucket}"
+        ) from None
+    except exceptions.BaseError as error:
+        raise StorageError(
+            f"{place} must be there to {action}, but the store gives: {_reason(error)}; {_where_to_look(place)}"
+        ) from None
+
+
+def forget_stores() -> None:
+    """Open stores anew, as where the environment has changed."""
+    _store.cache_clear()
+
+
+@cache
+def _store(scheme: str, bucket: str) -> ObjectStore:
+    """The store of a bucket, for this process."""
+    from obstore.store import from_url
+
+    options: dict[str, Any] = {"retry_config": {"max_retries": 10, "retry_timeout": PATIENCE}}
+    if scheme == "s3":
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+        options["client_options"] = {"allow_http": endpoint.startswith("http://")}
+        options |= s3_credentials()
+    return from_url(f"{scheme}://{bucket}", **options)
+
+
+def _reason(error: Exception) -> str:
+    """What a store says, in a line, of its XML the code and the message alone."""
+    text = str(error)
+    told = re.search(r"<Code>(.*?)</Code>(?:.*?<Message>(.*?)</Message>)?", text, re.DOTALL)
+    if told:
+        return ": ".join(part for part in told.groups() if part)
+    status = re.search(r"status (\d{3}[^:<]*)", text)
+    return status[1].strip() if status else first_line(error)[:200]
+
+
+def _where_to_look(place: Remote) -> str:
+    if place.scheme == "s3":
+        return "see AWS_ENDPOINT_URL and AWS_REGION, and whether this machine reaches them"
+    return "see whether this machine reaches it"

