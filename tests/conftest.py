@@ -12,14 +12,14 @@ TESTS = Path(__file__).parent
 # Models that are converted once need not be converted by every run of the tests.
 os.environ["RAY_QA_CACHE"] = str(TESTS.parent / ".pytest_cache" / "ray_qa")
 SHARED = TESTS.parent.parent / "shared"
-RINGS = ("cluster", "model", "gpu", "unit")
+RINGS = ("cluster", "model", "stores", "gpu", "unit")
 """The slowest first: files go to two workers whole, and a slow one at the end would keep one of them idle."""
 # Started in the background of a script, Python leaves Ctrl-C ignored: tests that send it need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests under tests/model, tests/cluster and tests/gpu carry the marker of that name."""
+    """Tests under tests/model, tests/cluster, tests/stores and tests/gpu carry the marker of that name."""
     for item in items:
         if _ring(item) != "unit":
             item.add_marker(getattr(pytest.mark, _ring(item)))

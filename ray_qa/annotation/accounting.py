@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, fingerprints, finish, plan_digest
@@ -15,7 +14,9 @@ from ray_qa.annotation.summary import Counts, Engine, RunSummary, UnitSummary, e
 from ray_qa.data.parts import part_numbers, part_path
 from ray_qa.errors import OutputError
 from ray_qa.runs.live_line import tell
+from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
+from ray_qa.storage.remote import Place
 
 
 @dataclass(slots=True)
@@ -70,14 +71,14 @@ class Clock:
         return max(0.0, self.last_part - self.first_start) if self.first_start < math.inf else 0.0
 
 
-def is_whole(folder: Path, plan: Plan, verify: bool) -> bool:
+def is_whole(folder: Place, plan: Plan, verify: bool) -> bool:
     """Whether a finished output still has all its parts; where it has not, it is finished no more."""
     there = part_numbers(folder)
     if verify and there >= {unit.number for unit in plan.units}:
         there = set(finished(folder, plan))
     missing = [unit.number for unit in plan.units if unit.number not in there]
     if missing:
-        (folder / SUCCESS).unlink()
+        places.delete([folder / SUCCESS])
         tell(
             "annotate",
             f"{folder} has lost {len(missing):,} of its {len(plan.units):,} parts "
@@ -86,7 +87,7 @@ def is_whole(folder: Path, plan: Plan, verify: bool) -> bool:
     return not missing
 
 
-def only_wants_finishing(folder: Path, plan: Plan) -> bool:
+def only_wants_finishing(folder: Place, plan: Plan) -> bool:
     """Whether a run was cut off between its last part and its end."""
     units = {unit.number for unit in plan.units}
     return part_numbers(folder) >= units and finished(folder, plan).keys() == units
@@ -94,13 +95,13 @@ def only_wants_finishing(folder: Path, plan: Plan) -> bool:
 
 def to_retry(config: AnnotateConfig, plan: Plan) -> frozenset[int]:
     """The finished units that are to be scored once more."""
-    folder = Path(config.output)
+    folder = config.folder
     if not config.retry_failed:
         return frozenset()
     return units_to_retry(folder, finished(folder, plan), f"{config.prefix}reason")
 
 
-def finished(folder: Path, plan: Plan) -> dict[int, Counts]:
+def finished(folder: Place, plan: Plan) -> dict[int, Counts]:
     """The counts of the units whose parts are there and were made by this plan."""
     there = part_numbers(folder)
     return read_parts(folder, [unit for unit in plan.units if unit.number in there], plan_digest(plan))
@@ -110,7 +111,7 @@ def finish_run(
     config: AnnotateConfig, plan: Plan, scored_rows: int, clock: Clock, engine: Engine | None = None
 ) -> RunSummary:
     """Account for every row from the parts themselves, then mark the output as finished."""
-    folder = Path(config.output)
+    folder = config.folder
     remove_strays(folder, part_numbers(folder) - {unit.number for unit in plan.units}, plan_digest(plan))
     counts_of = finished(folder, plan)
     if missing := [unit.number for unit in plan.units if unit.number not in counts_of]:

@@ -16,6 +16,7 @@ from ray_qa.runs.live_line import tell
 from ray_qa.runs.ownership import output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import check_kind, unsettled
+from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
 
 
@@ -29,15 +30,17 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     clock = Clock(called=time.time())
     check_kind(config, AnnotateConfig)
     check_outlives_job("output", config.output)
-    config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
-    folder = Path(config.output)
+    folder = config.folder
+    if isinstance(folder, Path):
+        folder = folder.resolve()
+    config = config.model_copy(update={"output": str(folder)})
     named = check_what_is_named(config, folder)
     if named.inputs.passed_over:
         tell("annotate", f"`input` passes over {listed(named.inputs.passed_over, 3)}")
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
         check_joins(folder, earlier, plan_of(config, named), unsettled(config))
-        if (folder / SUCCESS).exists() and is_whole(folder, earlier, config.verify) and not to_retry(config, earlier):
+        if places.exists(folder / SUCCESS) and is_whole(folder, earlier, config.verify) and not to_retry(config, earlier):
             return read_summary(folder, config.max_failed)
         if only_wants_finishing(folder, earlier) and not to_retry(config, earlier):
             with output_lock(folder, "annotating", may_share=True):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from ray_qa.errors import ConfigError
 from ray_qa.settings import (
     FREE,
     SETTLED,
@@ -14,19 +15,23 @@ from ray_qa.settings import (
     ColumnSettings,
     Duration,
     ModelSettings,
-    OutputFolder,
+    PathText,
     ReadingSettings,
     Texts,
 )
+from ray_qa.storage.remote import Place, place_of
 
 
 class AnnotateConfig(ReadingSettings, ModelSettings):
     """Answer every row of a Parquet corpus and write the answers back to Parquet."""
 
     input: Annotated[Texts, FREE] = Field(
-        min_length=1, description="Parquet files, folders or globs, read in this order."
+        min_length=1, description="Parquet files, folders or globs, or their URLs in a bucket, read in this order."
     )
-    output: Annotated[OutputFolder, FREE] = Field(description="Folder for the annotated parts; run again to resume.")
+    output: Annotated[PathText, FREE] = Field(
+        min_length=1,
+        description="Folder for the annotated parts, or its URL in a bucket; run again to resume."
+    )
     question_column: str = Field("question", description="Column that holds the question.")
     context_column: str = Field("context", description="Column that holds the context.")
     keep: Texts = Field((), description="Input columns to carry to the output; all unless given.")
@@ -73,6 +78,15 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         "machine.",
     )
 
+    @field_validator("output")
+    @classmethod
+    def _output_can_be_written_to(cls, value: str) -> str:
+        try:
+            place_of(value, "output")
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return value
+
     @field_validator("replicas", mode="before")
     @classmethod
     def _replicas_may_be_a_number(cls, value: object) -> object:
@@ -114,6 +128,11 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         if self.device == "cuda" and self.gpus_per_replica == 0:
             raise ValueError("`gpus_per_replica` must be above 0 with `device` cuda, but is 0")
         return self
+
+    @property
+    def folder(self) -> Place:
+        """Where the output is to lie."""
+        return place_of(self.output, "output")
 
     @property
     def columns(self) -> ColumnSettings:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -36,7 +37,10 @@ from ray_qa.runs.plan_files import (
     read_plan_file,
     settled,
 )
+from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
+from ray_qa.storage.objects import Entry
+from ray_qa.storage.remote import Place
 
 DRAFT = re.compile(rf"\.{PART.pattern}\.[0-9a-f]{{32}}\.draft")
 ATTEMPTS = f"{OURS}/attempts"
@@ -62,7 +66,7 @@ class Plan:
 _PLAN_JSON: TypeAdapter[Plan] = TypeAdapter(Plan)
 
 
-def check_output(folder: Path) -> None:
+def check_output(folder: Place) -> None:
     """Refuse a folder that holds anything an annotate run did not write. Touches nothing.
 
     Raises:
@@ -71,17 +75,17 @@ def check_output(folder: Path) -> None:
     check_output_folder(folder, "ray-qa annotate", _may_be_ours)
 
 
-def _may_be_ours(path: Path) -> bool:
-    return path.is_file() and (path.name == SUCCESS or PART.fullmatch(path.name) is not None)
+def _may_be_ours(entry: Entry) -> bool:
+    return entry.is_file and (entry.name == SUCCESS or PART.fullmatch(entry.name) is not None)
 
 
-def clear_output(folder: Path) -> None:
+def clear_output(folder: Place) -> None:
     """Remove what annotate wrote, and nothing else."""
-    names = [path for path in folder.glob("*") if PART.fullmatch(path.name) or DRAFT.fullmatch(path.name)]
-    clear_output_folder(folder, names)
+    names = places.names_in(folder)
+    clear_output_folder(folder, [folder / name for name in names if PART.fullmatch(name) or DRAFT.fullmatch(name)])
 
 
-def read_plan(folder: Path) -> Plan | None:
+def read_plan(folder: Place) -> Plan | None:
     """The plan of an earlier run, if there is one.
 
     Raises:
@@ -90,7 +94,7 @@ def read_plan(folder: Path) -> Plan | None:
     return read_plan_file(folder / PLAN, _PLAN_JSON, PROGRAM)
 
 
-def join_plan(folder: Path, plan: Plan) -> Plan:
+def join_plan(folder: Place, plan: Plan) -> Plan:
     """Make ``plan`` the folder's, or join the equal one that is there.
 
     Raises:
@@ -99,7 +103,7 @@ def join_plan(folder: Path, plan: Plan) -> Plan:
     return join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "input", _differences)
 
 
-def check_joins(folder: Path, earlier: Plan, wanted: Plan, unsettled: Collection[str] = ()) -> None:
+def check_joins(folder: Place, earlier: Plan, wanted: Plan, unsettled: Collection[str] = ()) -> None:
     """Check that ``wanted`` can go on with a folder's plan; settings that are ``unsettled`` are as that has them.
 
     Raises:
@@ -111,53 +115,58 @@ def check_joins(folder: Path, earlier: Plan, wanted: Plan, unsettled: Collection
 
 def plan_digest(plan: Plan) -> str:
     """What stands for a plan in its parts and its claim: all that decides what they hold, wherever the input lies."""
-    content = replace(plan, input=tuple(replace(file, path="", mtime_ns=0) for file in plan.input))
+    content = replace(plan, input=tuple(replace(file, path="", mtime_ns=0, version="") for file in plan.input))
     return hashlib.sha256(_PLAN_JSON.dump_json(content)).hexdigest()
 
 
-def begin_unit(folder: Path, unit: int, node: str) -> list[str]:
-    """Mark that a worker begins a unit; gives the nodes of all workers that have in this run, the latest last."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """The workers that have begun a unit in this run, the one that asks among them."""
+
+    nodes: tuple[str, ...]
+    """Where those before it ran."""
+    marks: tuple[Place, ...]
+    """What says so, until the unit's part is there."""
+
+
+def begin_unit(folder: Place, unit: int, node: str) -> Attempts:
+    """Mark that a worker begins a unit."""
     marks = folder / ATTEMPTS
-    marks.mkdir(exist_ok=True)
-    nodes: list[str] = []
-    while True:
-        mark = marks / f"{unit:07d}.{len(nodes) + 1}"
-        try:
-            with mark.open("x") as stream:
-                stream.write(node)
-            return [*nodes, node]
-        except FileExistsError:
-            nodes.append(_node_of(mark))
-        except FileNotFoundError:
-            marks.mkdir(exist_ok=True)  # another driver of the same run has just cleared the marks away
+    earlier = [marks / name for name in places.names_in(marks) if name.startswith(f"{unit:07d}.")]
+    mine = marks / f"{unit:07d}.{uuid.uuid4().hex}"
+    places.make_folder(marks)
+    places.publish(mine, node.encode())
+    return Attempts(nodes=tuple(map(_node_of, earlier)), marks=(*earlier, mine))
 
 
-def _node_of(mark: Path) -> str:
+def _node_of(mark: Place) -> str:
     try:
-        return mark.read_text()
+        return places.read(mark).decode()
     except FileNotFoundError:
         return ""
 
 
-def end_unit(folder: Path, unit: int) -> None:
+def end_unit(attempts: Attempts) -> None:
     """Take the marks of :func:`begin_unit` away: the unit's part is there."""
-    for mark in (folder / ATTEMPTS).glob(f"{unit:07d}.*"):
-        mark.unlink(missing_ok=True)
+    places.delete(attempts.marks)
 
 
-def forget_attempts(folder: Path) -> None:
+def forget_attempts(folder: Place) -> None:
     """Take all marks away, as a run begins: those of a driver that was killed say nothing about the units."""
-    shutil.rmtree(folder / ATTEMPTS, ignore_errors=True)
+    marks = folder / ATTEMPTS
+    if isinstance(marks, Path):
+        shutil.rmtree(marks, ignore_errors=True)
+    else:
+        places.delete([marks / name for name in places.names_in(marks)])
 
 
-def remove_drafts(folder: Path) -> None:
-    """Remove what killed replicas have left of parts that they were writing."""
-    for path in folder.glob(".part-*.draft"):
-        if DRAFT.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+def remove_drafts(folder: Place) -> None:
+    """Remove what killed replicas have left of parts that they were writing; buckets have no half objects."""
+    if isinstance(folder, Path):
+        places.delete([path for path in folder.glob(".part-*.draft") if DRAFT.fullmatch(path.name)])
 
 
-def finish(folder: Path, run_json: bytes) -> None:
+def finish(folder: Place, run_json: bytes) -> None:
     """Write down what was done, and that all of it is."""
     forget_attempts(folder)
     finish_output_folder(folder, run_json)

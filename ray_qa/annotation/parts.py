@@ -6,21 +6,22 @@ import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ray_qa.annotation.summary import Counts
+from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.parts import part_path
 from ray_qa.data.units import Unit
 from ray_qa.errors import OutputError, first_line
 from ray_qa.records import Reason
-from ray_qa.storage.local import publish
+from ray_qa.storage import places
+from ray_qa.storage.remote import Place
 
 METADATA_KEY = b"ray_qa"
-READERS = 16
+READERS = 32
 MAY_PASS: tuple[Reason, ...] = ("worker_died", "out_of_memory", "not_finite")
 """Reasons that another worker, device or precision may not have."""
 
@@ -37,34 +38,36 @@ class PartLabel:
         return {METADATA_KEY: json.dumps({"plan": self.plan, **asdict(self.counts)}).encode()}
 
 
-def publish_part(folder: Path, unit: int, table: pa.Table) -> None:
+def publish_part(folder: Place, unit: int, table: pa.Table) -> None:
     """Write a part in one step: its bytes are complete before the folder is touched.
 
     Raises:
         OutputError: if the folder cannot be written to.
+        StorageError: if its bucket does not let us.
     """
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     try:
-        publish(part_path(folder, unit), sink.getvalue().to_pybytes())
+        places.publish(part_path(folder, unit), sink.getvalue().to_pybytes())
     except OSError as error:
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
 
 
-def read_label(path: Path) -> PartLabel:
+def read_label(path: Place) -> PartLabel:
     """What a part says of itself, from its footer.
 
     Raises:
         OutputError: if it is no part that annotate wrote.
     """
     try:
-        values = json.loads(pq.read_schema(path).metadata[METADATA_KEY])
+        with open_parquet(str(path)) as part:
+            values = json.loads(part.metadata.metadata[METADATA_KEY])
         return PartLabel(plan=values.pop("plan"), counts=Counts(**values))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
         raise OutputError(f"{path} must be a part that annotate wrote, but is not; remove it and run again") from error
 
 
-def read_parts(folder: Path, units: Iterable[Unit], plan: str) -> dict[int, Counts]:
+def read_parts(folder: Place, units: Iterable[Unit], plan: str) -> dict[int, Counts]:
     """The counts of those units whose parts were made by the plan; the parts of other plans count as not there.
 
     Args:
@@ -94,7 +97,7 @@ def read_parts(folder: Path, units: Iterable[Unit], plan: str) -> dict[int, Coun
         }
 
 
-def units_to_retry(folder: Path, finished: Mapping[int, Counts], reason_column: str) -> frozenset[int]:
+def units_to_retry(folder: Place, finished: Mapping[int, Counts], reason_column: str) -> frozenset[int]:
     """The units that hold rows which failed for a reason that may pass.
 
     Raises:
@@ -104,7 +107,8 @@ def units_to_retry(folder: Path, finished: Mapping[int, Counts], reason_column: 
     def may_pass(unit: int) -> bool:
         path = part_path(folder, unit)
         try:
-            reasons = pq.read_table(path, columns=[reason_column])[reason_column]
+            with open_parquet(str(path)) as part:
+                reasons = part.read(columns=[reason_column])[reason_column]
         except (OSError, pa.ArrowException, KeyError) as error:
             raise OutputError(f"{path} must be readable, but gives: {first_line(error)}") from error
         return bool(pc.any(pc.is_in(reasons, pa.array(MAY_PASS))).as_py())
@@ -115,7 +119,7 @@ def units_to_retry(folder: Path, finished: Mapping[int, Counts], reason_column: 
         return frozenset(unit for unit, again in wanted if again)
 
 
-def remove_strays(folder: Path, numbers: Iterable[int], plan: str) -> None:
+def remove_strays(folder: Place, numbers: Iterable[int], plan: str) -> None:
     """Remove parts that are none of the plan's units': a replica of another run published them after it was replaced.
 
     Raises:
@@ -125,4 +129,4 @@ def remove_strays(folder: Path, numbers: Iterable[int], plan: str) -> None:
         path = part_path(folder, number)
         if read_label(path).plan == plan:
             raise OutputError(f"{path} must be of a unit of the plan, but is of none; remove it and run again")
-        path.unlink(missing_ok=True)
+        places.delete([path])

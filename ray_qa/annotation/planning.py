@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ray_qa.annotation.calibration import calibration_digest, calibration_inputs
 from ray_qa.annotation.config import AnnotateConfig
@@ -18,6 +17,7 @@ from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.reader.quantization import check_nncf_installed
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import deciding_settings
+from ray_qa.storage.remote import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Named:
     apart: Inputs | None
 
 
-def check_what_is_named(config: AnnotateConfig, folder: Path) -> Named:
+def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
     """Check output, input and model reference independently and report all their problems together.
 
     Raises:
@@ -63,7 +63,7 @@ def check_what_is_named(config: AnnotateConfig, folder: Path) -> Named:
     return Named(inputs=inputs, model=model, apart=apart)
 
 
-def _known_inputs(config: AnnotateConfig, folder: Path) -> Inputs | None:
+def _known_inputs(config: AnnotateConfig, folder: Place) -> Inputs | None:
     """The input files as an earlier run into the folder found them, to spare reading their footers again."""
     try:
         plan = read_plan(folder)

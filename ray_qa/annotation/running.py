@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from ray_qa.annotation.accounting import Clock, finish_run, finished, to_retry
 from ray_qa.annotation.calibration import NO_CALIBRATION, Calibration, calibrated, draw_calibration
@@ -25,6 +24,7 @@ from ray_qa.reader.model_files import ModelFiles, model_kind
 from ray_qa.runs.live_line import shown, tell
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
 from ray_qa.settings import in_seconds, unsettled
+from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
 
 
@@ -40,7 +40,7 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
     Raises:
         RayQaError: if the cluster has no room, or a worker refuses; what is done is kept.
     """
-    folder, inputs, model = Path(config.output), named.inputs, named.model
+    folder, inputs, model = config.folder, named.inputs, named.model
     progress = Progress(rows=inputs.rows)
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
         clock.passed("Ray")
@@ -116,7 +116,7 @@ def _begin(config: AnnotateConfig, basis: Plan, arithmetic: Arithmetic, lock: Ou
 
     ``basis`` is the plan that the folder has, or the wanted one: equal, but for what was left to be settled.
     """
-    folder = Path(config.output)
+    folder = config.folder
     if config.overwrite:
         clear_output(folder)
     plan = join_plan(folder, replace(basis, settings=basis.settings | arithmetic.settings))
@@ -124,7 +124,7 @@ def _begin(config: AnnotateConfig, basis: Plan, arithmetic: Arithmetic, lock: Ou
     if lock.alone:
         forget_attempts(folder)
     if config.retry_failed:
-        (folder / SUCCESS).unlink(missing_ok=True)
+        places.delete([folder / SUCCESS])
     lock.share()
     return plan
 

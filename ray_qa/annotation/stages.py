@@ -6,13 +6,12 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from ray_qa.annotation.config import AnnotateConfig
-from ray_qa.annotation.output import begin_unit, end_unit
+from ray_qa.annotation.output import Attempts, begin_unit, end_unit
 from ray_qa.annotation.parts import PartLabel, publish_part, read_parts
 from ray_qa.annotation.profile import NO_SECONDS, STEPS, Idle, Moments, StepSeconds
 from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
@@ -31,6 +30,7 @@ from ray_qa.reader.model_files import ModelFiles, model_here, tokenizer_here
 from ray_qa.reader.stopwatch import Stopwatch, counting_on, step
 from ray_qa.records import Answer, Row
 from ray_qa.runs.ownership import check_claim
+from ray_qa.storage import places
 
 MOST_ATTEMPTS = 3
 """A unit that has killed so many workers is written as failed, ``worker_died``, and the run goes on."""
@@ -139,7 +139,7 @@ class Annotator:
         with counting_on(self._stopwatch if self._job.config.profile else None):
             with step("hand_over"):
                 (row,) = batch.to_pylist()
-            check_claim(Path(self._job.config.output), self._job.plan)
+            check_claim(self._job.config.folder, self._job.plan)
             counts = self._counts_if_done(row["unit"]) or self._annotate(row)
         steps = StepSeconds(**self._stopwatch.take()) + StepSeconds(**row["steps"]) + idled
         summary = UnitSummary(
@@ -156,17 +156,18 @@ class Annotator:
 
     def _counts_if_done(self, unit: int) -> Counts | None:
         """A task that is run again after its replica died finds the parts it had published."""
-        folder = Path(self._job.config.output)
-        if unit in self._job.again or not part_path(folder, unit).exists():
+        folder = self._job.config.folder
+        if unit in self._job.again or not places.exists(part_path(folder, unit)):
             return None
         return read_parts(folder, [self._units[unit]], self._job.plan).get(unit)
 
     def _annotate(self, row: Mapping[str, Any]) -> Counts:
-        config, folder = self._job.config, Path(self._job.config.output)
+        config, folder = self._job.config, self._job.config.folder
         with step("hand_over"):
             rows = _from_ipc(row["rows"])
             encoded, contexts = EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column])
-        if self._has_killed_too_many(row["unit"]):
+        attempts = begin_unit(folder, row["unit"], node_here())
+        if _have_killed_too_many(attempts):
             answers: list[Answer] = [failed("worker_died")] * rows.num_rows
         else:
             answers = self._score(encoded, contexts)
@@ -176,16 +177,8 @@ class Annotator:
             part = part_table(rows, answers, config.columns, label.as_metadata())
             check_claim(folder, self._job.plan)
             publish_part(folder, row["unit"], part)
-            end_unit(folder, row["unit"])
+            end_unit(attempts)
         return counts
-
-    def _has_killed_too_many(self, unit: int) -> bool:
-        """Whether earlier workers died of a unit; those whose node is gone may have died with it."""
-        *earlier, _ = begin_unit(Path(self._job.config.output), unit, node_here())
-        if len(earlier) < MOST_ATTEMPTS:
-            return False
-        alive = nodes_alive()
-        return sum(node in alive for node in earlier) >= MOST_ATTEMPTS
 
     def _score(self, encoded: EncodedRows, contexts: list[str | None]) -> list[Answer]:
         try:
@@ -194,6 +187,14 @@ class Annotator:
             # Nothing that this process asks of the device will succeed any more. Ray starts another one, perhaps on
             # another card, and hands it the unit again, as after any death; the attempts at it are counted.
             os._exit(1)
+
+
+def _have_killed_too_many(attempts: Attempts) -> bool:
+    """Whether earlier workers died of a unit; those whose node is gone may have died with it."""
+    if len(attempts.nodes) < MOST_ATTEMPTS:
+        return False
+    alive = nodes_alive()
+    return sum(node in alive for node in attempts.nodes) >= MOST_ATTEMPTS
 
 
 def summary_table(summary: UnitSummary) -> pa.Table:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from ray_qa.annotation.config import AnnotateConfig
@@ -16,6 +15,8 @@ from ray_qa.records import Answer
 from ray_qa.runs.live_line import counted, duration
 from ray_qa.runs.output_folder import RUN
 from ray_qa.runs.versions import versions
+from ray_qa.storage import places
+from ray_qa.storage.remote import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def run_json(
     return json.dumps(record, indent=1, ensure_ascii=False).encode()
 
 
-def read_summary(folder: Path, max_failed: float) -> RunSummary:
+def read_summary(folder: Place, max_failed: float) -> RunSummary:
     """The summary of a finished run.
 
     Args:
@@ -145,7 +146,7 @@ def read_summary(folder: Path, max_failed: float) -> RunSummary:
         OutputError: if ``run.json`` is not there or not ours.
     """
     try:
-        record: Mapping[str, Any] = json.loads((folder / RUN).read_bytes())
+        record: Mapping[str, Any] = json.loads(places.read(folder / RUN))
         counts = Counts(**{name: record[name] for name in Counts.__slots__})
         return RunSummary(
             output=str(folder),

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ray_qa.data.parquet_opening import open_parquet
+
 MOST_BYTES = 4 * 1024 * 1024
 """Chunks up to this size may be nothing but a dictionary of long texts and references to it. In larger ones the
 dictionary, which writers end at 1 MiB, is a small part; and reading as a dictionary what is none keeps all of it."""
@@ -24,7 +26,7 @@ def shared_texts(file: pq.ParquetFile, row_group: int, columns: Collection[str])
 
 def as_dictionaries(file: pq.ParquetFile, path: str, columns: Collection[str]) -> pq.ParquetFile:
     """The same open file, its footer not parsed again, with columns read as dictionaries."""
-    return pq.ParquetFile(path, metadata=file.metadata, memory_map=True, read_dictionary=list(columns))
+    return open_parquet(path, metadata=file.metadata, read_dictionary=list(columns))
 
 
 def text_bytes(file: pq.ParquetFile, path: str, columns: Collection[str]) -> Iterator[int]:

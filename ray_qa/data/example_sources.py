@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ray_qa.data.example_rows import JsonRow, chunks_of_rows
 from ray_qa.data.example_schema import CHUNK_ROWS, Chunk, ExampleColumns, Setting
 from ray_qa.data.example_tables import chunks_of_tables
 from ray_qa.data.file_kinds import instead_of_parquet, is_saved_data_set
 from ray_qa.data.file_search import PARQUET, FoundFile, FoundFiles, find_files
+from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.squad_json import read_squad_json
 from ray_qa.errors import InputError, first_line
+from ray_qa.storage.places import open_lines
+from ray_qa.storage.remote import place_of
 
 SUFFIXES = (*PARQUET, ".json", ".jsonl")
 DATASET_NAME = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]+))?")
@@ -145,7 +147,7 @@ def _file(path: str, columns: ExampleColumns, setting: Setting) -> Iterator[Chun
 def _parquet(path: str, columns: ExampleColumns, setting: Setting) -> Iterator[Chunk]:
     wanted = ("id", columns.question, columns.context, columns.answers)
     try:
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             names = [name for name in wanted if name in file.schema_arrow.names]
             batches = file.iter_batches(CHUNK_ROWS, columns=names)
             # The schema is checked even where there is no row.
@@ -168,8 +170,9 @@ def _squad_rows(path: str, setting: Setting) -> Iterator[JsonRow]:
 def _has_an_object_a_line(path: str) -> bool:
     """Whether a file's first line is a JSON object by itself, and no SQuAD JSON."""
     try:
-        with Path(path).open(encoding="utf-8-sig") as stream:
-            first = json.loads(next((line for line in stream if line.strip()), ""))
+        with open_lines(place_of(path, "train")) as stream:
+            texts = (line.removeprefix(codecs.BOM_UTF8).strip() for line in stream)
+            first = json.loads(next(filter(None, texts), b""))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(first, dict) and "data" not in first
@@ -177,7 +180,7 @@ def _has_an_object_a_line(path: str) -> bool:
 
 def _lines(path: str, setting: Setting) -> Iterator[JsonRow]:
     try:
-        with Path(path).open("rb") as stream:
+        with open_lines(place_of(path, setting)) as stream:
             for number, line in enumerate(stream, start=1):
                 if number == 1:
                     line = line.removeprefix(codecs.BOM_UTF8)

@@ -20,6 +20,7 @@ from ray_qa.data.example_schema import (
     Setting,
 )
 from ray_qa.data.example_sources import ExampleFile, is_data_set, open_source, source_files
+from ray_qa.data.file_search import FoundFile
 from ray_qa.errors import InputError
 from ray_qa.storage.local import draft_of
 
@@ -46,7 +47,9 @@ class FileState:
 
     path: str
     size: int
-    mtime_ns: int
+    mtime_ns: int = 0
+    version: str = ""
+    """Of an object of a bucket: what changes with its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +144,17 @@ def _rows(file: ExampleFile, examples: Examples) -> Iterator[pa.Table]:
 
 def _states(examples: Examples) -> tuple[FileState, ...]:
     """The files as they are now; none where something has to be fetched to be known."""
-    paths = source_files(examples.sources, examples.setting).paths
+    files = source_files(examples.sources, examples.setting).files
     if any(is_data_set(source) for source in examples.sources):
         return ()
-    stats = [(path, Path(path).stat()) for path in paths]
-    return tuple(FileState(path=path, size=stat.st_size, mtime_ns=stat.st_mtime_ns) for path, stat in stats)
+    return tuple(map(_state, files))
+
+
+def _state(file: FoundFile) -> FileState:
+    if file.stored is not None:
+        return FileState(path=file.path, size=file.stored.size, version=file.stored.version)
+    stat = Path(file.path).stat()
+    return FileState(path=file.path, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ray_qa.storage.places import open_input
+from ray_qa.storage.remote import place_of
+
 _SIGNS = (
     (b"ARROW1", "an Arrow (Feather) file; write it as Parquet, with pyarrow.feather and pyarrow.parquet"),
     (b"\x1f\x8b", "compressed with gzip; unpack it"),
@@ -27,7 +30,7 @@ def is_saved_data_set(folder: Path) -> bool:
 def instead_of_parquet(path: str) -> str | None:
     """What a file is that is no Parquet, and what to do about it; ``None`` where that cannot be told."""
     try:
-        with Path(path).open("rb") as stream:
+        with open_input(place_of(path, "input")) as stream:
             start = stream.read(8)
     except OSError:
         return None

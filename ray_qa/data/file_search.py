@@ -1,28 +1,38 @@
-"""Which files a user's paths, folders and globs lead to, and what is passed over on the way."""
+"""Which files a user's paths, URLs, folders and globs lead to, and what is passed over on the way."""
 
 from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import unquote
 
 from ray_qa.data.file_kinds import is_saved_data_set
+from ray_qa.data.object_search import WILD, find_objects
 from ray_qa.errors import InputError, first_line, listed
+from ray_qa.storage.remote import Place, Remote, is_url, place_of
 
 PARQUET = (".parquet", ".pq")
-WILD = re.compile(r"[*?[]")
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An object's size in bytes, and what changes with its content."""
+
+    size: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFile:
-    """A file to read, by its absolute path with all links resolved."""
+    """A file to read, by its absolute path with all links resolved, or by its URL."""
 
     path: str
+    stored: Stored | None = None
+    """What the listing of its bucket says of it, if it lies in one."""
     partitions: tuple[tuple[str, str | None], ...] = ()
     """Columns that its folders' names state, ``key=value`` as Hive has it: those below the folder that was named, or
     from a glob's first wildcard on."""
@@ -42,24 +52,23 @@ class FoundFiles:
 
 
 def find_files(patterns: Sequence[str], setting: str, suffixes: Sequence[str] = PARQUET) -> FoundFiles:
-    """Expand files, folders and globs, folders and globs in name order.
+    """Expand files, folders and globs, folders and globs in name order; each may be a URL of a bucket.
 
     In folders the files with one of ``suffixes``, in any case, count, those behind links too; names that begin with
     ``_`` or ``.`` are passed over without a word, as all readers of such folders do.
 
     Raises:
         InputError: if a pattern leads to no file, or two lead to the same.
+        ConfigError: if one is a URL that cannot be read.
+        StorageError: if a bucket cannot be listed.
     """
     found: list[FoundFile] = []
     passed_over: list[str] = []
     for pattern in patterns:
-        if "://" in pattern:
-            raise InputError(
-                f"`{setting}` must be paths this machine can open, but {pattern} is a URL; copy or mount it first"
-            )
         walk = _Walk(suffixes=tuple(suffixes))
+        place = place_of(pattern, setting)
         try:
-            matches = list(_matches(Path(pattern).expanduser(), walk))
+            matches = list(_objects(place, walk) if isinstance(place, Remote) else _matches(place, walk))
         except OSError as error:
             raise InputError(f"`{setting}` must be readable, but {pattern} gives: {first_line(error)}") from error
         if not matches:
@@ -74,19 +83,38 @@ def find_files(patterns: Sequence[str], setting: str, suffixes: Sequence[str] = 
     return FoundFiles(files=tuple(found), passed_over=tuple(passed_over))
 
 
-def check_apart(files: Iterable[str], patterns: Sequence[str], output: Path, setting: str) -> None:
+def check_apart(files: Iterable[str], patterns: Sequence[str], output: Place, setting: str) -> None:
     """Check that the output would not become input of the next run, and that clearing it takes no input away.
 
     Raises:
         InputError: if the output lies in a folder that is read, or a file that is read lies in the output.
     """
-    folders = [Path(pattern).expanduser().resolve() for pattern in patterns if Path(pattern).expanduser().is_dir()]
-    around = next((folder for folder in folders if output.is_relative_to(folder)), None)
+    folders = [folder for pattern in patterns if (folder := _folder(place_of(pattern, setting))) is not None]
+    around = next((folder for folder in folders if _lies_in(str(output), folder)), None)
     if around:
         raise InputError(f"`output` must lie outside the folders that are read, but {output} is in {around}")
-    within = next((file for file in files if Path(file).is_relative_to(output)), None)
+    within = next((file for file in files if _lies_in(file, output)), None)
     if within:
         raise InputError(f"`{setting}` must lie outside the output, but {within} is in {output}")
+
+
+def _folder(place: Place) -> Place | None:
+    """The folder that a pattern names, which what is written must not be in."""
+    if isinstance(place, Remote):
+        return None if WILD.search(place.key) else place
+    return place.resolve() if place.is_dir() else None
+
+
+def _lies_in(place: str, folder: Place) -> bool:
+    return PurePath(place).is_relative_to(str(folder))
+
+
+def _objects(place: Remote, walk: _Walk) -> Iterator[FoundFile]:
+    found = find_objects(place, walk.suffixes)
+    walk.passed_over += found.passed_over
+    for each, below in found.files:
+        stored = Stored(size=each.size, version=each.version)
+        yield FoundFile(path=str(each.place), stored=stored, partitions=_partitions(below))
 
 
 def _matches(pattern: Path, walk: _Walk) -> Iterator[FoundFile]:
@@ -115,7 +143,7 @@ def _until_wild(parts: Iterable[str]) -> Iterator[str]:
         yield part
 
 
-def _partitions(path: Path) -> tuple[tuple[str, str | None], ...]:
+def _partitions(path: PurePath) -> tuple[tuple[str, str | None], ...]:
     pairs = (folder.partition("=") for folder in path.parts[:-1] if "=" in folder)
     return tuple((unquote(key), None if value == HIVE_NULL else unquote(value)) for key, _, value in pairs)
 
@@ -162,9 +190,9 @@ class _Walk:
 
 def _nothing_found(pattern: str, setting: str, walk: _Walk) -> str:
     kind = "Parquet" if walk.suffixes == PARQUET else "Parquet, SQuAD JSON or JSONL"
-    there = f"no {kind} file" if Path(pattern).expanduser().is_dir() else "nothing"
+    there = f"no {kind} file" if walk.passed_over or Path(pattern).expanduser().is_dir() else "nothing"
     beside = f", only to {listed(walk.passed_over, 3)}" if walk.passed_over else ""
     wanted = f"{kind} files ({', '.join(f'*{suffix}' for suffix in walk.suffixes)})"
-    if is_saved_data_set(Path(pattern).expanduser()):
+    if not is_url(pattern) and is_saved_data_set(Path(pattern).expanduser()):
         beside = "; it is a data set that `save_to_disk` wrote: write it with its `to_parquet`"
     return f"`{setting}` must lead to {wanted}, but {pattern} leads to {there}{beside}"

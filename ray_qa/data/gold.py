@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from reprlib import repr as short_repr
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ray_qa.data.file_kinds import instead_of_parquet
 from ray_qa.data.file_search import find_files
+from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.squad_json import load_json, read_squad_json
 from ray_qa.errors import InputError, first_line
+from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
+from ray_qa.storage.remote import Remote, place_of
 
 Value = TypeVar("Value")
 Setting = Literal["gold", "predictions"]
@@ -55,7 +56,8 @@ def read_predictions(path: str, id_column: str, prefix: str) -> dict[str, str]:
     Raises:
         InputError: As for ``read_gold``; or the folder is unfinished.
     """
-    if Path(path).expanduser().is_dir():
+    place = place_of(path, "predictions")
+    if not path.lower().endswith(".json") if isinstance(place, Remote) else place.is_dir():
         rows = _parquet_rows(_finished_parts(path), id_column, f"{prefix}answer", "predictions")
     else:
         rows = _prediction_json_rows(path)
@@ -64,7 +66,7 @@ def read_predictions(path: str, id_column: str, prefix: str) -> dict[str, str]:
 
 def _finished_parts(folder: str) -> list[str]:
     parts = find_files([folder], "predictions").paths
-    if not (Path(folder).expanduser() / SUCCESS).exists():
+    if not places.exists(place_of(folder, "predictions") / SUCCESS):
         raise InputError(
             f"`predictions` must be a finished run of annotate, but {folder} has no {SUCCESS}; "
             "run the same annotate command again to finish it"
@@ -105,7 +107,7 @@ def _parquet_rows(files: list[str], id_column: str, column: str, setting: Settin
     """Stream the ids and one other column, or one field of it, file after file."""
     for file in files:
         try:
-            with pq.ParquetFile(file) as parquet:
+            with open_parquet(file) as parquet:
                 _check_columns(parquet.schema_arrow, id_column, column, field, setting, file)
                 for batch in parquet.iter_batches(columns=[id_column, column]):
                     values = batch.column(column)

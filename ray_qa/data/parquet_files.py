@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from ray_qa.data.dictionaries import text_bytes
 from ray_qa.data.file_kinds import instead_of_parquet
 from ray_qa.data.file_search import FoundFile, find_files
+from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.partitions import PartitionValue, partition_schema, typed_partitions
 from ray_qa.data.row_groups import Source
 from ray_qa.data.schema_union import unify
@@ -21,9 +22,11 @@ from ray_qa.data.schemas import is_text
 from ray_qa.data.units import RowGroup
 from ray_qa.errors import InputError, first_line
 from ray_qa.settings import ColumnSettings
+from ray_qa.storage.places import open_input
+from ray_qa.storage.remote import place_of
 
 MAGIC = b"PAR1"
-READERS = 16
+READERS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,7 @@ class InputFile:
     path: str
     size: int
     mtime_ns: int
+    """0 for objects of a bucket, which have a version."""
     footer_sha256: str
     rows: tuple[int, ...]
     """Rows of each row group."""
@@ -40,6 +44,8 @@ class InputFile:
     """Bytes of the question and context columns of each row group, decoded."""
     partitions: tuple[tuple[str, PartitionValue], ...] = ()
     """Columns that the names of its folders state, with the value that all its rows have."""
+    version: str = ""
+    """Of an object: what changes with its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +104,9 @@ def read_inputs(
     text_columns = (columns.question, columns.context)
     with ThreadPoolExecutor(READERS) as pool:
         if known and _same_places(found.files, partitions, known):
-            again = list(pool.map(lambda file: _unless_changed(file, text_columns, setting), known.files))
+            again = list(
+                pool.map(lambda file, there: _unless_changed(file, there, text_columns, setting), known.files, found.files)
+            )
             unchanged = tuple(file for file in again if file is not None)
             if len(unchanged) == len(again):
                 return Inputs(files=unchanged, schema=known.schema, passed_over=found.passed_over)
@@ -122,22 +130,39 @@ def _same_places(found: Sequence[FoundFile], partitions: pa.Schema, known: Input
     ]
 
 
-def _unless_changed(file: InputFile, text_columns: Sequence[str], setting: str) -> InputFile | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stamp:
+    """What tells whether a file has changed without reading it."""
+
+    size: int
+    mtime_ns: int = 0
+    version: str = ""
+
+
+def _stamp(found: FoundFile) -> _Stamp:
+    if found.stored is not None:
+        return _Stamp(size=found.stored.size, version=found.stored.version)
+    stat = Path(found.path).stat()
+    return _Stamp(size=stat.st_size, mtime_ns=stat.st_mtime_ns)
+
+
+def _unless_changed(
+    file: InputFile, found: FoundFile, text_columns: Sequence[str], setting: str
+) -> InputFile | None:
     """The file as it is now, if it holds what it held."""
-    stat = Path(file.path).stat()
-    if (stat.st_size, stat.st_mtime_ns) == (file.size, file.mtime_ns):
+    if _stamp(found) == _Stamp(size=file.size, mtime_ns=file.mtime_ns, version=file.version):
         return file
-    now = _describe(FoundFile(path=file.path), pa.schema([]), text_columns, setting).file
+    now = _describe(replace(found, partitions=()), pa.schema([]), text_columns, setting).file
     same = (now.size, now.footer_sha256) == (file.size, file.footer_sha256)
-    return replace(file, mtime_ns=now.mtime_ns) if same else None
+    return replace(file, mtime_ns=now.mtime_ns, version=now.version) if same else None
 
 
 def _describe(found: FoundFile, partitions: pa.Schema, text_columns: Sequence[str], setting: str) -> _Described:
     path = found.path
     try:
-        stat = Path(path).stat()
-        footer_sha256 = _footer_sha256(path, stat.st_size, setting)
-        with pq.ParquetFile(path, memory_map=True) as file:
+        stamp = _stamp(found)
+        footer_sha256 = _footer_sha256(path, stamp.size, setting)
+        with open_parquet(path) as file:
             schema = file.schema_arrow.remove_metadata()
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
             texts = [name for name in text_columns if name in schema.names and is_text(schema.field(name).type)]
@@ -150,8 +175,9 @@ def _describe(found: FoundFile, partitions: pa.Schema, text_columns: Sequence[st
     return _Described(
         file=InputFile(
             path=path,
-            size=stat.st_size,
-            mtime_ns=stat.st_mtime_ns,
+            size=stamp.size,
+            mtime_ns=stamp.mtime_ns,
+            version=stamp.version,
             footer_sha256=footer_sha256,
             rows=tuple(group.num_rows for group in groups),
             text_bytes=decoded,
@@ -163,7 +189,7 @@ def _describe(found: FoundFile, partitions: pa.Schema, text_columns: Sequence[st
 
 def _footer_sha256(path: str, size: int, setting: str) -> str:
     """The hash of the file's footer."""
-    with Path(path).open("rb") as stream:
+    with open_input(place_of(path, setting)) as stream:
         stream.seek(max(0, size - 8))
         tail = stream.read(8)
         length = int.from_bytes(tail[:4], "little")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ray_qa.data.dictionaries import as_dictionaries, shared_texts
+from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.partitions import PartitionValue
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import InputError, first_line
@@ -74,7 +75,7 @@ class _OpenFile:
     @contextmanager
     def open(cls, source: Source, schema: pa.Schema) -> Iterator[_OpenFile]:
         try:
-            file = pq.ParquetFile(source.path, memory_map=True)
+            file = open_parquet(source.path)
         except (OSError, pa.ArrowException) as error:
             raise _unreadable(source.path, error) from error
         with file:

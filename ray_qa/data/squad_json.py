@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ray_qa.errors import InputError, first_line
+from ray_qa.storage.places import read
+from ray_qa.storage.remote import place_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ def load_json(
         InputError: if it cannot be read, or is not JSON.
     """
     try:
-        return json.loads(Path(path).expanduser().read_text(encoding="utf-8-sig"), object_pairs_hook=read_object)
+        return json.loads(read(place_of(path, setting)).decode("utf-8-sig"), object_pairs_hook=read_object)
     except OSError as error:
         raise InputError(f"`{setting}` must be {kind}, but {path} cannot be read: {first_line(error)}") from error
     except (ValueError, RecursionError) as error:

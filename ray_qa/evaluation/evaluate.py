@@ -14,7 +14,9 @@ from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.metrics.squad import Convention, SquadScores, convention_for, score_predictions
 from ray_qa.runs.output_folder import PLAN
 from ray_qa.settings import check_kind
+from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS, publish
+from ray_qa.storage.remote import Place, place_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ def evaluate(config: EvaluateConfig) -> EvaluationReport:
         gold=config.gold,
         convention=convention_for(golds),
         scores=score_predictions(golds, predictions),
-        unfinished=_unfinished(Path(config.predictions).expanduser()),
+        unfinished=_unfinished(place_of(config.predictions, "predictions")),
     )
     if output is not None:
         _write_scores(output, report.scores)
@@ -74,13 +76,13 @@ def describe(report: EvaluationReport) -> str:
     return "\n".join(lines)
 
 
-def _unfinished(folder: Path) -> str | None:
+def _unfinished(folder: Place) -> str | None:
     try:
-        units = len(json.loads((folder / PLAN).read_bytes())["units"])
+        units = len(json.loads(places.read(folder / PLAN))["units"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # no output of annotate
     there = part_numbers(folder)
-    if (folder / SUCCESS).exists() and there == set(range(units)):
+    if places.exists(folder / SUCCESS) and there == set(range(units)):
         return None
     return f"{folder} has {len(there):,} of {units:,} parts; run the same annotate command again for the rest"
 

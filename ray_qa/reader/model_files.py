@@ -7,9 +7,13 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
-from ray_qa.errors import ModelError
+from ray_qa.errors import ModelError, first_line
+from ray_qa.reader.model_cache import CACHE, cache_folder, kept
+from ray_qa.storage import objects
+from ray_qa.storage.remote import Remote, is_url, place_of
 
 EMBEDDED = Path(__file__).parents[1] / "assets" / "embedded" / "model"
 TOKENIZER = (
@@ -22,7 +26,8 @@ WANTED = ("*.safetensors", "*.safetensors.index.json", "config.json", "README.md
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFiles:
-    """A model on this machine. ``ref`` leads to the same model from every node (a hub id carries its commit)."""
+    """A model on this machine. ``ref`` leads to the same model from every node (a hub id carries its commit); what lies
+    in a bucket is fetched once a machine."""
 
     ref: str
     folder: Path
@@ -31,10 +36,11 @@ class ModelFiles:
 
 
 def find_model(ref: str) -> ModelFiles:
-    """Resolve a model reference: ``embedded``, a folder, or a hub id ``owner/name[@revision]``.
+    """Resolve a model reference: ``embedded``, a folder, its URL in a bucket, or a hub id ``owner/name[@revision]``.
 
     Raises:
         ModelError: if there is no such model, it has no configuration, or its weights are not safetensors.
+        ConfigError, StorageError: if its URL is none that can be read, or its bucket cannot be reached.
     """
     folder, ref = _locate(ref)
     if not (folder / "config.json").is_file():
@@ -101,15 +107,42 @@ def tokenizer_files(folder: Path) -> list[Path]:
 def _locate(ref: str) -> tuple[Path, str]:
     if ref == "embedded":
         return EMBEDDED, ref
+    if is_url(ref):
+        place = place_of(ref, "model")
+        return (_fetch(place), str(place)) if isinstance(place, Remote) else _locate(str(place))
     folder = Path(ref).expanduser()
     if folder.is_dir():
         return folder.resolve(), str(folder.resolve())
     name, _, revision = ref.partition("@")
     if folder.exists() or len(name.split("/")) != 2 or not all(name.split("/")) or name.startswith((".", "~")):
         raise ModelError(
-            f"`model` must be a folder, a hub id owner/name[@revision] or 'embedded', but {ref!r} is none of them"
+            "`model` must be a folder, the URL of one, a hub id owner/name[@revision] or 'embedded', but "
+            f"{ref!r} is none of them"
         )
     return _download(name, revision or None)
+
+
+def _fetch(place: Remote) -> Path:
+    """The folder with the model's files that lie below a place, fetched unless the very same are here."""
+    found = [
+        each
+        for each in objects.list_below(place)
+        if each.place.parent == place and any(fnmatch(each.place.name, pattern) for pattern in WANTED)
+    ]
+    if not found:
+        raise ModelError(f"`model` must be a folder with a config.json, but {place} has no file of a model")
+
+    def fetch(folder: Path) -> None:
+        for each in found:
+            objects.download(each.place, folder / each.place.name)
+
+    try:
+        return kept("models", [str(place), *([each.place.name, each.size, each.version] for each in found)], fetch)
+    except OSError as error:
+        raise ModelError(
+            f"`{CACHE}` must name a folder that {place} can be fetched into, but {cache_folder()} gives: "
+            f"{first_line(error)}"
+        ) from error
 
 
 def _download(name: str, revision: str | None) -> tuple[Path, str]:

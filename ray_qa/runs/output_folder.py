@@ -14,14 +14,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ray_qa.errors import OutputError, first_line
-from ray_qa.storage.local import SUCCESS, drafts_of, publish
+from ray_qa.storage import objects, places
+from ray_qa.storage.local import SUCCESS, drafts_of
+from ray_qa.storage.objects import Entry
+from ray_qa.storage.remote import Place, Remote
 
 OURS = ".ray_qa"
 PLAN, RUN = f"{OURS}/plan.json", f"{OURS}/run.json"
 OLD_SIDE_FOLDER = "_ray_qa"
 
 
-def check_output_folder(folder: Path, program: str, fits: Callable[[Path], bool]) -> None:
+def check_output_folder(folder: Place, program: str, fits: Callable[[Entry], bool]) -> None:
     """Refuse a folder that holds anything ``program`` did not write. Touches nothing.
 
     Args:
@@ -31,18 +34,19 @@ def check_output_folder(folder: Path, program: str, fits: Callable[[Path], bool]
 
     Raises:
         OutputError: naming the first foreign thing.
+        StorageError: if its bucket cannot be listed.
     """
-    if folder.exists() and not folder.is_dir():
+    if isinstance(folder, Path) and folder.exists() and not folder.is_dir():
         raise OutputError(f"`output` must be a folder, but {folder} is a file")
-    there = sorted(folder.iterdir()) if folder.exists() else []
-    names = [path.name for path in there]
+    there = places.entries_in(folder)
+    names = [entry.name for entry in there]
     if OLD_SIDE_FOLDER in names:
         raise OutputError(
             f"`output` must be a folder of this version of {program}, but {folder} was made by an older one "
             f"(it holds {OLD_SIDE_FOLDER!r}); name another"
         )
-    is_ours = (folder / PLAN).exists()
-    foreign = [path.name for path in there if not path.name.startswith(".") and not (is_ours and fits(path))]
+    is_ours = OURS in names and places.exists(folder / PLAN)
+    foreign = [entry.name for entry in there if not entry.name.startswith(".") and not (is_ours and fits(entry))]
     if foreign:
         raise OutputError(
             f"`output` must be a new folder, an empty one, or one that {program} made, but {folder} holds "
@@ -50,7 +54,7 @@ def check_output_folder(folder: Path, program: str, fits: Callable[[Path], bool]
         )
 
 
-def clear_output_folder(folder: Path, published: Iterable[Path]) -> None:
+def clear_output_folder(folder: Place, published: Iterable[Place]) -> None:
     """Remove what a command wrote, and nothing else; the plan goes last, so that a killed clearing can be repeated.
 
     Args:
@@ -59,10 +63,17 @@ def clear_output_folder(folder: Path, published: Iterable[Path]) -> None:
 
     Raises:
         OutputError: if something cannot be removed; what is left would pass for the next run's.
+        StorageError: if its bucket does not let us.
     """
+    plan = folder / PLAN
     try:
+        if isinstance(folder, Remote):
+            ours = [each.place for each in objects.list_below(folder / OURS) if each.place != plan]
+            places.delete([folder / SUCCESS, *published, *ours])
+            places.delete([plan])
+            return
         for path in [folder / SUCCESS, *drafts_of(folder / SUCCESS), *published, *(folder / OURS).glob("*")]:
-            if path != folder / PLAN:
+            if isinstance(path, Path) and path != plan:
                 remove(path)
         remove(folder / OURS)
     except OSError as error:
@@ -71,10 +82,10 @@ def clear_output_folder(folder: Path, published: Iterable[Path]) -> None:
         ) from error
 
 
-def finish_output_folder(folder: Path, run_json: bytes) -> None:
+def finish_output_folder(folder: Place, run_json: bytes) -> None:
     """Write down what was done, and that all of it is."""
-    publish(folder / RUN, run_json)
-    publish(folder / SUCCESS, b"")
+    places.publish(folder / RUN, run_json)
+    places.publish(folder / SUCCESS, b"")
 
 
 def remove(path: Path) -> None:

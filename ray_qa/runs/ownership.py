@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from ray_qa.errors import OutputError, first_line
+from ray_qa.runs.leases import leased
 from ray_qa.runs.output_folder import OURS
-from ray_qa.storage.local import publish
+from ray_qa.storage import places
+from ray_qa.storage.remote import Place, Remote
 
 OWNER = f"{OURS}/owner"
 """The token of the workers whose output it is."""
@@ -23,9 +25,23 @@ SHARING_SECONDS = 30.0
 """How long a command that may share an output waits for another one to have begun its work."""
 
 
+class OutputLock(Protocol):
+    """A lock that is held."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other command held it when it was taken."""
+
+    def is_the_last(self) -> bool:
+        """Whether no other command works in the output now."""
+
+    def share(self) -> None:
+        """Let other commands in that may share the output."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputLock:
-    """A lock that is held. ``alone``: no other command held it when it was taken."""
+class _FileLock:
+    """A lock of the operating system's."""
 
     stream: IO[str]
     alone: bool
@@ -42,10 +58,11 @@ class OutputLock:
 
 
 @contextmanager
-def output_lock(folder: Path, doing: str, *, may_share: bool = False) -> Iterator[OutputLock]:
+def output_lock(folder: Place, doing: str, *, may_share: bool = False) -> Iterator[OutputLock]:
     """Keep other commands out of an output while the block runs; the system lets go of it when the process dies.
 
-    On a file system without locks there is none, and every command is alone.
+    On a file system without locks there is none, and every command is alone. In a bucket it is a lease, which a process
+    that dies no longer renews.
 
     Args:
         folder: the output, which is made if it is not there.
@@ -54,7 +71,12 @@ def output_lock(folder: Path, doing: str, *, may_share: bool = False) -> Iterato
 
     Raises:
         OutputError: if another command is at work there, and not sharing.
+        StorageError: if its bucket does not let us.
     """
+    if isinstance(folder, Remote):
+        with leased(folder, doing, may_share=may_share) as lease:
+            yield lease
+        return
     lock = _take(folder)
     with lock.stream:
         if not lock.alone and not (may_share and _wait_to_share(lock.stream)):
@@ -68,35 +90,37 @@ def output_lock(folder: Path, doing: str, *, may_share: bool = False) -> Iterato
                 (folder / LOCK).unlink(missing_ok=True)
 
 
-def claim(folder: Path, token: str) -> None:
+def claim(folder: Place, token: str) -> None:
     """Make an output that of the workers who show ``token``, where it is not already.
 
     Raises:
         OutputError: if it cannot be written to.
     """
-    path = folder / OWNER
     try:
-        if not (path.exists() and path.read_text() == token):
-            publish(path, token.encode())
+        if _owner(folder) != token:
+            places.publish(folder / OWNER, token.encode())
     except OSError as error:
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
 
 
-def check_claim(folder: Path, token: str) -> None:
+def check_claim(folder: Place, token: str) -> None:
     """Check, on a worker, that no other command has claimed the output: workers outlive a killed driver by seconds.
 
     Raises:
         OutputError: if one has.
     """
-    try:
-        there = (folder / OWNER).read_text() if token else ""
-    except FileNotFoundError:
-        there = "nobody's"
-    if there != token:
+    if token and _owner(folder) != token:
         raise OutputError(f"`output` must be one command's at a time, but another has taken {folder} over")
 
 
-def _take(folder: Path) -> OutputLock:
+def _owner(folder: Place) -> str | None:
+    try:
+        return places.read(folder / OWNER).decode()
+    except FileNotFoundError:
+        return None
+
+
+def _take(folder: Path) -> _FileLock:
     """The lock file, locked where nobody else has it. One that another command has taken away meanwhile is no lock."""
     path = folder / LOCK
     while True:
@@ -108,7 +132,7 @@ def _take(folder: Path) -> OutputLock:
         alone = _try(stream, fcntl.LOCK_EX)
         with suppress(FileNotFoundError):
             if path.stat().st_ino == os.fstat(stream.fileno()).st_ino:
-                return OutputLock(stream=stream, alone=alone)
+                return _FileLock(stream=stream, alone=alone)
         stream.close()
 
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from ray_qa.errors import OutputError, first_line
-from ray_qa.storage.local import publish_new
+from ray_qa.storage import places
+from ray_qa.storage.remote import Place
 
 Plan = TypeVar("Plan")
 SHOWN_DIGITS = 12
 
 
-def read_plan_file(path: Path, form: TypeAdapter[Plan], program: str) -> Plan | None:
+def read_plan_file(path: Place, form: TypeAdapter[Plan], program: str) -> Plan | None:
     """The plan of an earlier run, if there is one.
 
     Raises:
         OutputError: if it cannot be understood.
+        StorageError: if its bucket cannot be reached.
     """
     try:
-        return form.validate_json(path.read_bytes())
+        return form.validate_json(places.read(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValidationError as error:
@@ -33,7 +34,7 @@ def read_plan_file(path: Path, form: TypeAdapter[Plan], program: str) -> Plan | 
 
 
 def join_plan_file(
-    path: Path,
+    path: Place,
     form: TypeAdapter[Plan],
     plan: Plan,
     program: str,
@@ -47,8 +48,9 @@ def join_plan_file(
     """
     folder = path.parent.parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if publish_new(path, form.dump_json(plan)):
+        places.make_folder(path.parent)
+        # On an object store equal plans of two commands both count as the first, which comes to the same.
+        if places.publish_new(path, form.dump_json(plan)):
             return plan
     except OSError as error:
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
@@ -59,7 +61,7 @@ def join_plan_file(
     return earlier
 
 
-def check_same_plan(folder: Path, rows: str, differences: Iterable[str]) -> None:
+def check_same_plan(folder: Place, rows: str, differences: Iterable[str]) -> None:
     """Refuse to go on with an output that is being made by another plan.
 
     Raises:

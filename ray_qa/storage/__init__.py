@@ -1,4 +1,4 @@
 """Where files lie: written so that a reader sees all of one or nothing, whatever dies when.
 
-``local``
+``places`` (what is done with a place of either kind) · ``local`` · ``objects`` · ``remote`` · ``credentials``
 """

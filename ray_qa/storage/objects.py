@@ -11,19 +11,25 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from ray_qa.errors import StorageError, first_line
 from ray_qa.storage.credentials import s3_credentials
 from ray_qa.storage.remote import Remote
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta, ReadableFile
     from obstore.store import ObjectStore
 
 PATIENCE = timedelta(seconds=25)
 """How long a request is tried again after the first attempt."""
+READ_BYTES = 1024 * 1024
+"""What is fetched at least where an object is read piece by piece."""
 KEYS_OF = {
     "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     "gs": ("GOOGLE_APPLICATION_CREDENTIALS",),
@@ -40,6 +46,16 @@ class Found:
     place: Remote
     size: int
     version: str
+    modified: datetime
+    """By the store's clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What lies in a folder: a file or object, or what further ones lie in."""
+
+    name: str
+    is_file: bool
 
 
 def read(place: Remote) -> bytes:
@@ -55,8 +71,37 @@ def read(place: Remote) -> bytes:
         return bytes(obstore.get(_store(place.scheme, place.bucket), place.key).bytes())
 
 
-def exists(place: Remote) -> bool:
-    """Whether there is an object of exactly this name.
+def open_input(place: Remote) -> pa.NativeFile:
+    """An object, open for reading anywhere in it.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        StorageError: as :func:`read`, then and while it is read.
+    """
+    import obstore
+
+    with _explained(place, "read"):
+        reader = obstore.open_reader(_store(place.scheme, place.bucket), place.key, buffer_size=READ_BYTES)
+    return pa.PythonFile(_OpenObject(place, reader), mode="r")
+
+
+def download(place: Remote, path: Path) -> None:
+    """Write an object into a file, piece by piece.
+
+    Raises:
+        FileNotFoundError: if there is no such object.
+        OSError: if the file cannot be written.
+        StorageError: as :func:`read`.
+    """
+    import obstore
+
+    with path.open("wb") as stream, _explained(place, "read"):
+        for piece in obstore.get(_store(place.scheme, place.bucket), place.key):
+            stream.write(piece)
+
+
+def look_for(place: Remote) -> Found | None:
+    """The object of exactly this name, if there is one.
 
     Raises:
         StorageError: as :func:`read`.
@@ -65,10 +110,19 @@ def exists(place: Remote) -> bool:
 
     try:
         with _explained(place, "look for"):
-            obstore.head(_store(place.scheme, place.bucket), place.key)
+            head = obstore.head(_store(place.scheme, place.bucket), place.key)
     except FileNotFoundError:
-        return False
-    return True
+        return None
+    return _found(place.scheme, place.bucket, head)
+
+
+def exists(place: Remote) -> bool:
+    """Whether there is an object of exactly this name.
+
+    Raises:
+        StorageError: as :func:`read`.
+    """
+    return look_for(place) is not None
 
 
 def list_below(place: Remote, *, after: str = "") -> Iterator[Found]:
@@ -88,11 +142,26 @@ def list_below(place: Remote, *, after: str = "") -> Iterator[Found]:
         pages = obstore.list(_store(place.scheme, place.bucket), prefix=place.key or None, offset=offset)
         for page in pages:
             for each in page:
-                yield Found(
-                    place=Remote(scheme=place.scheme, bucket=place.bucket, key=each["path"]),
-                    size=each["size"],
-                    version=each["e_tag"] or each["last_modified"].isoformat(),
-                )
+                yield _found(place.scheme, place.bucket, each)
+
+
+def entries_in(folder: Remote) -> list[Entry]:
+    """What lies directly below a place, objects and what further ones lie in, in the order of names.
+
+    Raises:
+        StorageError: as :func:`read`.
+    """
+    import obstore
+
+    with _explained(folder, "list"):
+        found = obstore.list_with_delimiter(_store(folder.scheme, folder.bucket), prefix=folder.key or None)
+    folders = [Entry(name=_last(key), is_file=False) for key in found["common_prefixes"]]
+    files = [Entry(name=_last(each["path"]), is_file=True) for each in found["objects"]]
+    return sorted([*folders, *files], key=lambda entry: entry.name)
+
+
+def _last(key: str) -> str:
+    return key.rstrip("/").rpartition("/")[2]
 
 
 def publish(place: Remote, content: bytes) -> None:
@@ -161,6 +230,47 @@ def _publish_new_unguarded(place: Remote, content: bytes) -> bool:
         return read(place) == content
     publish(place, content)
     return read(place) == content
+
+
+def _found(scheme: str, bucket: str, meta: ObjectMeta) -> Found:
+    return Found(
+        place=Remote(scheme=scheme, bucket=bucket, key=meta["path"]),
+        size=meta["size"],
+        version=meta["e_tag"] or meta["last_modified"].isoformat(),
+        modified=meta["last_modified"],
+    )
+
+
+class _OpenObject:
+    """A reader of obstore's as a file object, its errors explained."""
+
+    closed = False
+
+    def __init__(self, place: Remote, reader: ReadableFile) -> None:
+        self._place = place
+        self._reader = reader
+
+    def read(self, size: int = -1) -> bytes:
+        with _explained(self._place, "read"):
+            return bytes(self._reader.read(None if size < 0 else size))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._reader.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._reader.tell()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
 
 
 @contextmanager

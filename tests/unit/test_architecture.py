@@ -21,7 +21,7 @@ LONGEST = 400
 
 FLOORS: list[dict[str, set[str]]] = [
     {"errors": set(), "records": set(), "validation_messages": {"pydantic"}, "settings": {"pydantic"}},
-    {"storage": {"pyarrow"}},
+    {"storage": {"obstore", "pyarrow"}},
     {"data": {"datasets", "numpy", "pyarrow"}},
     {"metrics": {"numpy"}},
     {

@@ -134,7 +134,7 @@ def test_a_unit_that_is_scored_again_after_its_part_was_published_is_not_written
 
 def test_a_unit_that_has_killed_its_worker_too_often_is_written_as_failed(worker: Worker) -> None:
     for attempt in range(MOST_ATTEMPTS):
-        assert len(begin_unit(worker.folder, 4, node_here())) == attempt + 1  # and then the worker dies
+        assert len(begin_unit(worker.folder, 4, node_here()).nodes) == attempt  # and then the worker dies
     summary = worker.score(0)
     part = pq.read_table(part_path(worker.folder, 4))
 

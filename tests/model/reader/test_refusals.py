@@ -174,7 +174,7 @@ def test_a_kind_of_model_that_has_no_question_answering(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ref", ["/nowhere/at/all", "no-such-folder", "a/b/c"])
 def test_a_model_that_is_not_there(ref: str) -> None:
     assert refusal(ref).endswith(
-        f"must be a folder, a hub id owner/name[@revision] or 'embedded', but {ref!r} is none of them"
+        f"must be a folder, the URL of one, a hub id owner/name[@revision] or 'embedded', but {ref!r} is none of them"
     )
 
 

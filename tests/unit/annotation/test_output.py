@@ -190,13 +190,13 @@ def test_a_plan_that_cannot_be_understood_is_refused(folder: Path, content: byte
 
 
 def test_the_nodes_of_all_attempts_at_a_unit_are_known_until_its_part_is_there(folder: Path) -> None:
-    assert [begin_unit(folder, 1, node) for node in "aba"] == [["a"], ["a", "b"], ["a", "b", "a"]]
-    assert begin_unit(folder, 11, "a") == ["a"]
-    end_unit(folder, 1)
-    assert begin_unit(folder, 1, "c") == ["c"]
-    assert begin_unit(folder, 11, "") == ["a", ""]
+    assert [sorted(begin_unit(folder, 1, node).nodes) for node in "aba"] == [[], ["a"], ["a", "b"]]
+    assert begin_unit(folder, 11, "a").nodes == ()
+    end_unit(begin_unit(folder, 1, "c"))
+    assert begin_unit(folder, 1, "c").nodes == ()
+    assert begin_unit(folder, 11, "").nodes == ("a",)
     forget_attempts(folder)
-    assert begin_unit(folder, 11, "a") == ["a"]
+    assert begin_unit(folder, 11, "a").nodes == ()
     forget_attempts(folder)
     forget_attempts(folder)
 
@@ -204,7 +204,7 @@ def test_the_nodes_of_all_attempts_at_a_unit_are_known_until_its_part_is_there(f
 def test_the_mark_of_success_is_written_last(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begin_unit(folder, 0, "node")
     published: list[str] = []
-    monkeypatch.setattr(output_folder, "publish", lambda path, _: published.append(path.name))
+    monkeypatch.setattr(places, "publish", lambda path, _: published.append(path.name))
     finish(folder, b"{}")
     assert published == ["run.json", "_SUCCESS"]
     assert not (folder / ".ray_qa/attempts").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ray_qa.data.file_search import FoundFiles, find_files
-from ray_qa.errors import InputError
+from ray_qa.errors import ConfigError, InputError
 
 
 def write(path: Path) -> Path:
@@ -90,7 +90,8 @@ def test_a_file_that_is_named_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_urls_are_refused_with_what_to_do() -> None:
-    assert refusal("s3://bucket/a.parquet").endswith("but s3://bucket/a.parquet is a URL; copy or mount it first")
+    with pytest.raises(ConfigError, match=r"^`input` must be a path, or a URL of .*, but is http://host/a.parquet$"):
+        find_files(["http://host/a.parquet"], "input")
 
 
 def test_parquet_files_count_by_either_suffix_in_any_case_and_others_are_named(tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""Which objects of a bucket a URL, a folder or a glob leads to: one listing, and no look at each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from ray_qa.storage import objects
+from ray_qa.storage.objects import Found
+from ray_qa.storage.remote import Remote
+
+WILD = re.compile(r"[*?[]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundObjects:
+    """Objects with the names of the folders whose names may state columns, and what lay beside them."""
+
+    files: tuple[tuple[Found, PurePosixPath], ...]
+    passed_over: tuple[str, ...]
+
+
+def find_objects(place: Remote, suffixes: Sequence[str]) -> FoundObjects:
+    """What a place leads to, as :func:`ray_qa.data.file_search.find_files` has it of paths.
+
+    A glob's ``*`` stays within a name and ``**`` stands for any folders; neither matches names that begin with a dot.
+
+    Raises:
+        StorageError: if the bucket cannot be listed.
+    """
+    names = [name for name in place.key.split("/") if name]
+    fixed = next((nth for nth, name in enumerate(names) if WILD.search(name)), len(names))
+    root = Remote(scheme=place.scheme, bucket=place.bucket, key="/".join(names[:fixed]))
+    below = [(each, _names(each, root)) for each in objects.list_below(root)]
+    if fixed == len(names):
+        if not below and (alone := objects.look_for(place)):
+            return FoundObjects(files=((alone, PurePosixPath(place.name)),), passed_over=())
+        return _in_folders(below, suffixes)
+    whole = [(each, names_of) for each, names_of in below if _fits(names_of, names[fixed:])]
+    if whole:
+        return FoundObjects(files=_in_order(whole), passed_over=())
+    return _in_folders(
+        [(each, own) for each, own in below if any(_fits(own[:nth], names[fixed:]) for nth in range(1, len(own)))],
+        suffixes,
+    )
+
+
+def _names(found: Found, root: Remote) -> tuple[str, ...]:
+    return PurePosixPath(found.place.key).relative_to(root.key).parts
+
+
+def _in_folders(below: Sequence[tuple[Found, tuple[str, ...]]], suffixes: Sequence[str]) -> FoundObjects:
+    """Those with one of the suffixes; names that begin with ``_`` or ``.`` are passed over without a word."""
+    seen = [(each, names) for each, names in below if not any(name[0] in "._" for name in names)]
+    wanted = [(each, names) for each, names in seen if PurePosixPath(names[-1]).suffix.lower() in suffixes]
+    others = [str(each.place) for each, names in seen if PurePosixPath(names[-1]).suffix.lower() not in suffixes]
+    return FoundObjects(files=_in_order(wanted), passed_over=tuple(others))
+
+
+def _in_order(found: Sequence[tuple[Found, tuple[str, ...]]]) -> tuple[tuple[Found, PurePosixPath], ...]:
+    """By the names of their folders, as a walk through folders comes upon them; stores list by the key as a whole."""
+    return tuple((each, PurePosixPath(*names)) for each, names in sorted(found, key=lambda pair: pair[1]))
+
+
+def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Whether all names fit all patterns, one by one."""
+    if not patterns:
+        return not names
+    if patterns[0] == "**":
+        hidden = next((nth for nth, name in enumerate(names) if name.startswith(".")), len(names))
+        return any(_fits(names[nth:], patterns[1:]) for nth in range(hidden + 1))
+    if not names or (names[0].startswith(".") and not patterns[0].startswith(".")):
+        return False
+    return fnmatchcase(names[0], patterns[0]) and _fits(names[1:], patterns[1:])
+

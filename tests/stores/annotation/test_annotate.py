@@ -1,0 +1,94 @@
+"""``ray-qa annotate`` where everything lies in a bucket."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ray_qa.data.parts import part_path
+from ray_qa.storage import objects, places
+from ray_qa.storage.remote import Remote
+from tests.cluster import corpora
+from tests.stores.server import Server
+
+ROWS = 48
+SETTINGS = (
+    "--dtype", "float32", "--backend", "torch", "--unit-rows", "8", "--replicas", "1", "--max-tokens", "96",
+    "--stride", "24", "--max-question-tokens", "24",
+)  # fmt: skip
+
+
+@pytest.fixture
+def corpus(folder: Remote, tmp_path: Path, tiny_reader_folder: Path) -> Path:
+    """A corpus and a model, here and in the bucket."""
+    for number in range(2):
+        path = corpora.write(tmp_path / "in" / f"{number}.parquet", corpora.plain(ROWS // 2), row_group_size=10)
+        objects.publish(folder / "in" / path.name, path.read_bytes())
+    for path in tiny_reader_folder.iterdir():
+        objects.publish(folder / "model" / path.name, path.read_bytes())
+    return tmp_path / "in"
+
+
+def annotate(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ray_qa", "annotate", *SETTINGS, *flags]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+
+
+def in_bucket(folder: Remote, *flags: str) -> subprocess.CompletedProcess[str]:
+    return annotate("--input", f"{folder}/in", "--output", f"{folder}/out", "--model", f"{folder}/model", *flags)
+
+
+def parts(output: Remote) -> pa.Table:
+    names = [name for name in places.names_in(output) if name.startswith("part-")]
+    return pa.concat_tables([pq.read_table(io.BytesIO(objects.read(output / name))) for name in names])
+
+
+def test_the_output_equals_that_in_a_folder_and_is_gone_on_with_and_told_of_and_started_again(
+    server: Server, folder: Remote, corpus: Path, tmp_path: Path, tiny_reader_folder: Path
+) -> None:
+    local = annotate("--input", str(corpus), "--output", str(tmp_path / "out"), "--model", str(tiny_reader_folder))
+    assert local.returncode == 0, local.stderr
+    expected = pq.read_table(tmp_path / "out")
+
+    done = in_bucket(folder)
+    assert done.returncode == 0, done.stderr
+    assert parts(folder / "out") == expected
+    assert set(places.names_in(folder / "out" / ".ray_qa")) == {"owner", "plan.json", "run.json"}
+
+    objects.delete([folder / "out" / "_SUCCESS", part_path(folder / "out", 2), part_path(folder / "out", 3)])
+    again = in_bucket(folder)
+    assert again.returncode == 0, again.stderr
+    assert "16 rows in" in again.stdout
+    assert parts(folder / "out") == expected
+
+    finished = in_bucket(folder)
+    assert "nothing to do" in finished.stdout
+    refused = in_bucket(folder, "--null-threshold", "1")
+    assert refused.returncode == 2
+    assert "`null_threshold` (0.0 there, 1.0 now)" in refused.stderr
+    overwritten = in_bucket(folder, "--null-threshold", "1", "--overwrite")
+    assert overwritten.returncode == 0, overwritten.stderr
+    assert len(parts(folder / "out")) == ROWS
+
+    told = "".join(run.stdout + run.stderr for run in (done, again, finished, refused, overwritten))
+    written = b"".join(objects.read(each.place) for each in objects.list_below(folder))
+    assert server.secret_key not in told
+    assert server.secret_key.encode() not in written
+
+
+def test_an_output_that_may_not_be_written_is_refused_by_the_names_of_the_variables(
+    folder: Remote, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    refused = annotate("--input", str(corpus), "--output", f"{folder}/out")
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert f"{folder}/out must let us list it, but the store refuses" in line
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in line
