@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.engine_used import engine_noted
 from ray_qa.annotation.output import Plan, fingerprints, finish, plan_digest
 from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
 from ray_qa.annotation.profile import NO_MOMENTS, NO_SECONDS, Lap, Moments, Profile, StepSeconds
-from ray_qa.annotation.summary import Counts, Engine, RunSummary, UnitSummary, exit_code, run_json
+from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, run_json
 from ray_qa.data.parts import part_numbers, part_path
 from ray_qa.errors import OutputError
 from ray_qa.runs.live_line import tell
@@ -26,6 +28,8 @@ class Clock:
     first_start: float = math.inf
     last_part: float = -math.inf
     steps: StepSeconds = NO_SECONDS
+    _units: defaultdict[str, list[UnitSummary]] = field(default_factory=lambda: defaultdict(list))
+    """By replica: its first and its last."""
     _passed: list[tuple[str, float]] = field(default_factory=list)
     _first: Moments = NO_MOMENTS
 
@@ -39,6 +43,8 @@ class Clock:
             self.first_start, self._first = summary.started, summary.moments
         self.last_part = max(self.last_part, summary.published)
         self.steps += summary.steps
+        own = self._units[summary.replica]
+        own[1:] = [summary]
 
     def profile(self) -> Profile:
         """Where the time went, as far as anything was scored."""
@@ -56,7 +62,14 @@ class Clock:
                 Lap(name=name, seconds=moment - before)
                 for (name, moment), before in zip(moments, began[:-1], strict=True)
             ),
-            steps=self.steps,
+            steps=self.steps + StepSeconds(wait=self._at_the_ends()),
+            replica_seconds=len(self._units) * self.run_seconds,
+        )
+
+    def _at_the_ends(self) -> float:
+        """Seconds that replicas stood idle before their first unit and after their last, while others worked."""
+        return math.fsum(
+            own[0].started - self.first_start + self.last_part - own[-1].published for own in self._units.values()
         )
 
     @property
@@ -106,9 +119,7 @@ def finished(folder: Path, plan: Plan) -> dict[int, Counts]:
     return read_parts(folder, [unit for unit in plan.units if unit.number in there], plan_digest(plan))
 
 
-def finish_run(
-    config: AnnotateConfig, plan: Plan, scored_rows: int, clock: Clock, engine: Engine | None = None
-) -> RunSummary:
+def finish_run(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: Clock) -> RunSummary:
     """Account for every row from the parts themselves, then mark the output as finished."""
     folder = Path(config.output)
     remove_strays(folder, part_numbers(folder) - {unit.number for unit in plan.units}, plan_digest(plan))
@@ -129,5 +140,5 @@ def finish_run(
         exit_code=exit_code(counts, config.max_failed),
         profile=clock.profile() if config.profile else None,
     )
-    finish(folder, run_json(config, fingerprints(plan), summary, engine))
+    finish(folder, run_json(config, fingerprints(plan), summary, engine_noted(folder)))
     return summary
