@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from benchmarks.comparison.machine import this_machine
 from ray_qa import Reader, Row
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -37,6 +38,8 @@ ENGINES = (
     Engine(backend="openvino", dtype="int8"),
     Engine(backend="torch", dtype="float32"),
 )
+NATIVE = (Engine(backend="openvino", dtype="bfloat16"), Engine(backend="torch", dtype="bfloat16"))
+"""Only where the CPU has bfloat16 of its own."""
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +81,7 @@ def versions() -> dict[str, str]:
 
 
 def _engines(names: str) -> tuple[Engine, ...]:
-    known = {engine.name: engine for engine in ENGINES}
+    known = {engine.name: engine for engine in (*ENGINES, *(NATIVE if this_machine().has_bfloat16 else ()))}
     unknown = [name for name in names.split(",") if name not in known]
     if unknown:
         raise argparse.ArgumentTypeError(f"must be of {', '.join(known)}, but has {unknown[0]}")

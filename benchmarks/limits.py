@@ -38,7 +38,7 @@ class Measured:
     gflop_per_second: float
     """In the forward pass."""
     product_gflop_per_second: float
-    """Of a product of big matrices: the limit."""
+    """Of a product of big matrices in torch: the limit, but for int8, which is held against float32's."""
 
     @property
     def of_limit(self) -> float:
@@ -63,6 +63,7 @@ def main() -> None:
     measured = [measure(files, backend, dtype, rows, calibration) for backend, dtype in engines]
     print(describe(measured, machine, len(rows)))
     record = {"machine": asdict(machine), "rows": len(rows), "engines": [asdict(each) for each in measured]}
+    RESULTS.mkdir(exist_ok=True)
     (RESULTS / "limits.json").write_text(json.dumps(record, indent=1) + "\n")
 
 

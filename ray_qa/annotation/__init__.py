@@ -1,5 +1,6 @@
 """The command annotate: a corpus in, its answers out.
 
-``annotate`` (the whole way) · ``config`` · ``planning`` · ``calibration`` · ``running`` · ``pipeline`` · ``stages`` ·
-``output`` · ``parts`` · ``accounting`` · ``progress`` · ``profile`` · ``summary``
+``annotate`` (the whole way) · ``config`` · ``planning`` · ``calibration`` · ``engine_used`` · ``running`` ·
+``pipeline`` · ``stages`` ·
+``output`` · ``manifest`` · ``parts`` · ``accounting`` · ``progress`` · ``profile`` · ``summary``
 """

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.engine_used import engine_noted
+from ray_qa.annotation.manifest import known_parts
 from ray_qa.annotation.output import Plan, fingerprints, finish, plan_digest
 from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
 from ray_qa.annotation.profile import NO_MOMENTS, NO_SECONDS, Lap, Moments, Profile, StepSeconds
-from ray_qa.annotation.summary import Counts, Engine, RunSummary, UnitSummary, exit_code, run_json
-from ray_qa.data.parts import part_numbers, part_path
+from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, run_json
+from ray_qa.data.parts import part_numbers, part_path, part_versions
 from ray_qa.errors import OutputError
 from ray_qa.runs.live_line import tell
 from ray_qa.storage import places
@@ -27,6 +30,8 @@ class Clock:
     first_start: float = math.inf
     last_part: float = -math.inf
     steps: StepSeconds = NO_SECONDS
+    _units: defaultdict[str, list[UnitSummary]] = field(default_factory=lambda: defaultdict(list))
+    """By replica: its first and its last."""
     _passed: list[tuple[str, float]] = field(default_factory=list)
     _first: Moments = NO_MOMENTS
 
@@ -40,6 +45,8 @@ class Clock:
             self.first_start, self._first = summary.started, summary.moments
         self.last_part = max(self.last_part, summary.published)
         self.steps += summary.steps
+        own = self._units[summary.replica]
+        own[1:] = [summary]
 
     def profile(self) -> Profile:
         """Where the time went, as far as anything was scored."""
@@ -57,7 +64,14 @@ class Clock:
                 Lap(name=name, seconds=moment - before)
                 for (name, moment), before in zip(moments, began[:-1], strict=True)
             ),
-            steps=self.steps,
+            steps=self.steps + StepSeconds(wait=self._at_the_ends()),
+            replica_seconds=len(self._units) * self.run_seconds,
+        )
+
+    def _at_the_ends(self) -> float:
+        """Seconds that replicas stood idle before their first unit and after their last, while others worked."""
+        return math.fsum(
+            own[0].started - self.first_start + self.last_part - own[-1].published for own in self._units.values()
         )
 
     @property
@@ -75,7 +89,7 @@ def is_whole(folder: Place, plan: Plan, verify: bool) -> bool:
     """Whether a finished output still has all its parts; where it has not, it is finished no more."""
     there = part_numbers(folder)
     if verify and there >= {unit.number for unit in plan.units}:
-        there = set(finished(folder, plan))
+        there = set(finished(folder, plan, open_all=True))
     missing = [unit.number for unit in plan.units if unit.number not in there]
     if missing:
         places.delete([folder / SUCCESS])
@@ -101,15 +115,20 @@ def to_retry(config: AnnotateConfig, plan: Plan) -> frozenset[int]:
     return units_to_retry(folder, finished(folder, plan), f"{config.prefix}reason")
 
 
-def finished(folder: Place, plan: Plan) -> dict[int, Counts]:
-    """The counts of the units whose parts are there and were made by this plan."""
-    there = part_numbers(folder)
-    return read_parts(folder, [unit for unit in plan.units if unit.number in there], plan_digest(plan))
+def finished(folder: Place, plan: Plan, *, open_all: bool = False) -> dict[int, Counts]:
+    """The counts of the units whose parts are there and were made by this plan; parts that a driver has told of are
+    believed as they are listed, unless all are to be opened."""
+    versions, digest = part_versions(folder), plan_digest(plan)
+    known = {
+        unit: part.counts
+        for unit, part in ({} if open_all else known_parts(folder, digest)).items()
+        if part.version == versions.get(unit)
+    }
+    unknown = [unit for unit in plan.units if unit.number in versions and unit.number not in known]
+    return known | read_parts(folder, unknown, digest)
 
 
-def finish_run(
-    config: AnnotateConfig, plan: Plan, scored_rows: int, clock: Clock, engine: Engine | None = None
-) -> RunSummary:
+def finish_run(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: Clock) -> RunSummary:
     """Account for every row from the parts themselves, then mark the output as finished."""
     folder = config.folder
     remove_strays(folder, part_numbers(folder) - {unit.number for unit in plan.units}, plan_digest(plan))
@@ -130,5 +149,5 @@ def finish_run(
         exit_code=exit_code(counts, config.max_failed),
         profile=clock.profile() if config.profile else None,
     )
-    finish(folder, run_json(config, fingerprints(plan), summary, engine))
+    finish(folder, run_json(config, fingerprints(plan), summary, engine_noted(folder)))
     return summary

@@ -40,7 +40,11 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
         check_joins(folder, earlier, plan_of(config, named), unsettled(config))
-        if places.exists(folder / SUCCESS) and is_whole(folder, earlier, config.verify) and not to_retry(config, earlier):
+        if (
+            places.exists(folder / SUCCESS)
+            and is_whole(folder, earlier, config.verify)
+            and not to_retry(config, earlier)
+        ):
             return read_summary(folder, config.max_failed)
         if only_wants_finishing(folder, earlier) and not to_retry(config, earlier):
             with output_lock(folder, "annotating", may_share=True):

@@ -4,47 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.engine_used import Int8
 from ray_qa.cluster.placement import Placement
-from ray_qa.cluster.worker_errors import error_from_worker
+from ray_qa.cluster.worker_errors import error_from_worker, said_by
 from ray_qa.data.parquet_files import Inputs, read_inputs
 from ray_qa.data.row_groups import read_units
 from ray_qa.data.schemas import check_columns, texts
-from ray_qa.data.units import plan_units
-from ray_qa.errors import ClusterError, ModelError, first_line
+from ray_qa.data.units import Piece, Unit
+from ray_qa.errors import ClusterError, ModelError
 from ray_qa.reader.model_files import ModelFiles, model_here
 from ray_qa.records import Row
 from ray_qa.settings import ColumnSettings
 
 CALIBRATION_ROWS, HELD_ROWS = 300, 200
 """Rows to quantise on, and other rows to compare answers on."""
-UNITS, DRAWN_TOGETHER = 20, 500
-"""Places that rows are drawn from, where there are so many, and rows of such a place."""
+UNITS, DRAWN_TOGETHER, DEEPEST = 20, 500, 40
+"""Places that rows are drawn from at least, rows of such a place, and how many of a row group count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """``rows`` to quantise on, and ``held``, other rows to compare answers on; where there are few, all serve as both.
-
-    ``agreement`` is the share of the held rows to which int8 gives the answer that float32 does, once it is known.
-    """
+    """``rows`` to quantise on, and ``held`` to compare answers on: others, unless the corpus has too few."""
 
     rows: tuple[Row, ...]
     held: tuple[Row, ...]
-    agreement: float | None = None
 
     @property
-    def in_words(self) -> str:
-        """The agreement, for people."""
-        return f"int8 gives {self.agreement:.1%} of {len(self.held)} rows the answer that float32 gives"
-
-
-NO_CALIBRATION = Calibration(rows=(), held=())
+    def overlap(self) -> bool:
+        """Whether answers are compared on rows that it was calibrated on."""
+        return not set(self.rows).isdisjoint(self.held)
 
 
 def calibration_inputs(config: AnnotateConfig) -> Inputs | None:
@@ -90,8 +84,7 @@ def draw_calibration(config: AnnotateConfig, corpus: Inputs, apart: Inputs | Non
 def _draw(config: AnnotateConfig, inputs: Inputs, wanted: int) -> list[Row]:
     """At most ``wanted`` rows of ``UNITS`` places all over the input, in an order of chance."""
     random = np.random.default_rng(0)
-    units = plan_units(inputs.row_groups, DRAWN_TOGETHER)
-    chosen = [units[number] for number in sorted(random.permutation(len(units))[:UNITS].tolist())]
+    chosen = _places(inputs, wanted, random)
     names = (config.question_column, config.context_column)
     schema = pa.schema([field for field in inputs.schema if field.name in names])
     rows: list[Row] = []
@@ -102,10 +95,25 @@ def _draw(config: AnnotateConfig, inputs: Inputs, wanted: int) -> list[Row]:
     return [rows[number] for number in random.permutation(len(rows))[:wanted].tolist()]
 
 
-def calibrated(
-    config: AnnotateConfig, model: ModelFiles, calibration: Calibration, placement: Placement
-) -> Calibration:
+def _places(inputs: Inputs, wanted: int, random: np.random.Generator) -> list[Unit]:
+    """Places that have more rows than are wanted; not too deep in a row group, which is decoded from its beginning."""
+    groups = inputs.row_groups
+    places = np.cumsum([min(DEEPEST, -(-group.rows // DRAWN_TOGETHER)) for group in groups])
+    enough = max(UNITS, -(-2 * wanted * int(places[-1]) // inputs.rows))
+    numbers = np.sort(random.choice(places[-1], min(enough, places[-1]), replace=False))
+    units: list[Unit] = []
+    for group, number in zip(np.searchsorted(places, numbers, side="right").tolist(), numbers.tolist(), strict=True):
+        of, before = groups[group], int(places[group - 1]) if group else 0
+        first = (number - before) * DRAWN_TOGETHER
+        piece = Piece(file=of.file, row_group=of.row_group, first_row=first, rows=min(DRAWN_TOGETHER, of.rows - first))
+        units.append(Unit(number=len(units), pieces=(piece,)))
+    return units
+
+
+def calibrated(config: AnnotateConfig, model: ModelFiles, calibration: Calibration, placement: Placement) -> Int8:
     """Quantise on a worker, and compare answers with those of float32.
+
+    Where that falls short of ``min_agreement``, the layers that lose most are kept in higher precision.
 
     Raises:
         ModelError: if it is under ``min_agreement``, or the model cannot be quantised.
@@ -114,35 +122,68 @@ def calibrated(
     import ray
     from ray.exceptions import RayError
 
-    measure = ray.remote(_agreement).options(num_cpus=placement.reserved_cpus)
+    measure = ray.remote(_quantised_and_compared).options(num_cpus=placement.reserved_cpus)
     try:
-        agreement: float = ray.get(measure.remote(config, model, calibration, placement.threads))
+        int8: Int8 = ray.get(measure.remote(config, model, calibration, placement.threads))
     except RayError as error:
         raise error_from_worker(error) or ClusterError(
-            f"int8 must be calibrated by a worker, but it gives: {first_line(error)}"
+            f"int8 must be calibrated by a worker, but it gives: {said_by(error)}"
         ) from error
-    if agreement < config.min_agreement:
+    if int8.agreement < config.min_agreement:
         raise ModelError(
             f"`min_agreement` must be reached by int8, {config.min_agreement:g} of answers equal to those of float32, "
-            f"but is {agreement:.3f} on {len(calibration.held)} rows; use another `dtype`, or ask for less"
+            f"but is {int8.agreement:.3f} on {int8.compared} rows; use another `dtype`, or ask for less"
         )
-    return replace(calibration, agreement=agreement)
+    return int8
 
 
-def _agreement(config: AnnotateConfig, model: ModelFiles, calibration: Calibration, threads: int) -> float:
+def _quantised_and_compared(config: AnnotateConfig, model: ModelFiles, calibration: Calibration, threads: int) -> Int8:
+    from ray_qa.reader.quantization import int8_in_words
+
+    exact = _outcomes(config, model, calibration, threads, "float32")
+
+    def quantised(*, protected: bool) -> Int8:
+        rounded = _outcomes(config, model, calibration, threads, "int8", protected=protected)
+        read = [(one, other) for one, other in zip(exact, rounded, strict=True) if one.status != "failed"]
+        return Int8(
+            protected=protected,
+            form=int8_in_words(protected=protected),
+            compared=len(read),
+            equal=sum(one == other for one, other in read),
+            overlap=calibration.overlap,
+        )
+
+    whole = quantised(protected=False)
+    return whole if whole.agreement >= config.min_agreement else quantised(protected=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of a held row."""
+
+    status: str
+    answer: str | None
+
+
+def _outcomes(
+    config: AnnotateConfig,
+    model: ModelFiles,
+    calibration: Calibration,
+    threads: int,
+    dtype: str,
+    *,
+    protected: bool = False,
+) -> list[_Outcome]:
     from ray_qa.reader.reader import Reader
 
-    answers = [
-        Reader.load(
-            model_here(model),
-            settings=config,
-            device="cpu",
-            dtype=dtype,
-            backend="openvino",
-            threads=threads,
-            calibration=calibration.rows,
-        ).read(calibration.held)
-        for dtype in ("float32", "int8")
-    ]
-    equal: int = sum(exact.answer == rounded.answer for exact, rounded in zip(*answers, strict=True))
-    return equal / len(calibration.held)
+    reader = Reader.load(
+        model_here(model),
+        settings=config,
+        device="cpu",
+        dtype=dtype,
+        backend="openvino",
+        threads=threads,
+        calibration=calibration.rows,
+        protected=protected,
+    )
+    return [_Outcome(answer.status, answer.answer) for answer in reader.read(calibration.held)]

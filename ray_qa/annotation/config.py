@@ -29,8 +29,7 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         min_length=1, description="Parquet files, folders or globs, or their URLs in a bucket, read in this order."
     )
     output: Annotated[PathText, FREE] = Field(
-        min_length=1,
-        description="Folder for the annotated parts, or its URL in a bucket; run again to resume."
+        min_length=1, description="Folder for the annotated parts, or its URL in a bucket; run again to resume."
     )
     question_column: str = Field("question", description="Column that holds the question.")
     context_column: str = Field("context", description="Column that holds the context.")

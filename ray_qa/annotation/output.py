@@ -61,6 +61,8 @@ class Plan:
     input_schema: str
     """What the rows are read in, as :func:`ray_qa.data.schemas.schema_as_text` has it."""
     units: tuple[Unit, ...]
+    int8: str | None = None
+    """What int8 came to, in words, where that is the arithmetic: not the same on all CPUs."""
 
 
 _PLAN_JSON: TypeAdapter[Plan] = TypeAdapter(Plan)
@@ -110,7 +112,7 @@ def check_joins(folder: Place, earlier: Plan, wanted: Plan, unsettled: Collectio
         OutputError: naming all differences.
     """
     settings = settled(wanted.settings, earlier.settings, unsettled)
-    check_same_plan(folder, "input", _differences(earlier, replace(wanted, settings=settings)))
+    check_same_plan(folder, "input", _differences(earlier, replace(wanted, settings=settings, int8=earlier.int8)))
 
 
 def plan_digest(plan: Plan) -> str:
@@ -188,6 +190,8 @@ def _differences(earlier: Plan, now: Plan) -> Iterable[str]:
     yield from different_digests("the model's weights", earlier.weights_sha256, now.weights_sha256)
     yield from different_digests("the tokenizer", earlier.tokenizer_sha256, now.tokenizer_sha256)
     yield from different_settings(earlier.settings, now.settings)
+    if earlier.int8 != now.int8:
+        yield f"what int8 is ({earlier.int8} there, {now.int8} now)"
     before = {file.path: (file.size, file.footer_sha256, file.partitions) for file in earlier.input}
     after = {file.path: (file.size, file.footer_sha256, file.partitions) for file in now.input}
     for path in [*before, *(path for path in after if path not in before)]:

@@ -38,8 +38,8 @@ class PartLabel:
         return {METADATA_KEY: json.dumps({"plan": self.plan, **asdict(self.counts)}).encode()}
 
 
-def publish_part(folder: Place, unit: int, table: pa.Table) -> None:
-    """Write a part in one step: its bytes are complete before the folder is touched.
+def publish_part(folder: Place, unit: int, table: pa.Table) -> str:
+    """Write a part in one step: its bytes are complete before the folder is touched. Gives its version in a bucket.
 
     Raises:
         OutputError: if the folder cannot be written to.
@@ -48,7 +48,7 @@ def publish_part(folder: Place, unit: int, table: pa.Table) -> None:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     try:
-        places.publish(part_path(folder, unit), sink.getvalue().to_pybytes())
+        return places.publish(part_path(folder, unit), sink.getvalue().to_pybytes())
     except OSError as error:
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
 

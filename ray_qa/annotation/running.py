@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from ray_qa.annotation.accounting import Clock, finish_run, finished, to_retry
-from ray_qa.annotation.calibration import NO_CALIBRATION, Calibration, calibrated, draw_calibration
+from ray_qa.annotation.calibration import Calibration, calibrated, draw_calibration
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.engine_used import EngineUsed, Int8, engine_noted, note_engine
+from ray_qa.annotation.manifest import CountsKept, known_parts
 from ray_qa.annotation.output import Plan, clear_output, forget_attempts, join_plan, plan_digest, remove_drafts
 from ray_qa.annotation.pipeline import ONE_UNIT_A_BLOCK, score_units
 from ray_qa.annotation.planning import Named, plan_of
 from ray_qa.annotation.progress import Progress
 from ray_qa.annotation.stages import AnnotateJob, schema_to_read
-from ray_qa.annotation.summary import Counts, Engine, RunSummary
-from ray_qa.cluster.arithmetic import settle_arithmetic
+from ray_qa.annotation.summary import Counts, RunSummary
+from ray_qa.cluster.arithmetic import settle_arithmetic, why_not_openvino
 from ray_qa.cluster.connection import Cluster, connected, quiet_ray
 from ray_qa.cluster.growth import can_grow, cannot_fit
 from ray_qa.cluster.placement import Placement, place
@@ -23,7 +26,7 @@ from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, model_kind
 from ray_qa.runs.live_line import shown, tell
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
-from ray_qa.settings import in_seconds, unsettled
+from ray_qa.settings import AUTO, in_seconds, unsettled
 from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
 
@@ -45,13 +48,16 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
         clock.passed("Ray")
         placement = _place(config, cluster, progress)
-        arithmetic = _settle(config, model, cluster, placement, earlier)
+        arithmetic = _settle(config, model, cluster, placement, earlier, progress)
         tell("annotate", arithmetic.in_words)
         clock.passed("room and arithmetic")
-        calibration = _calibrate(config, named, arithmetic, placement, progress)
+        drawn = draw_calibration(config, named.inputs, named.apart) if arithmetic.dtype == "int8" else None
+        int8 = None if drawn is None else _int8(config, named.model, drawn, placement, earlier, progress)
         clock.passed("calibration")
         with output_lock(folder, "annotating", may_share=not config.overwrite) as lock:
-            plan = _begin(config, earlier or plan_of(config, named, placement.most), arithmetic, lock)
+            basis = replace(earlier or plan_of(config, named, placement.most), int8=int8.form if int8 else None)
+            plan = _begin(config, basis, arithmetic, lock)
+            note_engine(folder, EngineUsed(arithmetic=arithmetic.in_words, int8=int8))
             again = to_retry(config, plan)
             done = {unit: counts for unit, counts in finished(folder, plan).items() if unit not in again}
             progress.go_on_from(sum(done.values(), start=Counts()), len(done), of=len(plan.units))
@@ -62,31 +68,44 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
                 schema=schema_to_read(inputs.schema, config),
                 units=tuple(unit for unit in plan.units if unit.number not in done),
                 arithmetic=arithmetic,
-                calibration=calibration.rows,
+                calibration=drawn.rows if drawn else (),
+                int8=int8,
                 threads=placement.threads,
                 again=again,
                 plan=plan_digest(plan),
             )
             clock.passed("the plan")
-            for unit_summary in score_units(job, placement):
-                clock.note(unit_summary)
-                progress.add(unit_summary)
+            kept = CountsKept(folder=folder, plan=job.plan, parts=dict(known_parts(folder, job.plan)))
+            try:
+                for unit_summary in score_units(job, placement):
+                    clock.note(unit_summary)
+                    progress.add(unit_summary)
+                    kept.add(unit_summary)
+            finally:
+                kept.publish()
             if lock.is_the_last():
                 remove_drafts(folder)
-            done_with = Engine(arithmetic=arithmetic.in_words, int8_agreement=calibration.agreement)
-            return finish_run(config, plan, sum(unit.rows for unit in job.units), clock, done_with)
+            return finish_run(config, plan, sum(unit.rows for unit in job.units), clock)
 
 
 def _settle(
-    config: AnnotateConfig, model: ModelFiles, cluster: Cluster, placement: Placement, earlier: Plan | None
+    config: AnnotateConfig,
+    model: ModelFiles,
+    cluster: Cluster,
+    placement: Placement,
+    earlier: Plan | None,
+    progress: Progress,
 ) -> Arithmetic:
-    """How all replicas are to compute; batches are any machine's to choose, so a run that goes on keeps its plan's."""
+    """How all replicas are to compute; batches are any machine's to choose, so a run that goes on keeps its plan's.
+
+    An engine that is ours to choose is tried before the plan names it: it is torch where the model cannot be converted.
+    """
     batch_tokens = config.batch_tokens
     if earlier is not None and "batch_tokens" in unsettled(config):
         batch_tokens = earlier.settings["batch_tokens"]
-    return settle_arithmetic(
+    settle = partial(
+        settle_arithmetic,
         kind=model_kind(model.folder),
-        backend=config.backend,
         device=config.runs_on,
         dtype=config.dtype,
         batch_tokens=batch_tokens,
@@ -95,20 +114,33 @@ def _settle(
         threads=placement.threads,
         patience=in_seconds(config.wait_for_nodes),
         private=cluster.private,
+        cpus=placement.reserved_cpus,
     )
+    arithmetic = settle(backend=config.backend)
+    if config.backend != AUTO or config.dtype == "int8" or arithmetic.backend != "openvino" or earlier is not None:
+        return arithmetic
+    progress.enter("converting the model")
+    against = why_not_openvino(model, cpus=placement.reserved_cpus, patience=in_seconds(config.wait_for_nodes))
+    return arithmetic if against is None else replace(settle(backend="torch"), why=against)
 
 
-def _calibrate(
-    config: AnnotateConfig, named: Named, arithmetic: Arithmetic, placement: Placement, progress: Progress
-) -> Calibration:
-    """For int8, see what it makes of the answers before a row is written."""
-    if arithmetic.dtype != "int8":
-        return NO_CALIBRATION
+def _int8(
+    config: AnnotateConfig,
+    model: ModelFiles,
+    drawn: Calibration,
+    placement: Placement,
+    earlier: Plan | None,
+    progress: Progress,
+) -> Int8:
+    """See what int8 makes of the answers before a row is written; for a run that goes on that is known."""
+    noted = None if earlier is None else engine_noted(config.folder)
+    if noted is not None and noted.int8 is not None:
+        return noted.int8
     progress.enter("calibrating int8, and comparing its answers with those of float32")
-    calibration = calibrated(config, named.model, draw_calibration(config, named.inputs, named.apart), placement)
-    tell("annotate", calibration.in_words)
+    int8 = calibrated(config, model, drawn, placement)
+    tell("annotate", int8.in_words)
     progress.enter("starting replicas and loading the model")
-    return calibration
+    return int8
 
 
 def _begin(config: AnnotateConfig, basis: Plan, arithmetic: Arithmetic, lock: OutputLock) -> Plan:

@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.engine_used import Int8
+from ray_qa.annotation.manifest import KnownPart
 from ray_qa.annotation.output import Attempts, begin_unit, end_unit
 from ray_qa.annotation.parts import PartLabel, publish_part, read_parts
 from ray_qa.annotation.profile import NO_SECONDS, STEPS, Idle, Moments, StepSeconds
@@ -21,7 +23,7 @@ from ray_qa.data.parts import part_path
 from ray_qa.data.row_groups import Source, read_units
 from ray_qa.data.schemas import kept_columns, part_table, texts
 from ray_qa.data.units import Unit
-from ray_qa.errors import RayQaError
+from ray_qa.errors import ModelError, RayQaError
 from ray_qa.reader.answers import failed
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.backend import BrokenDeviceError
@@ -59,6 +61,8 @@ class AnnotateJob:
     arithmetic: Arithmetic
     calibration: tuple[Row, ...]
     """What int8 is calibrated on."""
+    int8: Int8 | None
+    """What int8 is to come to on every node, where it is the arithmetic."""
     threads: int
     again: frozenset[int]
     """Units to score although their parts are there."""
@@ -92,10 +96,10 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
                 pairs = zip(questions, contexts, strict=True)
                 records = [Row(question=question, context=context) for question, context in pairs]
                 encoded = tokenizer.encode(records, config.max_question_tokens)
-            with step("hand_over"):
-                packed = {"unit": unit.number, "rows": _to_ipc(rows), "encoded": encoded.to_ipc()}
-        steps = StepSeconds(**stopwatch.take())
-        yield pa.Table.from_pylist([{**packed, "steps": asdict(steps)}], schema=ENCODED_SCHEMA)
+            with step("pack"):
+                packed = [pa.array([value], pa.large_binary()) for value in (_to_ipc(rows), encoded.to_ipc())]
+        steps = pa.array([asdict(StepSeconds(**stopwatch.take()))], ENCODED_SCHEMA.field("steps").type)
+        yield pa.Table.from_arrays([pa.array([unit.number]), *packed, steps], schema=ENCODED_SCHEMA)
 
 
 class Annotator:
@@ -109,6 +113,7 @@ class Annotator:
         self._replica = f"{os.uname().nodename}:{os.getpid()}"
         self._refusal: RayQaError | None = None
         self._stopwatch = Stopwatch()
+        self._idle: Idle | None = None
         begun = time.time()
         try:
             self._reader = Reader.load(
@@ -120,7 +125,10 @@ class Annotator:
                 backend=job.arithmetic.backend,
                 threads=job.threads,
                 calibration=job.calibration or None,
+                protected=job.int8 is not None and job.int8.protected,
             )
+            if job.int8 is not None:
+                _check_int8(job.int8)
         except RayQaError as error:
             # An actor that fails to start is tried again and its traceback shown; a failing task ends the run at once.
             self._refusal = error
@@ -129,22 +137,23 @@ class Annotator:
             # The first pass sets torch's kernels up; better now than on the run's clock.
             self._reader.answer(question="What is this?", context="This is a warm-up.")
             self._moments = Moments(begun=begun, loaded=loaded, tried=time.time())
-        self._idle = Idle.from_now()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Score the one unit of ``batch``; see ``ENCODED_SCHEMA``."""
         if self._refusal is not None:
             raise self._refusal
-        started, idled = time.time(), self._idle.ended()
+        started = time.time()
+        idled = NO_SECONDS if self._idle is None else self._idle.ended()
         with counting_on(self._stopwatch if self._job.config.profile else None):
-            with step("hand_over"):
+            with step("unpack"):
                 (row,) = batch.to_pylist()
             check_claim(self._job.config.folder, self._job.plan)
-            counts = self._counts_if_done(row["unit"]) or self._annotate(row)
+            done = self._done_before(row["unit"]) or self._annotate(row)
         steps = StepSeconds(**self._stopwatch.take()) + StepSeconds(**row["steps"]) + idled
         summary = UnitSummary(
             unit=row["unit"],
-            counts=counts,
+            counts=done.counts,
+            version=done.version,
             replica=self._replica,
             started=started,
             published=time.time(),
@@ -154,16 +163,17 @@ class Annotator:
         self._idle = Idle.from_now()
         return summary_table(summary)
 
-    def _counts_if_done(self, unit: int) -> Counts | None:
+    def _done_before(self, unit: int) -> KnownPart | None:
         """A task that is run again after its replica died finds the parts it had published."""
         folder = self._job.config.folder
         if unit in self._job.again or not places.exists(part_path(folder, unit)):
             return None
-        return read_parts(folder, [self._units[unit]], self._job.plan).get(unit)
+        counts = read_parts(folder, [self._units[unit]], self._job.plan).get(unit)
+        return None if counts is None else KnownPart(version="", counts=counts)
 
-    def _annotate(self, row: Mapping[str, Any]) -> Counts:
+    def _annotate(self, row: Mapping[str, Any]) -> KnownPart:
         config, folder = self._job.config, self._job.config.folder
-        with step("hand_over"):
+        with step("unpack"):
             rows = _from_ipc(row["rows"])
             encoded, contexts = EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column])
         attempts = begin_unit(folder, row["unit"], node_here())
@@ -176,9 +186,9 @@ class Annotator:
             label = PartLabel(plan=self._job.plan, counts=counts)
             part = part_table(rows, answers, config.columns, label.as_metadata())
             check_claim(folder, self._job.plan)
-            publish_part(folder, row["unit"], part)
+            version = publish_part(folder, row["unit"], part)
             end_unit(attempts)
-        return counts
+        return KnownPart(version=version, counts=counts)
 
     def _score(self, encoded: EncodedRows, contexts: list[str | None]) -> list[Answer]:
         try:
@@ -195,6 +205,17 @@ def _have_killed_too_many(attempts: Attempts) -> bool:
         return False
     alive = nodes_alive()
     return sum(node in alive for node in attempts.nodes) >= MOST_ATTEMPTS
+
+
+def _check_int8(planned: Int8) -> None:
+    from ray_qa.reader.quantization import int8_in_words
+
+    here = int8_in_words(protected=planned.protected)
+    if here != planned.form:
+        raise ModelError(
+            f"`dtype` must come to the same on every node, but int8 is {planned.form} in the plan, and {here} on "
+            f"{os.uname().nodename}; use nodes of one kind, or another `dtype`"
+        )
 
 
 def summary_table(summary: UnitSummary) -> pa.Table:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.engine_used import EngineUsed
 from ray_qa.annotation.profile import NO_MOMENTS, NO_SECONDS, Moments, Profile, StepSeconds, describe_profile
 from ray_qa.errors import OutputError
 from ray_qa.records import Answer
@@ -72,14 +73,8 @@ class UnitSummary:
     """Of the replica."""
     steps: StepSeconds = NO_SECONDS
     """What was spent on it, where that is asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """What computed, in words; and the share of rows to which int8 gave the answer that float32 gives."""
-
-    arithmetic: str
-    int8_agreement: float | None = None
+    version: str = ""
+    """Of the part, in a bucket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +103,7 @@ class RunSummary:
 
 
 def run_json(
-    config: AnnotateConfig, fingerprints: Mapping[str, Any], summary: RunSummary, engine: Engine | None
+    config: AnnotateConfig, fingerprints: Mapping[str, Any], summary: RunSummary, engine: EngineUsed | None
 ) -> bytes:
     """The content of ``run.json``.
 
@@ -116,11 +111,11 @@ def run_json(
         config: the settings.
         fingerprints: what the parts were made with.
         summary: what was done.
-        engine: what this command computed with, if it computed.
+        engine: what the rows were computed with, if that is known.
     """
     record = {
         "settings": config.model_dump(mode="json"),
-        "engine": None if engine is None else asdict(engine),
+        "engine": None if engine is None else _as_record(engine),
         "versions": versions(),
         "fingerprints": fingerprints,
         **asdict(summary.counts),
@@ -133,6 +128,13 @@ def run_json(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return json.dumps(record, indent=1, ensure_ascii=False).encode()
+
+
+def _as_record(engine: EngineUsed) -> dict[str, Any]:
+    record = asdict(engine)
+    if engine.int8 is not None:
+        record["int8"]["agreement"] = round(engine.int8.agreement, 4)
+    return record
 
 
 def read_summary(folder: Place, max_failed: float) -> RunSummary:

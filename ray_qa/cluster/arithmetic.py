@@ -9,11 +9,13 @@ from typing import Any, Literal
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from ray_qa.cluster.worker_errors import error_from_worker
-from ray_qa.errors import ClusterError, ModelError, first_line
+from ray_qa.cluster.worker_errors import error_from_worker, said_by
+from ray_qa.errors import ClusterError, ModelError
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.batching import automatic_batch_tokens
-from ray_qa.reader.engine import Engine, engine_on_cpu
+from ray_qa.reader.engine import CpuEngine, engine_on_cpu
+from ray_qa.reader.model_files import ModelFiles, model_here
+from ray_qa.reader.openvino_conversion import converted_model, is_converted
 from ray_qa.settings import AUTO
 
 
@@ -29,6 +31,7 @@ def settle_arithmetic(
     threads: int,
     patience: float,
     private: bool,
+    cpus: float = 0.0,
 ) -> Arithmetic:
     """Decide for all workers at once, so that no two compute otherwise.
 
@@ -46,15 +49,16 @@ def settle_arithmetic(
         threads: torch threads of each worker.
         patience: seconds to wait for a node to ask.
         private: whether the cluster is this machine alone, which need not be asked by way of Ray.
+        cpus: CPUs that are booked for each worker, so that a node is asked that they may run on.
 
     Raises:
         ClusterError: if there is no node to ask in time.
         ModelError: if torch finds no CUDA where a GPU is booked.
     """
     where = "cuda" if gpus else "cpu" if device == AUTO else device
-    engine = Engine(backend="torch", dtype=dtype, why="")
+    engine = CpuEngine(backend="torch", dtype=dtype, why="")
     if where == "cpu" and work == "reading":
-        engine = _engine_on_cpu(kind, backend, dtype, patience, private)
+        engine = _engine_on_cpu(kind, backend, dtype, cpus, patience, private)
     elif dtype == AUTO:
         engine = replace(engine, dtype=_dtype_of_gpus(gpus, work, patience) if gpus else "float32")
     if batch_tokens == AUTO:
@@ -64,14 +68,39 @@ def settle_arithmetic(
     )
 
 
-def _engine_on_cpu(kind: str, backend: str, dtype: str, patience: float, private: bool) -> Engine:
+def why_not_openvino(model: ModelFiles, *, cpus: float, patience: float) -> str | None:
+    """Have a worker convert a model, where that was not done on this machine; gives what speaks against it.
+
+    Raises:
+        ClusterError: if there is no node for it in time, or the worker dies.
+    """
+    if is_converted(model):
+        return None
+    ask = ray.remote(_refusal_to_convert).options(num_cpus=cpus)
+    too_late = ClusterError(
+        f"`backend` must be settled within {patience:g} s, but no node had {cpus:g} CPUs free to convert the model; "
+        "name it, or add nodes"
+    )
+    refusal: str | None = _answer(ask.remote(model), "backend", patience, too_late)
+    return refusal
+
+
+def _refusal_to_convert(model: ModelFiles) -> str | None:
+    try:
+        converted_model(model_here(model))
+    except ModelError as error:
+        return str(error)
+    return None
+
+
+def _engine_on_cpu(kind: str, backend: str, dtype: str, cpus: float, patience: float, private: bool) -> CpuEngine:
     if private or AUTO not in (backend, dtype):
         return engine_on_cpu(kind, backend, dtype)
-    ask = ray.remote(engine_on_cpu).options(num_cpus=0)
+    ask = ray.remote(engine_on_cpu).options(num_cpus=cpus)
     too_late = ClusterError(
         f"`backend` must be settled within {patience:g} s, but no node was there to be asked; name it and `dtype`"
     )
-    engine: Engine = _answer(ask.remote(kind, backend, dtype), "backend", patience, too_late)
+    engine: CpuEngine = _answer(ask.remote(kind, backend, dtype), "backend", patience, too_late)
     return engine
 
 
@@ -94,7 +123,7 @@ def _answer(asked: Any, setting: str, patience: float, too_late: ClusterError) -
         raise too_late from None
     except RayError as error:
         raise error_from_worker(error) or ClusterError(
-            f"`{setting}` must be of nodes that can be asked for their arithmetic, but one gives: {first_line(error)}"
+            f"`{setting}` must be of nodes that can be asked for their arithmetic, but one gives: {said_by(error)}"
         ) from error
 
 

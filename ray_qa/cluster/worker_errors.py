@@ -27,6 +27,11 @@ def error_from_worker(error: BaseException) -> RayQaError | None:
     return None
 
 
+def said_by(error: BaseException) -> str:
+    """The first line of what went wrong on a worker; a Ray error's own says where it did."""
+    return first_line(next((each for each in _raised_on_workers(error) if each is not error), error))
+
+
 def _raised_on_workers(error: BaseException) -> Iterator[BaseException]:
     """Ray Core's errors have a cause, Ray Train's the failures of its workers by rank; both may come inside others."""
     chain: BaseException | None = error

@@ -75,4 +75,3 @@ def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:
     if not names or (names[0].startswith(".") and not patterns[0].startswith(".")):
         return False
     return fnmatchcase(names[0], patterns[0]) and _fits(names[1:], patterns[1:])
-

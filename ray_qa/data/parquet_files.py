@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ray_qa.data.dictionaries import text_bytes
 from ray_qa.data.file_kinds import instead_of_parquet
@@ -105,7 +104,9 @@ def read_inputs(
     with ThreadPoolExecutor(READERS) as pool:
         if known and _same_places(found.files, partitions, known):
             again = list(
-                pool.map(lambda file, there: _unless_changed(file, there, text_columns, setting), known.files, found.files)
+                pool.map(
+                    lambda file, there: _unless_changed(file, there, text_columns, setting), known.files, found.files
+                )
             )
             unchanged = tuple(file for file in again if file is not None)
             if len(unchanged) == len(again):
@@ -146,9 +147,7 @@ def _stamp(found: FoundFile) -> _Stamp:
     return _Stamp(size=stat.st_size, mtime_ns=stat.st_mtime_ns)
 
 
-def _unless_changed(
-    file: InputFile, found: FoundFile, text_columns: Sequence[str], setting: str
-) -> InputFile | None:
+def _unless_changed(file: InputFile, found: FoundFile, text_columns: Sequence[str], setting: str) -> InputFile | None:
     """The file as it is now, if it holds what it held."""
     if _stamp(found) == _Stamp(size=file.size, mtime_ns=file.mtime_ns, version=file.version):
         return file

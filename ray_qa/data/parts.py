@@ -17,5 +17,10 @@ def part_path(folder: Place, unit: int) -> Place:
 
 def part_numbers(folder: Place) -> set[int]:
     """Numbers of the units whose parts are there, by one listing of names."""
-    matches = map(PART.fullmatch, places.names_in(folder))
-    return {int(match[1]) for match in matches if match}
+    return set(part_versions(folder))
+
+
+def part_versions(folder: Place) -> dict[int, str]:
+    """Numbers of the units whose parts are there, and what changes with their content in a bucket."""
+    matches = ((PART.fullmatch(entry.name), entry.version) for entry in places.entries_in(folder))
+    return {int(match[1]): version for match, version in matches if match}

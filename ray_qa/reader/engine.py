@@ -13,7 +13,7 @@ GAINS_FROM_BFLOAT16 = {"torch": X86_BFLOAT16 | ARM_BFLOAT16, "openvino": X86_BFL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
+class CpuEngine:
     """What runs the forward pass: ``backend`` is torch or openvino, ``dtype`` its arithmetic; ``why`` in words."""
 
     backend: str
@@ -21,7 +21,7 @@ class Engine:
     why: str
 
 
-def engine_on_cpu(kind: str, backend: str, dtype: str) -> Engine:
+def engine_on_cpu(kind: str, backend: str, dtype: str) -> CpuEngine:
     """Settle what is ``auto`` for the CPU at hand.
 
     OpenVINO runs what it is known to convert, where it is installed. Arithmetic is bfloat16 where the CPU has
@@ -41,7 +41,7 @@ def engine_on_cpu(kind: str, backend: str, dtype: str) -> Engine:
         dtype = "bfloat16" if native else "float32"
         has = f"has {min(native)}" if native else "has no bfloat16 of its own"
         reasons.append(f"this CPU {has}")
-    return Engine(backend=backend, dtype=dtype, why="; ".join(reasons) or "as asked for")
+    return CpuEngine(backend=backend, dtype=dtype, why="; ".join(reasons) or "as asked for")
 
 
 def _automatic_backend(kind: str, dtype: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from ray_qa.errors import ConfigError, ModelError
@@ -32,6 +33,7 @@ def load_model(
     threads: int | None,
     calibration: EncodedRows | None,
     settings: WindowSettings,
+    protected: bool = False,
 ) -> LoadedModel:
     """Load a model.
 
@@ -43,6 +45,7 @@ def load_model(
         threads: of the forward pass on a CPU; all CPUs unless given.
         calibration: rows to quantise on, for int8.
         settings: how windows are cut.
+        protected: in int8, as :func:`ray_qa.reader.quantization.quantized_model` has it.
 
     Raises:
         ModelError: if it cannot be loaded so.
@@ -54,23 +57,40 @@ def load_model(
         raise ModelError(f"`device` must be cpu with `backend` openvino, but is {device}")
     if device == AUTO:
         device = "cpu" if backend == "openvino" or dtype == "int8" else _automatic_device()
+    if device != "cpu":
+        return _with_torch(files, device, dtype, threads)
+    engine = engine_on_cpu(model_kind(files.folder), backend, dtype)
+    if engine.backend == "torch":
+        return _with_torch(files, device, engine.dtype, threads)
+    threads = threads or threads_here()
+    try:
+        model = load_openvino_model(
+            files,
+            dtype=engine.dtype,
+            threads=threads,
+            calibration=calibration,
+            settings=settings,
+            protected=protected,
+        )
+    except ModelError as error:
+        if backend != AUTO or dtype == "int8":
+            raise
+        logging.getLogger(__name__).warning("torch runs the model: %s", error)
+        return _with_torch(files, device, dtype, threads)
+    return LoadedModel(backend=model, device=device, threads=threads)
+
+
+def _with_torch(files: ModelFiles, device: str, dtype: str, threads: int | None) -> LoadedModel:
+    import torch
+
+    from ray_qa.reader.span_model import load_span_model
+
+    if threads is not None:
+        torch.set_num_threads(threads)
     if device == "cpu":
-        engine = engine_on_cpu(model_kind(files.folder), backend, dtype)
-        backend, dtype = engine.backend, engine.dtype
-    model: Backend
-    if backend == "openvino":
-        threads = threads or threads_here()
-        model = load_openvino_model(files, dtype=dtype, threads=threads, calibration=calibration, settings=settings)
-    else:
-        import torch
-
-        from ray_qa.reader.span_model import load_span_model
-
-        if threads is not None:
-            torch.set_num_threads(threads)
-        threads = torch.get_num_threads()
-        model = load_span_model(files, device=device, dtype=dtype)
-    return LoadedModel(backend=model, device=device.partition(":")[0], threads=threads)
+        dtype = engine_on_cpu(model_kind(files.folder), "torch", dtype).dtype
+    model = load_span_model(files, device=device, dtype=dtype)
+    return LoadedModel(backend=model, device=device.partition(":")[0], threads=torch.get_num_threads())
 
 
 def _automatic_device() -> str:

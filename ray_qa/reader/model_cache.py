@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ray_qa.storage.local import draft_of
+from ray_qa.storage.local import draft_of, drafts_of, remove_folder
 
 CACHE = "RAY_QA_CACHE"
 """The environment variable that names the cache folder."""
@@ -33,12 +33,23 @@ def kept(kind: str, key: Sequence[object], make: Callable[[Path], None]) -> Path
     """
     from filelock import FileLock
 
-    folder = cache_folder() / kind / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
+    folder = _folder(kind, key)
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
             if not folder.exists():
+                for left in drafts_of(folder):  # by one that was killed, as none other is at it
+                    remove_folder(left)
                 with draft_of(folder) as draft:
                     draft.mkdir()
                     make(draft)
     return folder
+
+
+def is_kept(kind: str, key: Sequence[object]) -> bool:
+    """Whether :func:`kept` has nothing left to make."""
+    return _folder(kind, key).exists()
+
+
+def _folder(kind: str, key: Sequence[object]) -> Path:
+    return cache_folder() / kind / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]

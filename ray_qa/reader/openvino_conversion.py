@@ -20,7 +20,7 @@ from ray_qa.errors import ModelError, first_line
 from ray_qa.reader.arrays import Floats, Ints
 from ray_qa.reader.collate import Batch
 from ray_qa.reader.limits import Limits
-from ray_qa.reader.model_cache import CACHE, cache_folder, kept
+from ray_qa.reader.model_cache import CACHE, cache_folder, is_kept, kept
 from ray_qa.reader.model_files import ModelFiles
 
 FORM = 2
@@ -53,9 +53,8 @@ def converted_model(files: ModelFiles) -> ConvertedModel:
     Raises:
         ModelError: if it has no trained span head, OpenVINO cannot convert it, or the cache cannot be written to.
     """
-    key = [FORM, files.weights_sha256, files.tokenizer_sha256, version("openvino"), version("transformers")]
     try:
-        folder = kept("openvino", key, partial(_convert, files))
+        folder = kept("openvino", conversion_key(files), partial(_convert, files))
     except OSError as error:
         raise ModelError(
             f"`{CACHE}` must name a folder that can be written to, but {cache_folder()} gives: {first_line(error)}"
@@ -70,6 +69,17 @@ def converted_model(files: ModelFiles) -> ConvertedModel:
         takes_types=takes_types,
         limits=Limits(**limits),
     )
+
+
+def is_converted(files: ModelFiles) -> bool:
+    """Whether this machine has converted the model before."""
+    return is_installed() and is_kept("openvino", conversion_key(files))
+
+
+def conversion_key(files: ModelFiles) -> list[object]:
+    """All that decides what a model becomes."""
+    versions = (version(library) for library in ("openvino", "torch", "transformers"))
+    return [FORM, files.weights_sha256, files.tokenizer_sha256, *versions]
 
 
 def encoder_inputs(batch: Batch, takes_types: bool) -> dict[str, Ints]:
@@ -106,9 +116,18 @@ def import_openvino() -> Any:
     check_installed()
     if "openvino" not in sys.modules:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as importlib documents it
-    import openvino  # type: ignore[import-untyped]  # it ships no types
-
+    try:
+        import openvino  # type: ignore[import-untyped]  # it ships no types
+    except ImportError as error:
+        raise ModelError(
+            f"`backend` must be one that can be loaded, but openvino gives: {first_line(error)}; use --backend torch"
+        ) from error
     return openvino
+
+
+def computes_in_bfloat16(core: Any) -> bool:
+    """Whether OpenVINO has bfloat16 of the CPU's own."""
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _convert(files: ModelFiles, folder: Path) -> None:

@@ -22,7 +22,15 @@ from ray_qa.reader.cpu import cpu_features
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_cache import CACHE, cache_folder, kept
 from ray_qa.reader.model_files import ModelFiles
-from ray_qa.reader.openvino_conversion import NETWORK, ConvertedModel, converted_model, encoder_inputs, import_openvino
+from ray_qa.reader.openvino_conversion import (
+    NETWORK,
+    ConvertedModel,
+    computes_in_bfloat16,
+    conversion_key,
+    converted_model,
+    encoder_inputs,
+    import_openvino,
+)
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.settings import WindowSettings
 
@@ -30,17 +38,22 @@ FORM = 1
 """Goes up when the same windows give another model."""
 WINDOWS = 300
 """Windows that the ranges of activations are taken from."""
+PROTECTED = (r".*embeddings.*", r"(?!.*attention).*(output\.dense|ffn\.lin2|mlp\.Wo)/.*")
+"""Operations that stay as they are where int8 costs too many answers: by the names that architectures give them."""
 EIGHT_BITS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
 """Instructions that add up products of eight bits without overflow; without them weights get seven."""
 
 
-def quantized_model(files: ModelFiles, rows: EncodedRows, settings: WindowSettings) -> ConvertedModel:
+def quantized_model(
+    files: ModelFiles, rows: EncodedRows, settings: WindowSettings, *, protected: bool = False
+) -> ConvertedModel:
     """A model in int8, from the cache, or quantised now by one process while the others wait.
 
     Args:
         files: the model.
         rows: to calibrate on; at most ``WINDOWS`` of their windows, chosen at random by a fixed seed.
         settings: how windows are cut.
+        protected: leave the embeddings and the last product of each layer as they are, as most of the loss is theirs.
 
     Raises:
         ModelError: if it cannot be converted or quantised, or the cache cannot be written to.
@@ -48,17 +61,25 @@ def quantized_model(files: ModelFiles, rows: EncodedRows, settings: WindowSettin
     check_nncf_installed()
     converted = converted_model(files)
     key = [
-        FORM, files.weights_sha256, files.tokenizer_sha256, hashlib.sha256(rows.to_ipc()).hexdigest(),
-        settings.max_tokens, settings.stride, bool(EIGHT_BITS & cpu_features()),
-        version("openvino"), version("nncf"), version("transformers"),
+        FORM, *conversion_key(files), hashlib.sha256(rows.to_ipc()).hexdigest(), settings.max_tokens, settings.stride,
+        bool(EIGHT_BITS & cpu_features()), protected, version("nncf"),
     ]  # fmt: skip
     try:
-        folder = kept("int8", key, partial(_quantize, files, converted, rows, settings))
+        folder = kept("int8", key, partial(_quantize, files, converted, rows, settings, protected))
     except OSError as error:
         raise ModelError(
             f"`{CACHE}` must name a folder that can be written to, but {cache_folder()} gives: {first_line(error)}"
         ) from error
     return replace(converted, network=folder / NETWORK)
+
+
+def int8_in_words(*, protected: bool) -> str:
+    """What int8 comes to on this machine; answers of machines where it comes to something else are not the same."""
+    bits = 8 if EIGHT_BITS & cpu_features() else 7
+    rest = "bfloat16" if computes_in_bfloat16(import_openvino().Core()) else "float32"
+    kept_back = ", embeddings and last products of layers kept" if protected else ""
+    libraries = f"OpenVINO {version('openvino')}, NNCF {version('nncf')}"
+    return f"weights of {bits} bits, the rest in {rest}{kept_back}, by {libraries}"
 
 
 def check_nncf_installed() -> None:
@@ -74,7 +95,12 @@ def check_nncf_installed() -> None:
 
 
 def _quantize(
-    files: ModelFiles, converted: ConvertedModel, rows: EncodedRows, settings: WindowSettings, folder: Path
+    files: ModelFiles,
+    converted: ConvertedModel,
+    rows: EncodedRows,
+    settings: WindowSettings,
+    protected: bool,
+    folder: Path,
 ) -> None:
     openvino = import_openvino()
     windows = list(_windows(files, converted, rows, settings))
@@ -90,6 +116,7 @@ def _quantize(
                 nncf.Dataset(windows),
                 model_type=nncf.ModelType.TRANSFORMER,
                 subset_size=len(windows),
+                ignored_scope=nncf.IgnoredScope(patterns=list(PROTECTED) if protected else [], validate=False),
                 advanced_parameters=parameters,
             )
         except Exception as error:  # NNCF raises whatever the network at hand provoked

@@ -49,6 +49,7 @@ class Reader:
         backend: str = "auto",
         threads: int | None = None,
         calibration: EncodedRows | Iterable[Row | Mapping[str, Any]] | None = None,
+        protected: bool = False,
     ) -> Reader:
         """Load a reader.
 
@@ -61,6 +62,7 @@ class Reader:
             backend: ``auto``, ``torch``, or ``openvino`` on a CPU.
             threads: of the forward pass on a CPU; all CPUs unless given.
             calibration: for int8, some hundred rows like those to be read; as :meth:`read` takes them, or encoded.
+            protected: in int8, keep in higher precision what loses most by it.
 
         Raises:
             ModelError: if the model does not exist or cannot answer questions, or the backend cannot run it.
@@ -81,6 +83,7 @@ class Reader:
             threads=threads,
             calibration=calibration,
             settings=settings,
+            protected=protected,
         )
         check_fits(settings, tokenizer, model.backend.limits, files.ref)
         if isinstance(batch_tokens, str):

@@ -113,7 +113,7 @@ def _take(folder: Remote, doing: str, *, may_share: bool) -> Lease:
             raise OutputError(
                 f"`output` must be one command's at a time, but another is {doing} in {folder}; wait for it to end"
             )
-        time.sleep(random.uniform(1, 3))  # noqa: S311  # no secret
+        time.sleep(random.uniform(1, 3))  # no secret
 
 
 def _others(folder: Remote, nonce: str) -> list[Found]:

@@ -56,6 +56,8 @@ class Entry:
 
     name: str
     is_file: bool
+    version: str = ""
+    """Of an object."""
 
 
 def read(place: Remote) -> bytes:
@@ -156,7 +158,7 @@ def entries_in(folder: Remote) -> list[Entry]:
     with _explained(folder, "list"):
         found = obstore.list_with_delimiter(_store(folder.scheme, folder.bucket), prefix=folder.key or None)
     folders = [Entry(name=_last(key), is_file=False) for key in found["common_prefixes"]]
-    files = [Entry(name=_last(each["path"]), is_file=True) for each in found["objects"]]
+    files = [Entry(name=_last(each["path"]), is_file=True, version=_version(each)) for each in found["objects"]]
     return sorted([*folders, *files], key=lambda entry: entry.name)
 
 
@@ -164,8 +166,8 @@ def _last(key: str) -> str:
     return key.rstrip("/").rpartition("/")[2]
 
 
-def publish(place: Remote, content: bytes) -> None:
-    """Put an object in one request, over what was there.
+def publish(place: Remote, content: bytes) -> str:
+    """Put an object in one request, over what was there; gives its version as a listing has it, "" where none is told.
 
     Raises:
         StorageError: as :func:`read`.
@@ -173,7 +175,8 @@ def publish(place: Remote, content: bytes) -> None:
     import obstore
 
     with _explained(place, "write"):
-        obstore.put(_store(place.scheme, place.bucket), place.key, content, use_multipart=False)
+        put = obstore.put(_store(place.scheme, place.bucket), place.key, content, use_multipart=False)
+    return put["e_tag"] or ""
 
 
 def publish_new(place: Remote, content: bytes) -> bool:
@@ -236,9 +239,13 @@ def _found(scheme: str, bucket: str, meta: ObjectMeta) -> Found:
     return Found(
         place=Remote(scheme=scheme, bucket=bucket, key=meta["path"]),
         size=meta["size"],
-        version=meta["e_tag"] or meta["last_modified"].isoformat(),
+        version=_version(meta),
         modified=meta["last_modified"],
     )
+
+
+def _version(meta: ObjectMeta) -> str:
+    return meta["e_tag"] or meta["last_modified"].isoformat()
 
 
 class _OpenObject:

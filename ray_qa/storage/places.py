@@ -55,16 +55,18 @@ def exists(place: Place) -> bool:
     return objects.exists(place) if isinstance(place, Remote) else place.exists()
 
 
-def publish(place: Place, content: bytes) -> None:
+def publish(place: Place, content: bytes) -> str:
     """Put ``content`` at a place in one step, over what was there: a reader sees all of it or what was before.
+
+    Gives an object's version, and "" for a file.
 
     Raises:
         OSError, StorageError: as :func:`read`.
     """
     if isinstance(place, Remote):
-        objects.publish(place, content)
-    else:
-        local.publish(place, content)
+        return objects.publish(place, content)
+    local.publish(place, content)
+    return ""
 
 
 def publish_new(place: Place, content: bytes) -> bool:

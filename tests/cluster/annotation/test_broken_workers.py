@@ -17,6 +17,8 @@ from ray_qa.cli.main import main
 from tests.cluster.conftest import Annotated
 from tests.cluster.processes import lines_but_progress, one_killed, replicas_below, wait_until
 
+SIDE_FILES = ["engine.json", "owner", "plan.json", "run.json"]
+
 
 def test_a_page_that_cannot_be_read_ends_the_run_and_keeps_the_parts_until_the_file_is_mended(
     uninterrupted: Annotated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -62,7 +64,12 @@ def test_a_replica_that_is_killed_in_the_middle_leaves_no_trace_in_the_output(
     assert len(killed) == 1
     assert summary.scored_rows == uninterrupted.rows.num_rows
     assert summary.counts == uninterrupted.summary.counts
-    assert sorted(path.name for path in (tmp_path / ".ray_qa").iterdir()) == ["owner", "plan.json", "run.json"]
+    assert sorted(path.name for path in (tmp_path / ".ray_qa").iterdir()) == [
+        "engine.json",
+        "owner",
+        "plan.json",
+        "run.json",
+    ]
     _assert_same_parts(uninterrupted, tmp_path)
 
 

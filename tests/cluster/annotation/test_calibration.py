@@ -40,8 +40,12 @@ def test_int8_says_how_many_answers_it_leaves_and_is_refused_where_too_few(
     assert annotate(config(tmp_path, **int8, min_agreement=float(agreement) - 0.01)).counts.rows == 40
     engine = json.loads((tmp_path / "out/.ray_qa/run.json").read_text())["engine"]
     assert engine["arithmetic"].startswith("OpenVINO in int8 on cpu")
-    assert engine["int8_agreement"] == pytest.approx(float(agreement), abs=5e-4)
-    assert f"int8 gives {float(agreement):.1%} of 40 rows the answer that float32 gives" in capsys.readouterr().err
+    assert engine["int8"]["agreement"] == pytest.approx(float(agreement), abs=5e-4)
+    assert engine["int8"]["overlap"]
+    assert (
+        f"int8 gives {float(agreement):.1%} of 40 rows, some of them those it was calibrated on, the answer"
+        in capsys.readouterr().err
+    )
     assert pq.read_table(tmp_path / "out").num_rows == 40
 
     with pytest.raises(OutputError, match="differs in `calibration`"):

@@ -10,6 +10,8 @@ from ray_qa import annotate
 from tests.cluster.conftest import Annotated
 from tests.cluster.processes import PATIENCE, assert_gone, driver, kill_group, lines_but_progress, psutil, wait_until
 
+SIDE_FILES = ["engine.json", "owner", "plan.json", "run.json"]
+
 
 @pytest.mark.timeout(600)
 def test_a_run_that_is_killed_early_and_late_and_ended_by_two_drivers_at_once_equals_an_uninterrupted_one(
@@ -43,7 +45,7 @@ def test_a_run_that_is_killed_early_and_late_and_ended_by_two_drivers_at_once_eq
 
 def _assert_finished_and_equal(output: Path, uninterrupted: Annotated) -> None:
     names = [path.name for path in (output / ".ray_qa").iterdir()]
-    assert sorted(names) == ["owner", "plan.json", "run.json"]
+    assert sorted(names) == SIDE_FILES
     assert (output / "_SUCCESS").exists()
     assert [part.name for part in _parts(output)] == [part.name for part in uninterrupted.parts]
     for ours, other in zip(_parts(output), uninterrupted.parts, strict=True):

@@ -26,6 +26,7 @@ JOB = AnnotateJob(
     units=tuple(Unit(number=number, pieces=()) for number in range(1_000)),
     arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
     calibration=(),
+    int8=None,
     threads=1,
     again=frozenset(),
     plan="digest",

@@ -79,6 +79,7 @@ def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         ),
         arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
         calibration=(),
+        int8=None,
         threads=1,
         again=frozenset(),
         plan="digest",

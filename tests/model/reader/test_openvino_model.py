@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from ray_qa.reader.model_cache import cache_folder
 from ray_qa.reader.model_files import find_model
 from ray_qa.reader.openvino_conversion import CONVERTIBLE, converted_model
 from ray_qa.reader.reader import Reader
+from ray_qa.reader.span_model import SpanModel
 from ray_qa.records import Row
 from ray_qa.settings import ModelSettings, ReadingSettings
 from tests.model.conftest import EXACT
@@ -207,6 +210,42 @@ def test_converting_says_nothing_and_reports_nothing_to_the_makers_of_openvino(t
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "None"
     assert ran.stderr == ""
+
+
+def test_where_openvino_cannot_run_a_model_torch_does_unless_openvino_is_asked_for(
+    tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAY_QA_CACHE", str(tmp_path / "file"))
+    found = reader(tiny_reader_folder, dtype="float32")
+    assert isinstance(found.backend, SpanModel)
+    (told,) = caplog.messages
+    assert told.startswith("torch runs the model: `RAY_QA_CACHE` must name a folder that can be written to")
+    assert found.read(ROWS) == reader(tiny_reader_folder, **EXACT).read(ROWS)
+
+
+def test_threads_may_share_a_reader(tiny_reader_folder: Path) -> None:
+    shared = reader(tiny_reader_folder, backend="openvino", dtype="float32")
+    expected = shared.read(ROWS)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: shared.read(ROWS), range(8))) == [expected] * 8
+
+
+def test_what_openvino_raises_comes_in_our_words(tiny_reader_folder: Path) -> None:
+    class Failing:
+        def __init__(self, message: str) -> None:
+            self.message = message
+
+        def infer(self, _: object) -> None:
+            raise RuntimeError(self.message)
+
+    def with_error(message: str) -> Reader:
+        loaded = reader(tiny_reader_folder, backend="openvino", dtype="float32")
+        return replace(loaded, backend=replace(loaded.backend, request=Failing(message)))  # type: ignore[type-var]  # it is a record
+
+    with pytest.raises(ModelError, match=r"^`backend` must be able to run the model, but OpenVINO gives: no such "):
+        with_error("no such operation\nat line 5").read(ROWS)
+    assert {answer.reason for answer in with_error("Failed to allocate 99 bytes").read(ROWS)} == {"out_of_memory"}
 
 
 def test_a_cache_that_cannot_be_written_to_is_refused_in_one_line(

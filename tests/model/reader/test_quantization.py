@@ -48,6 +48,20 @@ def test_scores_in_int8_are_near_those_of_float32(model_type: str, tmp_path: Pat
     assert 0 < errors.mean() < 0.25 * max(1.0, np.abs(scores[:, 1]).mean())
 
 
+@pytest.mark.parametrize("model_type", ["roberta", *SLOW_KINDS])
+def test_protected_layers_stay_as_they_are(model_type: str, tmp_path: Path, own_cache: Path) -> None:
+    folder = tiny_model(tmp_path, model_type, seed=5)
+    exact = reader(folder, "float32").read(ROWS)
+    rounded = []
+    for protected in (False, True):
+        before = set((own_cache / "int8").glob("*/encoder.xml"))
+        answers = reader(folder, "int8", calibration=ROWS, protected=protected).read(ROWS)
+        (network,) = set((own_cache / "int8").glob("*/encoder.xml")) - before
+        rounded.append(network.read_text().count('type="FakeQuantize"'))
+        assert len(answers) == len(exact)
+    assert 0 < rounded[1] < rounded[0]
+
+
 @pytest.mark.slow
 def test_real_rows_have_nearly_the_answers_in_int8_that_float32_gives(shared: Path) -> None:
     table = pq.read_table(shared / "data" / "squad_v1_dev_a.parquet", columns=["question", "context"])

@@ -60,7 +60,7 @@ def test_the_output_equals_that_in_a_folder_and_is_gone_on_with_and_told_of_and_
     done = in_bucket(folder)
     assert done.returncode == 0, done.stderr
     assert parts(folder / "out") == expected
-    assert set(places.names_in(folder / "out" / ".ray_qa")) == {"owner", "plan.json", "run.json"}
+    assert set(places.names_in(folder / "out" / ".ray_qa")) == {"engine.json", "owner", "plan.json", "run.json"}
 
     objects.delete([folder / "out" / "_SUCCESS", part_path(folder / "out", 2), part_path(folder / "out", 3)])
     again = in_bucket(folder)

@@ -56,7 +56,8 @@ def test_training_rows_and_gold_are_read_from_a_bucket_in_all_their_forms(tmp_pa
     table = pa.table({"id": ["1"], "question": ["Who?"], "context": ["Ann sings."], "answers": answers})
     pq.write_table(table, tmp_path / "rows.parquet")
     (tmp_path / "rows.jsonl").write_text(
-        '\n{"id": "1", "question": "Who?", "context": "Ann sings.", "answers": {"text": ["Ann"], "answer_start": [0]}}\n'
+        '\n{"id": "1", "question": "Who?", "context": "Ann sings.", '
+        '"answers": {"text": ["Ann"], "answer_start": [0]}}\n'
     )
     (tmp_path / "rows.json").write_text(
         '{"data": [{"paragraphs": [{"context": "Ann sings.", "qas": '

@@ -46,4 +46,6 @@ def test_another_model_at_the_same_place_is_noticed(model: Remote, tiny_reader_f
 def test_a_place_without_a_model_is_refused(model: Remote) -> None:
     with pytest.raises(ModelError) as refused:
         find_model(str(model / "nothing"))
-    assert str(refused.value) == f"`model` must be a folder with a config.json, but {model}/nothing has no file of a model"
+    assert (
+        str(refused.value) == f"`model` must be a folder with a config.json, but {model}/nothing has no file of a model"
+    )

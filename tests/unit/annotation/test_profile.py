@@ -40,22 +40,31 @@ def test_a_run_that_scored_nothing_has_no_more_laps_than_it_passed() -> None:
     assert [lap.name for lap in clock.profile().start_up] == ["checks"]
 
 
-def test_the_steps_of_all_units_add_up() -> None:
+def test_the_steps_of_all_units_add_up_and_what_replicas_stood_idle_at_the_ends_is_waiting() -> None:
     clock = Clock(called=0.0)
     clock.note(unit("a", 10.0, StepSeconds(forward=2.0, write=0.5)))
     clock.note(unit("b", 11.0, StepSeconds(forward=1.0, wait=0.25)))
-    assert clock.profile().steps == StepSeconds(forward=3.0, write=0.5, wait=0.25)
-    assert clock.profile().steps.total == 3.75
+    clock.note(unit("a", 13.0, StepSeconds(forward=2.5)))
+    profile = clock.profile()
+    assert profile.steps == StepSeconds(forward=5.5, write=0.5, wait=0.25 + 1.0 + 2.0)
+    assert profile.replica_seconds == 2 * 6.0
+    assert profile.other == 12.0 - 5.5 - 0.5 - 3.25
 
 
-def test_a_profile_names_every_step_with_its_share() -> None:
-    profile = Profile(start_up=(Lap(name="Ray", seconds=3.5),), steps=StepSeconds(forward=9.0, hand_over=1.0))
-    lines = describe_profile(profile)
-    assert [line.split()[0] for line in lines[-len(STEPS) :]] == [name.replace("_", "-") for name in STEPS]
-    assert [line.split() for line in lines if "forward" in line] == [["forward", "9.00", "s", "90.0%"]]
-    assert [line.split() for line in lines if "Ray" in line] == [["Ray", "3.50", "s"]]
-    assert profile.as_record()["steps"]["hand_over"] == 1.0
-    assert describe_profile(Profile(start_up=(), steps=StepSeconds()))
+def test_a_profile_names_every_step_and_the_share_of_those_of_replicas() -> None:
+    profile = Profile(
+        start_up=(Lap(name="Ray", seconds=3.5),),
+        steps=StepSeconds(forward=9.0, unpack=0.5, read=1.0),
+        replica_seconds=10.0,
+    )
+    told = {line.split()[0]: line.split()[1:] for line in describe_profile(profile) if line.startswith("  ")}
+    assert set(told) == {"Ray", "other", *STEPS}
+    assert told["Ray"] == ["3.50", "s"]
+    assert told["read"] == ["1.00", "s"]
+    assert told["forward"] == ["9.00", "s", "90.0%"]
+    assert told["other"] == ["0.50", "s", "5.0%"]
+    assert profile.as_record()["steps"]["unpack"] == 0.5
+    assert describe_profile(Profile(start_up=(), steps=StepSeconds(), replica_seconds=0.0))
 
 
 def test_what_a_process_computes_between_its_units_is_rays_and_the_rest_is_waiting() -> None:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.engine_used import EngineUsed
 from ray_qa.annotation.output import Plan, fingerprints, finish
 from ray_qa.annotation.summary import (
     Counts,
-    Engine,
     RunSummary,
     count_answers,
     describe,
@@ -26,7 +26,7 @@ from ray_qa.data.parquet_files import InputFile
 from ray_qa.errors import OutputError
 from ray_qa.reader.answers import failed
 from ray_qa.records import Answer, Status
-from ray_qa.runs.versions import PACKAGES
+from ray_qa.runs.versions import OPTIONAL, PACKAGES
 from ray_qa.settings import ModelSettings, ReadingSettings, deciding_settings
 
 CONFIG = AnnotateConfig(input=("in",), output="out", keep=("größe",))
@@ -46,7 +46,7 @@ PLAN = Plan(
 
 def record() -> dict[str, Any]:
     content: dict[str, Any] = json.loads(
-        run_json(CONFIG, fingerprints(PLAN), SUMMARY, Engine(arithmetic="torch in float32 on cpu"))
+        run_json(CONFIG, fingerprints(PLAN), SUMMARY, EngineUsed(arithmetic="torch in float32 on cpu"))
     )
     return content
 
@@ -59,7 +59,7 @@ def test_run_json_holds_counts_times_settings_versions_and_fingerprints() -> Non
     assert {name: content[name] for name in times} == times
     assert content["settings"] == CONFIG.model_dump(mode="json")
     assert content["settings"]["keep"] == ["größe"]
-    assert content["versions"].keys() == {"python", *PACKAGES}
+    assert content["versions"].keys() - set(OPTIONAL) == {"python", *PACKAGES}
     assert content["fingerprints"] == {
         "algorithm": 1,
         "weights_sha256": "w",
@@ -76,7 +76,7 @@ def vars_of(file: InputFile) -> dict[str, Any]:
 
 def test_a_finished_runs_summary_is_read_back(tmp_path: Path) -> None:
     (tmp_path / ".ray_qa").mkdir()
-    finish(tmp_path, run_json(CONFIG, fingerprints(PLAN), SUMMARY, Engine(arithmetic="torch in float32 on cpu")))
+    finish(tmp_path, run_json(CONFIG, fingerprints(PLAN), SUMMARY, EngineUsed(arithmetic="torch in float32 on cpu")))
     assert read_summary(tmp_path, 1.0) == replace(SUMMARY, output=str(tmp_path), was_finished=True)
     assert read_summary(tmp_path, 0.001).exit_code == 3
 

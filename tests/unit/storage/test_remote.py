@@ -45,15 +45,19 @@ def test_a_place_reads_back_from_what_it_is_written_as(names: list[str]) -> None
     assert place.parent / place.name == place
 
 
+SCHEMES = "`output` must be a path, or a URL of s3://, gs://, az://, abfs://, but is ftp://host/a"
+SECRETS = "`output` must be without credentials, which belong in the environment, but has some"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("ftp://host/a", "`output` must be a path, or a URL of s3://, gs://, az://, abfs://, but is ftp://host/a"),
-        ("s3://key:hidden@bucket/a", "`output` must be without credentials, which belong in the environment, but has some"),
-        ("ftp://me:hidden@host/a?token=hidden", "`output` must be a path, or a URL of s3://, gs://, az://, abfs://, but is ftp://host/a"),
+        ("ftp://host/a", SCHEMES),
+        ("ftp://me:hidden@host/a?token=hidden", SCHEMES),
+        ("s3://key:hidden@bucket/a", SECRETS),
         ("s3:///a", "`output` must name a bucket, but is s3:///a"),
     ],
-)  # fmt: skip
+)
 def test_other_urls_are_refused_in_a_line_that_shows_no_secret(text: str, told: str) -> None:
     with pytest.raises(ConfigError) as refused:
         place_of(text, "output")
