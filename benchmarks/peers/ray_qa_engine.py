@@ -17,7 +17,7 @@ from benchmarks.peers.invocation import (
     STRIDE,
     invocation,
 )
-from benchmarks.peers.serving import CORES, Pass, Rows, serve, timed, warm_up
+from benchmarks.peers.serving import CORES, Pass, Rows, read_rows, serve, timed, warm_up
 from ray_qa import Reader, ReadingSettings, Row
 from ray_qa.reader.backend import Backend
 from ray_qa.reader.batching import batch_by_length, padded_tokens
@@ -26,6 +26,7 @@ from ray_qa.reader.openvino_conversion import encoder_inputs
 from ray_qa.reader.openvino_model import OpenVinoModel
 from ray_qa.reader.span_model import SpanModel
 
+CALIBRATION_ROWS = 300
 SETTINGS = ReadingSettings(
     always_answer=True,
     max_tokens=MAX_TOKENS,
@@ -39,7 +40,11 @@ def main() -> None:
     """Serve both ways."""
     given = invocation()
     torch.set_num_threads(CORES)
-    reader = Reader.load(given.model, settings=SETTINGS, backend=given.backend, dtype=given.dtype)
+    # As annotate calibrates: on rows of what is read, before the clock starts.
+    calibration = _records(read_rows(given.warm_up))[:CALIBRATION_ROWS] if given.dtype == "int8" else None
+    reader = Reader.load(
+        given.model, settings=SETTINGS, backend=given.backend, dtype=given.dtype, calibration=calibration
+    )
     warm_up(partial(read, reader), given.warm_up)
     serve({"read": timed(partial(read, reader)), "forward": partial(run_forward, reader)}, ["ray_qa", "torch"])
 

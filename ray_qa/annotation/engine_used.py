@@ -56,8 +56,9 @@ _JSON: TypeAdapter[EngineUsed] = TypeAdapter(EngineUsed)
 
 
 def note_engine(folder: Place, engine: EngineUsed) -> None:
-    """Write it down."""
-    places.publish(folder / ENGINE, _JSON.dump_json(engine))
+    """Write it down, where it is not already."""
+    if engine_noted(folder) != engine:
+        places.publish(folder / ENGINE, _JSON.dump_json(engine))
 
 
 def engine_noted(folder: Place) -> EngineUsed | None:

@@ -24,6 +24,7 @@ from ray_qa.cluster.room import wait_for_room
 from ray_qa.errors import ClusterError
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, model_kind
+from ray_qa.reader.openvino_conversion import is_converted
 from ray_qa.runs.live_line import shown, tell
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
 from ray_qa.settings import AUTO, in_seconds, unsettled
@@ -119,7 +120,8 @@ def _settle(
     arithmetic = settle(backend=config.backend)
     if config.backend != AUTO or config.dtype == "int8" or arithmetic.backend != "openvino" or earlier is not None:
         return arithmetic
-    progress.enter("converting the model")
+    if not is_converted(model):
+        progress.enter("converting the model")
     against = why_not_openvino(model, cpus=placement.reserved_cpus, patience=in_seconds(config.wait_for_nodes))
     return arithmetic if against is None else replace(settle(backend="torch"), why=against)
 

@@ -26,7 +26,7 @@ PATIENCE = 120.0
 """Seconds after which something that should happen is taken never to happen."""
 _PROGRESS = re.compile(
     r"\d\d:\d\d:\d\d "
-    r"(starting|reading|seeing|looking|loading|encoding|calibrating|waiting for (room|a GPU)"
+    r"(starting|reading|seeing|looking|loading|encoding|calibrating|converting|waiting for (room|a GPU)"
     r"|step [\d,]+/[\d,]+(,| · loss )|[\d,]+/[\d,]+ rows)"
 )
 _ENGINE = re.compile(r"ray-qa annotate: (OpenVINO|torch) in \w+ on \w+( \(.*\))?$")

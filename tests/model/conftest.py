@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,13 @@ class PairTokenizers(dict[TokenizerFamily, PairTokenizer]):
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """One thread: tiny models lose by sharing, and on a busy machine torch's threads burn time waiting."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_again() -> Iterator[None]:
+    """Training in this process sets threads of its own: the tests that follow have one again."""
+    yield
     torch.set_num_threads(1)
 
 

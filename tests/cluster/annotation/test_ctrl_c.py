@@ -9,10 +9,11 @@ import pytest
 from tests.cluster.conftest import Annotated
 from tests.cluster.processes import assert_ctrl_c_ends, below, lines_but_progress, on_terminal, wait_until
 
+pytestmark = pytest.mark.slow
+
 STOPPED = "ray-qa annotate: stopped; what is done is kept, and the same command goes on from there"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_at_work_ends_annotate_in_one_line_however_often_it_is_pressed(
     uninterrupted: Annotated, tmp_path: Path, presses: int

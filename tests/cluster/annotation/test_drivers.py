@@ -10,6 +10,8 @@ from ray_qa import annotate
 from tests.cluster.conftest import Annotated
 from tests.cluster.processes import PATIENCE, assert_gone, driver, kill_group, lines_but_progress, psutil, wait_until
 
+pytestmark = pytest.mark.slow
+
 SIDE_FILES = ["engine.json", "owner", "plan.json", "run.json"]
 
 
@@ -60,7 +62,6 @@ def _parts(output: Path) -> list[Path]:
     return sorted(output.glob("part-*.parquet"))
 
 
-@pytest.mark.slow
 def test_sigterm_ends_a_run_in_one_line_with_code_143_and_nothing_stays_behind(
     uninterrupted: Annotated, tmp_path: Path
 ) -> None:

@@ -16,6 +16,8 @@ from tests.cluster.nodes import Head
 from tests.cluster.processes import PATIENCE, lines_but_progress
 from tests.model.finetuning.training_rows import questions
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
@@ -53,7 +55,6 @@ def test_a_cluster_that_was_started_by_hand_holds_as_many_as_fit_of_those_that_m
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
 def test_a_cluster_that_grows_is_waited_for(tiny_reader_folder: Path, tmp_path: Path) -> None:
     corpus = corpora.write(tmp_path / "in.parquet", corpora.plain(20))
     flags = ["--input", str(corpus), "--model", str(tiny_reader_folder), "--replicas", "1:8"]

@@ -72,6 +72,7 @@ def test_annotate_takes_the_model_at_once_and_gives_the_figures_it_was_judged_by
     assert (scores.exact, scores.f1) == (undisturbed.summary.exact, undisturbed.summary.f1)
 
 
+@pytest.mark.slow
 def test_two_workers_of_ray_train_follow_the_loop_of_one_process(
     ray_cluster: None,  # noqa: ARG001  # only has to be there
     tiny_base: Path,
@@ -173,6 +174,7 @@ def test_steps_without_a_finite_loss_end_the_run_in_one_line_that_names_the_rows
     assert re.search(r"`train` must give finite losses, but 2 of \d+ steps did not \(rows q5\)", line)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
 def test_malformed_rows_are_left_out_and_counted_by_reason(tiny_base: Path, tmp_path: Path) -> None:
     good = questions(40, unanswerable=0.3).drop("malformed").to_pylist()

@@ -36,6 +36,8 @@ A_FAILURE_ENDS_THE_RUN = """
 import sys
 from ray_qa.cli.main import main
 from ray_qa.finetuning import workers
+
+pytestmark = pytest.mark.slow
 workers.MOST_FAILURES = 1
 sys.exit(main())
 """
@@ -56,7 +58,6 @@ def test_a_worker_that_is_killed_leaves_no_trace_in_the_weights(undisturbed: Tra
     _assert_same(output, undisturbed)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_driver_that_is_killed_goes_on_when_the_command_is_run_again(undisturbed: Trained, tmp_path: Path) -> None:
     output = tmp_path / "out"
@@ -82,7 +83,6 @@ def test_a_driver_that_is_killed_goes_on_when_the_command_is_run_again(undisturb
     assert lines_but_progress((tmp_path / "err").read_text()) == []
 
 
-@pytest.mark.slow
 def test_ctrl_c_ends_a_run_in_one_line_and_nothing_stays_behind(undisturbed: Trained, tmp_path: Path) -> None:
     output, said = tmp_path / "out", tmp_path / "err"
     with on_terminal("finetune", [*undisturbed.flags, "--output", str(output)], said) as command:
@@ -93,7 +93,6 @@ def test_ctrl_c_ends_a_run_in_one_line_and_nothing_stays_behind(undisturbed: Tra
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_node_that_goes_down_is_waited_for_and_leaves_no_trace_in_the_weights(
     undisturbed: Trained, tmp_path: Path, ray_token: str
@@ -114,7 +113,6 @@ def test_a_node_that_goes_down_is_waited_for_and_leaves_no_trace_in_the_weights(
     _assert_same(output, undisturbed)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_node_that_goes_down_is_no_failure_where_another_has_room_at_once(
     undisturbed: Trained, tmp_path: Path, ray_token: str

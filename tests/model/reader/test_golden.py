@@ -13,7 +13,7 @@ from ray_qa.reader.reader import Reader
 from ray_qa.records import Answer
 from ray_qa.settings import ReadingSettings
 
-SLOW = {"golden_long_a": pytest.mark.slow}
+SLOW = dict.fromkeys(("golden_v1_a", "golden_long_a"), pytest.mark.slow)
 DATA_OF = {"golden_v1_a": "squad_v1_dev_a", "golden_v2_a": "squad_v2_dev_a", "golden_long_a": "squad_v1_dev_a_long"}
 MAY_ABSTAIN = ("golden_v2_a",)
 TIE = 1e-3
