@@ -32,12 +32,13 @@ from tests.cluster.processes import (
     wait_until,
 )
 
+pytestmark = pytest.mark.slow
+
 A_FAILURE_ENDS_THE_RUN = """
 import sys
 from ray_qa.cli.main import main
 from ray_qa.finetuning import workers
 
-pytestmark = pytest.mark.slow
 workers.MOST_FAILURES = 1
 sys.exit(main())
 """
