@@ -200,12 +200,6 @@ class ModelSettings(Settings):
         return value
 
 
-def _no_url(value: str) -> str:
-    if "://" in value:
-        raise ValueError(f"`output` must be a path this machine can write to, but is the URL {value}; mount it first")
-    return value
-
-
 def _duration(value: str) -> str:
     if not re.fullmatch(r"\d+(\.\d+)?[smh]?", value):
         raise ValueError(
@@ -221,9 +215,6 @@ Duration = Annotated[str, AfterValidator(_duration)]
 def in_seconds(duration: str) -> float:
     """A :data:`Duration` in seconds."""
     return float(duration.rstrip("smh")) * {"m": 60, "h": 3_600}.get(duration[-1], 1)
-
-
-OutputFolder = Annotated[PathText, Field(min_length=1), AfterValidator(_no_url)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

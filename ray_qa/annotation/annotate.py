@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from ray_qa.annotation.accounting import Clock, finish_run, is_whole, only_wants_finishing, to_retry
 from ray_qa.annotation.config import AnnotateConfig
@@ -31,8 +30,6 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     check_kind(config, AnnotateConfig)
     check_outlives_job("output", config.output)
     folder = config.folder
-    if isinstance(folder, Path):
-        folder = folder.resolve()
     config = config.model_copy(update={"output": str(folder)})
     named = check_what_is_named(config, folder)
     if named.inputs.passed_over:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from ray_qa.errors import ConfigError
+from ray_qa.runs.output_folder import OutputText, output_place
 from ray_qa.settings import (
     FREE,
     SETTLED,
@@ -15,11 +15,10 @@ from ray_qa.settings import (
     ColumnSettings,
     Duration,
     ModelSettings,
-    PathText,
     ReadingSettings,
     Texts,
 )
-from ray_qa.storage.remote import Place, place_of
+from ray_qa.storage.remote import Place
 
 
 class AnnotateConfig(ReadingSettings, ModelSettings):
@@ -28,8 +27,8 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     input: Annotated[Texts, FREE] = Field(
         min_length=1, description="Parquet files, folders or globs, or their URLs in a bucket, read in this order."
     )
-    output: Annotated[PathText, FREE] = Field(
-        min_length=1, description="Folder for the annotated parts, or its URL in a bucket; run again to resume."
+    output: Annotated[OutputText, FREE] = Field(
+        description="Folder for the annotated parts, or its URL in a bucket; run again to resume."
     )
     question_column: str = Field("question", description="Column that holds the question.")
     context_column: str = Field("context", description="Column that holds the context.")
@@ -77,15 +76,6 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         "machine.",
     )
 
-    @field_validator("output")
-    @classmethod
-    def _output_can_be_written_to(cls, value: str) -> str:
-        try:
-            place_of(value, "output")
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return value
-
     @field_validator("replicas", mode="before")
     @classmethod
     def _replicas_may_be_a_number(cls, value: object) -> object:
@@ -131,7 +121,7 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     @property
     def folder(self) -> Place:
         """Where the output is to lie."""
-        return place_of(self.output, "output")
+        return output_place(self.output)
 
     @property
     def columns(self) -> ColumnSettings:

@@ -22,7 +22,8 @@ from ray_qa.data.example_schema import (
 from ray_qa.data.example_sources import ExampleFile, is_data_set, open_source, source_files
 from ray_qa.data.file_search import FoundFile
 from ray_qa.errors import InputError
-from ray_qa.storage.local import draft_of
+from ray_qa.storage.places import draft_for, open_input
+from ray_qa.storage.remote import Place
 
 MOST_DROPPED = 0.05
 NAMES = ExampleColumns()
@@ -102,14 +103,14 @@ def survey_examples(examples: Examples, known: ExamplesSummary | None = None) ->
     return tally.summary(files, examples.columns)
 
 
-def write_examples(examples: Examples, path: Path, expected: ExamplesSummary) -> None:
+def write_examples(examples: Examples, path: Place, expected: ExamplesSummary) -> None:
     """Write all rows to one Parquet file, a row group for each table of :func:`read_examples`; all of it or nothing.
 
     Raises:
         InputError: if they are no longer those that were surveyed.
     """
     tally = _Tally()
-    with draft_of(path) as draft:
+    with draft_for(path) as draft:
         with pq.ParquetWriter(draft, SCHEMA, compression="zstd") as writer:
             for table in read_examples(examples):
                 tally.add(table)
@@ -121,9 +122,9 @@ def write_examples(examples: Examples, path: Path, expected: ExamplesSummary) ->
             )
 
 
-def row_ids(path: Path, rows: Sequence[int]) -> list[str]:
+def row_ids(path: Place, rows: Sequence[int]) -> list[str]:
     """The ids of rows, by number, in a file that :func:`write_examples` made."""
-    ids = pq.read_table(path, columns=["id"])["id"]
+    ids = pq.read_table(open_input(path), columns=["id"])["id"]
     return [str(ids[row].as_py()) for row in rows]
 
 

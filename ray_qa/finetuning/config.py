@@ -9,7 +9,9 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from ray_qa.data.example_schema import ExampleColumns
 from ray_qa.finetuning.lr_schedule import Schedule
-from ray_qa.settings import FREE, SETTLED, AutoOrCount, Duration, OutputFolder, PathText, Texts, WindowSettings
+from ray_qa.runs.output_folder import OutputText, output_place
+from ray_qa.settings import FREE, SETTLED, AutoOrCount, Duration, PathText, Texts, WindowSettings
+from ray_qa.storage.remote import Place
 
 TRACKERS = ("tensorboard", "mlflow")
 
@@ -18,12 +20,14 @@ class FinetuneConfig(WindowSettings):
     """Turn an encoder into an extractive reader: data-parallel fine-tuning on questions, contexts and answers."""
 
     model: Annotated[PathText, FREE] = Field(
-        min_length=1, description="The base: a folder or a hub id (owner/name[@revision])."
+        min_length=1, description="The base: a folder, its URL in a bucket, or a hub id (owner/name[@revision])."
     )
     train: Annotated[Texts, FREE] = Field(
         min_length=1, description="Parquet, SQuAD JSON, JSONL (files, folders, globs), or datasets names: NAME[:SPLIT]."
     )
-    output: Annotated[OutputFolder, FREE] = Field(description="Folder for the fine-tuned model; run again to resume.")
+    output: Annotated[OutputText, FREE] = Field(
+        description="Folder for the fine-tuned model, or its URL in a bucket; run again to resume."
+    )
     eval: Annotated[PathText | None, FREE] = Field(
         None, min_length=1, description="Rows to judge by while training; the best checkpoint wins."
     )
@@ -95,6 +99,12 @@ class FinetuneConfig(WindowSettings):
     )
     log_every: Annotated[PositiveInt, FREE] = Field(10, description="Steps between two lines of metrics.jsonl.")
     report_to: Annotated[Texts, FREE] = Field((), description="tensorboard, mlflow (MLFLOW_TRACKING_URI), or both.")
+    scratch: Annotated[PathText | None, FREE] = Field(
+        None,
+        min_length=1,
+        description="Folder on every node to keep encoded rows and checkpoints of a bucket in meanwhile; the node's "
+        "temporary folder unless given.",
+    )
     overwrite: Annotated[bool, FREE] = Field(
         False, description="Start again: remove what an earlier run wrote to the output."
     )
@@ -109,6 +119,11 @@ class FinetuneConfig(WindowSettings):
         description="HOST:PORT of the Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this "
         "machine.",
     )
+
+    @property
+    def folder(self) -> Place:
+        """Where the output is to lie."""
+        return output_place(self.output)
 
     @property
     def columns(self) -> ExampleColumns:

@@ -19,7 +19,8 @@ from ray_qa.reader.collate import Batch, Template, collate
 from ray_qa.reader.encoded import EncodedRows, arrays_from_ipc, arrays_to_ipc, join_rows
 from ray_qa.reader.windows import Windows
 from ray_qa.settings import WindowSettings
-from ray_qa.storage.local import publish
+from ray_qa.storage.places import open_input, publish
+from ray_qa.storage.remote import Place
 
 COUNTS_KEY = b"ray_qa"
 
@@ -113,16 +114,16 @@ class TrainingSet:
         )
 
 
-def write_shard(path: Path, rows: TrainingRows, counts: LabelCounts) -> None:
+def write_shard(path: Place, rows: TrainingRows, counts: LabelCounts) -> None:
     """Publish a shard; its metadata carries the counts."""
     golds = {name: getattr(rows, name) for name in ("row_R", "gold_offsets", "gold_first", "gold_last")}
     metadata = {COUNTS_KEY: json.dumps(asdict(counts)).encode()}
     publish(path, arrays_to_ipc({**rows.encoded.arrays(), **golds}, metadata))
 
 
-def shard_counts(path: Path) -> LabelCounts:
+def shard_counts(path: Place) -> LabelCounts:
     """The counts that a shard carries."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
+    with open_input(path) as source, pa.ipc.open_stream(source) as reader:
         return LabelCounts(**json.loads(reader.schema.metadata[COUNTS_KEY]))
 
 

@@ -6,7 +6,6 @@ import time
 import uuid
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.cluster.connection import connected, quiet_ray
@@ -51,6 +50,8 @@ from ray_qa.runs.ownership import claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import AUTO, check_kind, deciding_settings, in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
+from ray_qa.storage.places import exists
+from ray_qa.storage.remote import Place
 
 
 def finetune(config: FinetuneConfig) -> FinetuneSummary:
@@ -63,8 +64,8 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     called = time.time()
     check_kind(config, FinetuneConfig)
     check_outlives_job("output", config.output)
-    config = config.model_copy(update={"output": str(Path(config.output).expanduser().resolve())})
-    progress = TrainingProgress(Path(config.output) / BEAT)
+    config = config.model_copy(update={"output": str(config.folder)})
+    progress = TrainingProgress(config.folder / BEAT)
     with shown(progress.line):
         return _finetune(config, progress, called)
 
@@ -88,7 +89,7 @@ class _Start:
 
 
 def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float) -> FinetuneSummary:
-    folder = Path(config.output)
+    folder = config.folder
     start = _look_around(config, folder, progress)
     config = start.config
     if start.finished:
@@ -141,7 +142,7 @@ def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float)
             return _finish(job, plan, counts, restarts)
 
 
-def _look_around(config: FinetuneConfig, folder: Path, progress: TrainingProgress) -> _Start:
+def _look_around(config: FinetuneConfig, folder: Place, progress: TrainingProgress) -> _Start:
     """Check all that is named, and how it goes with what lies in the output."""
     earlier = None if config.overwrite else read_plan(folder)
     if config.extend and earlier is None:
@@ -149,7 +150,7 @@ def _look_around(config: FinetuneConfig, folder: Path, progress: TrainingProgres
     if earlier is not None and config.extend:
         config = with_what_the_run_had(config, earlier)
     plan, base = _check_what_is_named(config, folder, progress)
-    finished = earlier is not None and (folder / SUCCESS).exists()
+    finished = earlier is not None and exists(folder / SUCCESS)
     if earlier is None:
         return _Start(config=config, plan=plan, base=base, finished=False, anew=config.overwrite)
     steps = checkpoint_steps(folder)[-1] if finished and checkpoint_steps(folder) else None
@@ -168,7 +169,7 @@ def _look_around(config: FinetuneConfig, folder: Path, progress: TrainingProgres
 
 def _begin(start: _Start, arithmetic: Arithmetic) -> TrainingPlan:
     """Make the output this run's: cleared if it is to be, its plan grown if it is to be, else joined."""
-    folder = Path(start.config.output)
+    folder = start.config.folder
     plan = replace(start.plan, device=arithmetic.device, settings=start.plan.settings | {"dtype": arithmetic.dtype})
     if start.anew:
         clear_output(folder)
@@ -182,7 +183,7 @@ def _begin(start: _Start, arithmetic: Arithmetic) -> TrainingPlan:
 
 
 def _check_what_is_named(
-    config: FinetuneConfig, folder: Path, progress: TrainingProgress
+    config: FinetuneConfig, folder: Place, progress: TrainingProgress
 ) -> tuple[TrainingPlan, ModelFiles]:
     """Check output, rows and base independently and report all their problems together."""
     known = _known_plan(folder)
@@ -218,7 +219,7 @@ def _check_what_is_named(
     return plan, base
 
 
-def _known_plan(folder: Path) -> TrainingPlan | None:
+def _known_plan(folder: Place) -> TrainingPlan | None:
     """The plan of an earlier run into the folder, to spare reading again the rows that it tells of."""
     try:
         return read_plan(folder)
@@ -233,7 +234,7 @@ def _finish(
     restarts: int,
 ) -> FinetuneSummary:
     """Write the model card, the learning curve and ``run.json``, then mark the output as finished."""
-    folder = Path(job.config.output)
+    folder = job.config.folder
     state = read_state(folder, checkpoint_steps(folder)[-1])
     best, spent = state.best, time_spent(folder)
     summary = FinetuneSummary(

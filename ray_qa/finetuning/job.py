@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ray_qa.cluster.interruptions import uninterrupted
+from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import write_shard
 from ray_qa.finetuning.labelling import label_examples
@@ -19,6 +18,7 @@ from ray_qa.finetuning.output import TRAIN_ROWS, check_output_is_here, shard_pat
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, tokenizer_here
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
+from ray_qa.storage.places import exists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +40,13 @@ def encode_shards(batch: pa.Table, job: TrainingJob) -> Iterator[pa.Table]:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     with uninterrupted():
         tokenizer = load_pair_tokenizer(tokenizer_here(job.base))
-    folder = Path(job.config.output)
+    folder = job.config.folder
     check_output_is_here(folder)
-    with pq.ParquetFile(folder / TRAIN_ROWS) as file:
+    with open_parquet(str(folder / TRAIN_ROWS)) as file:
         first_rows = np.cumsum([0, *(file.metadata.row_group(each).num_rows for each in range(file.num_row_groups))])
         for number in batch["shard"].to_pylist():
             path = shard_path(folder, number)
-            if not path.exists():
+            if not exists(path):
                 examples = file.read_row_group(number)
                 labelled = label_examples(examples, int(first_rows[number]), tokenizer, job.config.max_question_tokens)
                 write_shard(path, labelled.rows, labelled.counts)

@@ -18,7 +18,7 @@ from ray_qa.finetuning.checkpoints import Evaluation, ProcessGroupShape, Trainin
 from ray_qa.finetuning.dataset import TrainingSet, open_training_set
 from ray_qa.finetuning.job import TrainingJob
 from ray_qa.finetuning.lr_schedule import learning_rate_factor, warmup_steps
-from ray_qa.finetuning.output import BEAT, EVAL_ROWS, TRAIN_ROWS, check_output_is_here, shard_paths
+from ray_qa.finetuning.output import BEAT, EVAL_ROWS, TRAIN_ROWS, check_output_is_here, shards_here
 from ray_qa.finetuning.process_group import ProcessGroup
 from ray_qa.finetuning.sampler import NextStep, steps_from, steps_of_epochs
 from ray_qa.finetuning.step import FlatGradients, ModelWithOptimizer, StepResult, take_step
@@ -35,6 +35,8 @@ from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.span_model import pick_device, pick_dtype
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.runs.ownership import check_claim
+from ray_qa.storage.remote import Place
+from ray_qa.storage.scratch import scratch_folder
 
 SAVE_SECONDS = 600.0
 """A checkpoint is made after so long without one, however few steps that are."""
@@ -54,7 +56,7 @@ def train(job: TrainingJob, group: ProcessGroup | None = None) -> TrainingState:
     """
     group = group or ProcessGroup.current()
     job = replace(job, base=model_here(job.base))
-    check_output_is_here(Path(job.config.output))
+    check_output_is_here(job.config.folder)
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     run = _Run.begin(job, group)
@@ -80,7 +82,8 @@ class _Run:
 
     job: TrainingJob
     group: ProcessGroup
-    folder: Path
+    folder: Place
+    scratch: Path
     tokenizer: PairTokenizer
     data: TrainingSet
     model: ModelWithOptimizer
@@ -93,9 +96,9 @@ class _Run:
 
     @classmethod
     def begin(cls, job: TrainingJob, group: ProcessGroup) -> _Run:
-        config, folder = job.config, Path(job.config.output)
+        config, folder, scratch = job.config, job.config.folder, scratch_folder(job.config.scratch)
         tokenizer = load_pair_tokenizer(job.base.folder)
-        data = open_training_set(shard_paths(folder), config, tokenizer.template.special_tokens)
+        data = open_training_set(shards_here(folder, scratch), config, tokenizer.template.special_tokens)
         model = _model_with_optimizer(job, group)
         validator = None
         if config.eval is not None:
@@ -104,13 +107,14 @@ class _Run:
             job=job,
             group=group,
             folder=folder,
+            scratch=scratch,
             tokenizer=tokenizer,
             data=data,
             model=model,
             validator=validator,
             steps_of_epochs=list(steps_of_epochs(data, config)),
             batch_tokens=job.arithmetic.batch_tokens,
-            beat=BeatWriter(path=folder / BEAT),
+            beat=BeatWriter(place=folder / BEAT),
         )
 
     @property
@@ -123,7 +127,7 @@ class _Run:
         state = TrainingState()
         if step:
             state = read_state(self.folder, step)
-            load_checkpoint(self.folder, state, self.model)
+            load_checkpoint(self.folder, state, self.model, self.scratch)
         if self.group.is_main:
             go_back_to(self.folder / METRICS, step)
             self.beat.clear()
@@ -216,7 +220,7 @@ class _Run:
             if self.group.is_main and (evaluates or at_end or long_ago or state.step % config.save_every == 0):
                 self._show(line, "saving a checkpoint")
                 check_claim(self.folder, self.job.owner)
-                save_checkpoint(self.folder, state, self.model, keep=config.keep_checkpoints)
+                save_checkpoint(self.folder, state, self.model, keep=config.keep_checkpoints, scratch=self.scratch)
                 self.saved_at = time.monotonic()
             self._show(line)
         return state
@@ -264,7 +268,7 @@ class _Run:
         if self.group.is_main:
             check_claim(self.folder, self.job.owner)
             step = state.best.step if state.best else state.step
-            export_model(self.folder, step, self.model.module, self.job.base)
+            export_model(self.folder, step, self.model.module, self.job.base, self.scratch)
         self.group.barrier()
 
 

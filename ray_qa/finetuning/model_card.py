@@ -17,7 +17,7 @@ from ray_qa.finetuning.tracking.metrics_log import Metrics
 from ray_qa.reader.model_files import ModelFiles
 from ray_qa.runs.versions import package_versions
 from ray_qa.settings import ReadingSettings, WindowSettings
-from ray_qa.storage.local import publish
+from ray_qa.storage.places import publish
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
@@ -44,7 +44,7 @@ def write_card_and_curve(
     job: TrainingJob, plan: TrainingPlan, summary: FinetuneSummary, metrics: Sequence[Metrics]
 ) -> None:
     """Write ``README.md`` and ``learning_curve.png`` beside the model."""
-    folder = Path(job.config.output)
+    folder = job.config.folder
     title = _one_line(f"{_base_name(job)}, trained on {', '.join(map(_source_name, job.config.train))}")
     publish(folder / CURVE, draw_learning_curve(metrics, summary.exported_step, title))
     publish(folder / CARD, model_card(job, plan, summary, metrics).encode())

@@ -45,7 +45,11 @@ from ray_qa.runs.plan_files import (
     read_plan_file,
     settled,
 )
-from ray_qa.storage.local import SUCCESS, publish
+from ray_qa.storage import objects, places
+from ray_qa.storage.local import SUCCESS
+from ray_qa.storage.objects import Entry
+from ray_qa.storage.remote import Place, Remote
+from ray_qa.storage.scratch import fetched_once, objects_in
 
 PROGRAM = "ray-qa finetune"
 ALGORITHM = 2
@@ -54,6 +58,7 @@ TRAIN_ROWS, EVAL_ROWS, SHARDS = f"{OURS}/train.parquet", f"{OURS}/eval.parquet",
 RAY_TRAIN, EXPORT = f"{OURS}/ray_train", f"{OURS}/export"
 BEAT = f"{OURS}/beat.json"
 WHILE_TRAINING = (TRAIN_ROWS, EVAL_ROWS, SHARDS, RAY_TRAIN, EXPORT, BEAT, OWNER)
+EXPORTED = f"{OURS}/exported.txt"
 EXTENSIONS = f"{OURS}/extensions.json"
 MLFLOW_RUN_ID = f"{OURS}/mlflow_run_id"
 CARD, CURVE, TENSORBOARD = "README.md", "learning_curve.png", "tensorboard"
@@ -76,33 +81,40 @@ class TrainingPlan:
 _PLAN_JSON: TypeAdapter[TrainingPlan] = TypeAdapter(TrainingPlan)
 
 
-def check_output(folder: Path) -> None:
+def check_output(folder: Place) -> None:
     """Refuse a folder that holds anything but a finetune run. Touches nothing.
 
     Raises:
         OutputError: naming the first foreign thing.
     """
-    # Parts are annotate's, which has a plan of its own there.
-    check_output_folder(folder, PROGRAM, lambda path: not path.name.startswith("part-"))
+    check_output_folder(folder, PROGRAM, _may_be_ours)
 
 
-def clear_output(folder: Path) -> None:
+def _may_be_ours(entry: Entry) -> bool:
+    return not entry.name.startswith("part-")  # annotate's, which has a plan of its own there
+
+
+def clear_output(folder: Place) -> None:
     """Remove what finetune wrote, and nothing else."""
+    ours = [folder / name for name in (METRICS, CARD, CURVE, *_exported(folder))]
+    if isinstance(folder, Remote):
+        below = (f"{CHECKPOINTS}/checkpoint-", f"{TENSORBOARD}/events.out.tfevents.")
+        found = [each.place for name in (CHECKPOINTS, TENSORBOARD) for each in objects.list_below(folder / name)]
+        ours += [place for place in found if str(place).startswith(tuple(f"{folder}/{name}" for name in below))]
+        clear_output_folder(folder, ours)
+        return
     patterns = (
         f"{TENSORBOARD}/events.out.tfevents.*",
         f"{CHECKPOINTS}/checkpoint-*",
         f"{CHECKPOINTS}/.checkpoint-*.draft",
     )
-    names = [METRICS, CARD, CURVE, *_exported(folder)]
-    clear_output_folder(
-        folder, [*(folder / name for name in names), *(path for pattern in patterns for path in folder.glob(pattern))]
-    )
+    clear_output_folder(folder, [*ours, *(path for pattern in patterns for path in folder.glob(pattern))])
     for name in (TENSORBOARD, CHECKPOINTS):
         with suppress(OSError):  # not there, or the user keeps something in it
             (folder / name).rmdir()
 
 
-def read_plan(folder: Path) -> TrainingPlan | None:
+def read_plan(folder: Place) -> TrainingPlan | None:
     """The plan of an earlier run, if there is one.
 
     Raises:
@@ -111,7 +123,7 @@ def read_plan(folder: Path) -> TrainingPlan | None:
     return read_plan_file(folder / PLAN, _PLAN_JSON, PROGRAM)
 
 
-def join_plan(folder: Path, plan: TrainingPlan) -> None:
+def join_plan(folder: Place, plan: TrainingPlan) -> None:
     """Make ``plan`` the folder's, or find it equal to the one that is there.
 
     Raises:
@@ -120,22 +132,22 @@ def join_plan(folder: Path, plan: TrainingPlan) -> None:
     join_plan_file(folder / PLAN, _PLAN_JSON, plan, PROGRAM, "data", _differences)
 
 
-def begin_again(folder: Path, plan: TrainingPlan, why: str) -> None:
+def begin_again(folder: Place, plan: TrainingPlan, why: str) -> None:
     """Make a finished run an unfinished one with a plan that has grown; its model stays until there is another."""
-    publish(folder / EXTENSIONS, json.dumps([*extensions(folder), why]).encode())
-    (folder / SUCCESS).unlink(missing_ok=True)
-    publish(folder / PLAN, _PLAN_JSON.dump_json(plan))
+    places.publish(folder / EXTENSIONS, json.dumps([*extensions(folder), why]).encode())
+    places.delete([folder / SUCCESS])
+    places.publish(folder / PLAN, _PLAN_JSON.dump_json(plan))
 
 
-def extensions(folder: Path) -> tuple[str, ...]:
+def extensions(folder: Place) -> tuple[str, ...]:
     """How the run was extended, each time in a line."""
     try:
-        return tuple(json.loads((folder / EXTENSIONS).read_bytes()))
+        return tuple(json.loads(places.read(folder / EXTENSIONS)))
     except FileNotFoundError:
         return ()
 
 
-def check_joins(folder: Path, earlier: TrainingPlan, wanted: TrainingPlan, unsettled: Collection[str] = ()) -> None:
+def check_joins(folder: Place, earlier: TrainingPlan, wanted: TrainingPlan, unsettled: Collection[str] = ()) -> None:
     """Check that ``wanted`` can go on with a folder's plan; settings that are ``unsettled`` are as that has them.
 
     Raises:
@@ -145,52 +157,78 @@ def check_joins(folder: Path, earlier: TrainingPlan, wanted: TrainingPlan, unset
     check_same_plan(folder, "data", _differences(earlier, replace(wanted, settings=settings)))
 
 
-def check_output_is_here(folder: Path) -> None:
+def check_output_is_here(folder: Place) -> None:
     """Check, on a worker, that the output is the folder that the driver sees.
 
     Raises:
         OutputError: if it is not.
     """
-    if not (folder / TRAIN_ROWS).exists():
+    if not places.exists(folder / TRAIN_ROWS):
         raise OutputError(
             f"`output` must be the same folder on every node, but {folder} is not on {os.uname().nodename}; "
             "name one that all nodes share"
         )
 
 
-def shard_path(folder: Path, number: int) -> Path:
+def shard_path(folder: Place, number: int) -> Place:
     """Where the encoded rows of a row group of the training rows lie."""
     return folder / SHARDS / f"{number:07d}.arrow"
 
 
-def shard_paths(folder: Path) -> list[Path]:
-    """All shards that are there, in order."""
+def shards_here(folder: Place, scratch: Path) -> list[Path]:
+    """All shards that are there, in order, as files of this node; those of a bucket are fetched once for all workers.
+
+    Raises:
+        OutputError: if the scratch folder cannot be written to.
+        StorageError: if they cannot be fetched.
+    """
+    if isinstance(folder, Remote):
+        folder = fetched_once(objects_in(folder / SHARDS, ".arrow"), scratch)
+        return sorted(folder.glob("*.arrow"))
     return sorted((folder / SHARDS).glob("*.arrow"))
 
 
-def finish(folder: Path, run_json: bytes) -> None:
+def finish(folder: Place, run_json: bytes) -> None:
     """Write down what was done, and that all of it is; what only training needed goes."""
     finish_output_folder(folder, run_json)
     remove_leftovers(folder)
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Place) -> None:
     """Remove what only training needed, and what killed commands left of it."""
-    for path in [*(folder / name for name in WHILE_TRAINING), *(folder / OURS).glob(".*.draft")]:
-        remove(path)
+    ours = [folder / name for name in WHILE_TRAINING]
+    if isinstance(folder, Remote):
+        below = [each.place for name in (SHARDS, RAY_TRAIN) for each in objects.list_below(folder / name)]
+        places.delete([*ours, *below])
+        return
+    for path in [*ours, *(folder / OURS).glob(".*.draft")]:
+        if isinstance(path, Path):
+            remove(path)
 
 
-def publish_export(folder: Path) -> None:
-    """Move the exported model into the output folder's root, the weights last."""
-    names = sorted((path.name for path in (folder / EXPORT).iterdir()), key=lambda name: name.endswith(".safetensors"))
-    publish(folder / OURS / "exported.txt", "\n".join(names).encode())
+def publish_export(folder: Place, export: Path) -> None:
+    """Put the files of an exported model into the output folder's root, the weights last.
+
+    Args:
+        folder: the output folder.
+        export: the folder with the files, which may be gone then.
+
+    Raises:
+        OSError, StorageError: if the output cannot be written to.
+    """
+    names = sorted((path.name for path in export.iterdir()), key=lambda name: name.endswith(".safetensors"))
+    places.publish(folder / EXPORTED, "\n".join(names).encode())
     for name in names:
-        (folder / EXPORT / name).replace(folder / name)
+        place = folder / name
+        if isinstance(place, Remote):
+            objects.upload(place, export / name)
+        else:
+            (export / name).replace(place)
 
 
-def _exported(folder: Path) -> list[str]:
+def _exported(folder: Place) -> list[str]:
     try:
-        return (folder / OURS / "exported.txt").read_text().split("\n")
+        return places.read(folder / EXPORTED).decode().split("\n")
     except FileNotFoundError:
         return []
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from ray_qa.finetuning.tracking.beat import Beat, read_beat
+from ray_qa.finetuning.tracking.beat import BUCKET_SECONDS, Beat, read_beat
 from ray_qa.finetuning.tracking.metrics_log import EVALUATED, TRAINED, Metrics, kind_of
 from ray_qa.runs.live_line import duration
+from ray_qa.storage.remote import Place
 
 SMOOTHED_LINES = 10
 """The time that is left is told from the pace of so many lines."""
@@ -20,8 +22,10 @@ class TrainingProgress:
     Thread-safe enough: every update replaces whole values.
     """
 
-    def __init__(self, beat: Path) -> None:
-        self._path = beat
+    def __init__(self, beat: Place) -> None:
+        self._place = beat
+        self._beat: Beat | None = None
+        self._looked = float("-inf")
         self._stage = ""
         self._before: Beat | None = None
         self._known: Sequence[Metrics] = ()
@@ -30,7 +34,7 @@ class TrainingProgress:
 
     def enter(self, stage: str) -> None:
         """Say what is being done while there is nothing new to tell of: no line, and no other beat than now."""
-        self._stage, self._steps, self._before = stage, (), read_beat(self._path)
+        self._stage, self._steps, self._before = stage, (), self._latest_beat()
 
     def update(self, lines: Sequence[Metrics]) -> None:
         """Take in all lines of the log; nothing changes where they are those of the last time."""
@@ -43,7 +47,7 @@ class TrainingProgress:
     def line(self) -> str:
         """The state of the run in one line."""
         told: list[Beat] = [*self._steps]
-        beat = read_beat(self._path)
+        beat = self._latest_beat()
         if beat is not None and beat != self._before and not (told and told[-1]["step"] > beat["step"]):
             told.append(beat)
         if not told:
@@ -67,3 +71,9 @@ class TrainingProgress:
             parts.append(f"{bad:,.0f} bad step{'s'[: bad != 1]}")
         left = (latest["steps"] - latest["step"]) * fmean(line["step_seconds"] for line in told)
         return " · ".join([*parts, f"{duration(left)} left"])
+
+    def _latest_beat(self) -> Beat | None:
+        """The beat; of a bucket it is asked no more often than it is published there."""
+        if isinstance(self._place, Path) or time.monotonic() - self._looked >= BUCKET_SECONDS:
+            self._beat, self._looked = read_beat(self._place), time.monotonic()
+        return self._beat

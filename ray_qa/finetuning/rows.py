@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import ray.data
 
 from ray_qa.cluster.placement import READ_CPUS
@@ -14,15 +13,19 @@ from ray_qa.data.example_schema import Setting
 from ray_qa.data.example_sources import is_data_set, source_files
 from ray_qa.data.examples import Examples, ExamplesSummary, survey_examples, write_examples
 from ray_qa.data.file_search import check_apart
+from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.errors import listed
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.dataset import shard_counts
 from ray_qa.finetuning.job import TrainingJob, encode_shards
 from ray_qa.finetuning.label_counts import LabelCounts, check_usable
-from ray_qa.finetuning.output import EVAL_ROWS, SHARDS, TRAIN_ROWS, TrainingPlan, shard_path, shard_paths
+from ray_qa.finetuning.output import EVAL_ROWS, SHARDS, TRAIN_ROWS, TrainingPlan, shard_path
 from ray_qa.finetuning.progress import TrainingProgress
 from ray_qa.runs.live_line import tell
 from ray_qa.runs.submitted_job import check_outlives_job
+from ray_qa.storage.places import exists, make_folder, names_in
+
+READ_AT_ONCE = 32
 
 
 def survey(config: FinetuneConfig, setting: Setting, known: ExamplesSummary | None) -> ExamplesSummary:
@@ -36,7 +39,7 @@ def survey(config: FinetuneConfig, setting: Setting, known: ExamplesSummary | No
         if not is_data_set(source):
             check_outlives_job(setting, source)
     found = source_files(examples.sources, setting)
-    check_apart(found.paths, examples.sources, Path(config.output), setting)
+    check_apart(found.paths, examples.sources, config.folder, setting)
     if found.passed_over:
         tell("finetune", f"`{setting}` passes over {listed(found.passed_over, 3)}")
     return survey_examples(examples, known)
@@ -48,16 +51,18 @@ def encode(job: TrainingJob, plan: TrainingPlan, progress: TrainingProgress) -> 
     Raises:
         InputError: if they have changed since they were surveyed, or no answer can be used.
     """
-    folder = Path(job.config.output)
+    folder = job.config.folder
     progress.enter(f"reading {plan.train.rows:,} rows again, to bring them into one form")
-    if not (folder / TRAIN_ROWS).exists():
+    if not exists(folder / TRAIN_ROWS):
         write_examples(_examples(job.config, "train"), folder / TRAIN_ROWS, plan.train)
-    if job.config.eval is not None and plan.eval is not None and not (folder / EVAL_ROWS).exists():
+    if job.config.eval is not None and plan.eval is not None and not exists(folder / EVAL_ROWS):
         write_examples(_examples(job.config, "eval"), folder / EVAL_ROWS, plan.eval)
-    (folder / SHARDS).mkdir(exist_ok=True)
+    make_folder(folder / SHARDS)
     progress.enter(f"encoding {plan.train.rows:,} rows")
-    count = pq.read_metadata(folder / TRAIN_ROWS).num_row_groups
-    missing = [number for number in range(count) if not shard_path(folder, number).exists()]
+    with open_parquet(str(folder / TRAIN_ROWS)) as file:
+        wanted = [shard_path(folder, number) for number in range(file.num_row_groups)]
+    there = names_in(folder / SHARDS)
+    missing = [number for number, path in enumerate(wanted) if path.name not in there]
     if missing:
         blocks = [pa.table({"shard": [number]}) for number in missing]
         encoded = ray.data.from_arrow(blocks).map_batches(
@@ -71,7 +76,8 @@ def encode(job: TrainingJob, plan: TrainingPlan, progress: TrainingProgress) -> 
             encoded.materialize()
         except Exception as error:
             raise error_from_worker(error) or error from None
-    counts = sum((shard_counts(path) for path in shard_paths(folder)), start=LabelCounts())
+    with ThreadPoolExecutor(READ_AT_ONCE) as threads:
+        counts = sum(threads.map(shard_counts, wanted), start=LabelCounts())
     check_usable(counts, job.config.max_dropped)
     return counts
 

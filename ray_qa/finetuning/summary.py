@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -18,6 +17,8 @@ from ray_qa.finetuning.output import TrainingPlan
 from ray_qa.runs.live_line import duration
 from ray_qa.runs.output_folder import RUN
 from ray_qa.runs.versions import versions
+from ray_qa.storage import places
+from ray_qa.storage.remote import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +67,14 @@ def run_json(config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSummar
     return json.dumps(record, indent=1, ensure_ascii=False).encode()
 
 
-def read_summary(folder: Path) -> FinetuneSummary:
+def read_summary(folder: Place) -> FinetuneSummary:
     """The summary of a finished run.
 
     Raises:
         OutputError: if ``run.json`` is not there or not ours.
     """
     try:
-        values: dict[str, Any] = json.loads((folder / RUN).read_bytes())["summary"]
+        values: dict[str, Any] = json.loads(places.read(folder / RUN))["summary"]
         return _SUMMARY.validate_python(values | {"output": str(folder), "was_finished": True})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,6 +18,8 @@ from ray_qa.reader.reader import Reader
 from ray_qa.reader.span_model import span_model
 from ray_qa.records import Row
 from ray_qa.settings import ReadingSettings
+from ray_qa.storage.places import open_input
+from ray_qa.storage.remote import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +35,9 @@ class Validator:
     encoded: EncodedRows
 
     @classmethod
-    def open(cls, rows: Path, tokenizer: PairTokenizer, config: FinetuneConfig, group: ProcessGroup) -> Validator:
+    def open(cls, rows: Place, tokenizer: PairTokenizer, config: FinetuneConfig, group: ProcessGroup) -> Validator:
         """Read the rows and encode this worker's share; rows of answers only are judged by always answering."""
-        examples = pq.read_table(rows)
+        examples = pq.read_table(open_input(rows))
         # What has no answers at all cannot be judged.
         examples = examples.filter(pc.and_(pc.is_valid(examples["answers"]), pc.is_null(examples["malformed"])))
         golds = {str(number): tuple(each["text"]) for number, each in enumerate(examples["answers"].to_pylist())}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from ray_qa.finetuning.checkpoints import (
     MOMENTS,
     WEIGHTS,
     TrainingState,
-    checkpoint_path,
+    checkpoint_here,
     publish_checkpoint,
     remove_old_checkpoints,
 )
@@ -23,13 +24,17 @@ from ray_qa.finetuning.output import EXPORT, publish_export
 from ray_qa.finetuning.step import ModelWithOptimizer
 from ray_qa.reader.model_files import ModelFiles, tokenizer_files
 from ray_qa.reader.transformers_logging import quiet_transformers
+from ray_qa.storage.remote import Place, Remote
 
 
-def save_checkpoint(folder: Path, state: TrainingState, model: ModelWithOptimizer, *, keep: int) -> None:
+def save_checkpoint(
+    folder: Place, state: TrainingState, model: ModelWithOptimizer, *, keep: int, scratch: Path
+) -> None:
     """Publish a checkpoint and remove the oldest.
 
     Raises:
         OutputError: if the folder cannot be written to.
+        StorageError: if it is in a bucket that cannot.
     """
 
     def save_tensors(draft: Path) -> None:
@@ -37,19 +42,19 @@ def save_checkpoint(folder: Path, state: TrainingState, model: ModelWithOptimize
         save_file(_moments(model), draft / MOMENTS)
 
     try:
-        publish_checkpoint(folder, state, save_tensors)
+        publish_checkpoint(folder, state, save_tensors, scratch)
         remove_old_checkpoints(folder, state, keep)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
 
 
-def load_checkpoint(folder: Path, state: TrainingState, model: ModelWithOptimizer) -> None:
+def load_checkpoint(folder: Place, state: TrainingState, model: ModelWithOptimizer, scratch: Path) -> None:
     """Put a model, its optimizer and its loss scaler back to where a checkpoint left them.
 
     Raises:
         OutputError: if the checkpoint cannot be read.
     """
-    path = checkpoint_path(folder, state.step)
+    path = checkpoint_here(folder, state.step, scratch)
     try:
         load_model(model.module, str(path / WEIGHTS))
         saved = load_file(path / MOMENTS)
@@ -67,18 +72,26 @@ def load_checkpoint(folder: Path, state: TrainingState, model: ModelWithOptimize
         model.scaler.load_state_dict(state.scaler)
 
 
-def export_model(folder: Path, step: int, module: torch.nn.Module, base: ModelFiles) -> None:
+def export_model(folder: Place, step: int, module: torch.nn.Module, base: ModelFiles, scratch: Path) -> None:
     """Lay the model of a checkpoint out in the output folder as transformers would, with the base's tokenizer."""
-    load_model(module, str(checkpoint_path(folder, step) / WEIGHTS))
-    export = folder / EXPORT
-    shutil.rmtree(export, ignore_errors=True)
+    load_model(module, str(checkpoint_here(folder, step, scratch) / WEIGHTS))
+    if isinstance(folder, Remote):
+        with TemporaryDirectory(dir=scratch) as temporary:
+            _export(Path(temporary), module, base)
+            publish_export(folder, Path(temporary))
+        return
+    shutil.rmtree(folder / EXPORT, ignore_errors=True)
+    _export(folder / EXPORT, module, base)
+    publish_export(folder, folder / EXPORT)
+
+
+def _export(export: Path, module: torch.nn.Module, base: ModelFiles) -> None:
     pretrained: Any = module
     with quiet_transformers():
         pretrained.save_pretrained(export)
     (export / WEIGHTS).chmod(0o644)  # safetensors leaves it to its owner alone
     for path in tokenizer_files(base.folder):
         shutil.copyfile(path, export / path.name)
-    publish_export(folder)
 
 
 def _moments(model: ModelWithOptimizer) -> dict[str, torch.Tensor]:

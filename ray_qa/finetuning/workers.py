@@ -21,6 +21,7 @@ from ray_qa.finetuning.loop import train
 from ray_qa.finetuning.output import RAY_TRAIN
 from ray_qa.finetuning.progress import TrainingProgress
 from ray_qa.settings import in_seconds
+from ray_qa.storage.scratch import scratch_folder
 
 MOST_FAILURES = 3
 """Workers that have failed this often without a new checkpoint in between ends the run."""
@@ -49,12 +50,13 @@ def place(config: FinetuneConfig, cluster: Cluster, progress: TrainingProgress) 
 
 def train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: TrainingProgress) -> int:
     """Run the workers until the last step is done; gives how often they had to be started again."""
-    folder = Path(job.config.output)
+    folder = job.config.folder
+    rays_own = folder / RAY_TRAIN if isinstance(folder, Path) else scratch_folder(job.config.scratch) / "ray_train"
     restarts = failures = 0
     while True:
         before, nodes = checkpoint_steps(folder), nodes_alive()
         try:
-            _train_once(job, placement, folder)
+            _train_once(job, placement, rays_own)
             return restarts
         except Exception as error:
             if ours := error_from_worker(error):
@@ -69,7 +71,7 @@ def train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: Tra
         progress.enter("starting workers again, as one was lost")
 
 
-def _train_once(job: TrainingJob, placement: WorkerPlacement, folder: Path) -> None:
+def _train_once(job: TrainingJob, placement: WorkerPlacement, rays_own: Path) -> None:
     trainer = TorchTrainer(
         _train_worker,
         train_loop_config={"job": job},
@@ -80,7 +82,7 @@ def _train_once(job: TrainingJob, placement: WorkerPlacement, folder: Path) -> N
         ),
         run_config=RunConfig(
             name="run",
-            storage_path=str(folder / RAY_TRAIN),
+            storage_path=str(rays_own),
             failure_config=FailureConfig(
                 max_failures=0,
                 max_preemption_failures=0,  # type: ignore[call-arg]  # Ray shows type checkers the class of its version 1

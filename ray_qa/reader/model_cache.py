@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ray_qa.storage.local import draft_of, drafts_of, remove_folder
+from ray_qa.storage.scratch import made_once
 
 CACHE = "RAY_QA_CACHE"
 """The environment variable that names the cache folder."""
@@ -31,19 +31,7 @@ def kept(kind: str, key: Sequence[object], make: Callable[[Path], None]) -> Path
     Raises:
         OSError: if the cache folder cannot be written to.
     """
-    from filelock import FileLock
-
-    folder = _folder(kind, key)
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not folder.exists():
-                for left in drafts_of(folder):  # by one that was killed, as none other is at it
-                    remove_folder(left)
-                with draft_of(folder) as draft:
-                    draft.mkdir()
-                    make(draft)
-    return folder
+    return made_once(_folder(kind, key), make)
 
 
 def is_kept(kind: str, key: Sequence[object]) -> bool:

@@ -14,6 +14,7 @@ from ray_qa.errors import ModelError, first_line
 from ray_qa.reader.model_cache import CACHE, cache_folder, kept
 from ray_qa.storage import objects
 from ray_qa.storage.remote import Remote, is_url, place_of
+from ray_qa.storage.scratch import fetch
 
 EMBEDDED = Path(__file__).parents[1] / "assets" / "embedded" / "model"
 TOKENIZER = (
@@ -132,12 +133,9 @@ def _fetch(place: Remote) -> Path:
     if not found:
         raise ModelError(f"`model` must be a folder with a config.json, but {place} has no file of a model")
 
-    def fetch(folder: Path) -> None:
-        for each in found:
-            objects.download(each.place, folder / each.place.name)
-
+    key = [str(place), *([each.place.name, each.size, each.version] for each in found)]
     try:
-        return kept("models", [str(place), *([each.place.name, each.size, each.version] for each in found)], fetch)
+        return kept("models", key, lambda folder: fetch(found, folder))
     except OSError as error:
         raise ModelError(
             f"`{CACHE}` must name a folder that {place} can be fetched into, but {cache_folder()} gives: "

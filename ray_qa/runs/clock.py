@@ -13,11 +13,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ray_qa.errors import StorageError
 from ray_qa.runs.live_line import meanwhile
 from ray_qa.runs.output_folder import OURS
+from ray_qa.storage import objects
+from ray_qa.storage.places import make_folder, names_in, read
+from ray_qa.storage.remote import Place, Remote
 
 COMMANDS = f"{OURS}/commands"
-SEEN_SECONDS = 5.0
+SEEN_SECONDS, BUCKET_SECONDS = 5.0, 30.0
 """A command that is killed is believed to have ended up to so much earlier."""
 
 
@@ -30,35 +34,40 @@ class TimeSpent:
 
 
 @contextmanager
-def clocked(folder: Path, called: float) -> Iterator[None]:
+def clocked(folder: Place, called: float) -> Iterator[None]:
     """Note, while the block runs, that a command which was called then, in seconds since the epoch, is at work."""
-    path = folder / COMMANDS / f"{called:.3f}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder / COMMANDS)
+    place = folder / COMMANDS / f"{called:.3f}.json"
+    between = SEEN_SECONDS if isinstance(folder, Path) else BUCKET_SECONDS
 
     def note(ended: threading.Event) -> None:
         over = False
         while not over:
-            _note(path, called)
-            over = ended.wait(SEEN_SECONDS)
-        _note(path, called)
+            _note(place, called)
+            over = ended.wait(between)
+        _note(place, called)
 
     with meanwhile(note):
         yield
 
 
-def time_spent(folder: Path) -> TimeSpent:
+def time_spent(folder: Place) -> TimeSpent:
     """What :func:`clocked` has noted of all commands."""
     seconds = []
-    for path in sorted((folder / COMMANDS).glob("*.json")):
+    for name in (name for name in names_in(folder / COMMANDS) if name.endswith(".json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
-            noted = json.loads(path.read_bytes())
+            noted = json.loads(read(folder / COMMANDS / name))
             seconds.append(max(0.0, noted["seen"] - noted["called"]))
     return TimeSpent(seconds=sum(seconds), commands=len(seconds))
 
 
-def _note(path: Path, called: float) -> None:
+def _note(place: Place, called: float) -> None:
     """What goes wrong is passed over: a run needs no clock."""
-    draft = path.with_suffix(".draft")
-    with suppress(OSError):
-        draft.write_text(json.dumps({"called": called, "seen": time.time()}))
-        draft.replace(path)
+    noted = json.dumps({"called": called, "seen": time.time()})
+    with suppress(OSError, StorageError):
+        if isinstance(place, Remote):
+            objects.publish(place, noted.encode())
+            return
+        draft = place.with_suffix(".draft")
+        draft.write_text(noted)
+        draft.replace(place)

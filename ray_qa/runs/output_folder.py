@@ -12,16 +12,38 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Annotated
 
-from ray_qa.errors import OutputError, first_line
+from pydantic import AfterValidator, Field
+
+from ray_qa.errors import ConfigError, OutputError, first_line
+from ray_qa.settings import PathText
 from ray_qa.storage import objects, places
 from ray_qa.storage.local import SUCCESS, drafts_of
 from ray_qa.storage.objects import Entry
-from ray_qa.storage.remote import Place, Remote
+from ray_qa.storage.remote import Place, Remote, place_of
 
 OURS = ".ray_qa"
 PLAN, RUN = f"{OURS}/plan.json", f"{OURS}/run.json"
 OLD_SIDE_FOLDER = "_ray_qa"
+
+
+def _can_be_written_to(value: str) -> str:
+    try:
+        place_of(value, "output")
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+OutputText = Annotated[PathText, Field(min_length=1), AfterValidator(_can_be_written_to)]
+"""A folder's path, or its URL in a bucket."""
+
+
+def output_place(value: str) -> Place:
+    """The folder that an :data:`OutputText` names, by its absolute path with all links resolved, or in its bucket."""
+    place = place_of(value, "output")
+    return place.resolve() if isinstance(place, Path) else place
 
 
 def check_output_folder(folder: Place, program: str, fits: Callable[[Entry], bool]) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(seconds=25)
 """How long a request is tried again after the first attempt."""
+IN_ONE_REQUEST = 256 * 1024 * 1024
+"""Files up to this size, in bytes, are sent whole."""
+PIECE = 64 * 1024 * 1024
 READ_BYTES = 1024 * 1024
 """What is fetched at least where an object is read piece by piece."""
 KEYS_OF = {
@@ -177,6 +180,20 @@ def publish(place: Remote, content: bytes) -> str:
     with _explained(place, "write"):
         put = obstore.put(_store(place.scheme, place.bucket), place.key, content, use_multipart=False)
     return put["e_tag"] or ""
+
+
+def upload(place: Remote, path: Path) -> None:
+    """Publish what a file holds; a large one goes in pieces, which become an object when the last is there.
+
+    Raises:
+        OSError: if the file cannot be read.
+        StorageError: as :func:`read`.
+    """
+    import obstore
+
+    large = path.stat().st_size > IN_ONE_REQUEST
+    with _explained(place, "write"):
+        obstore.put(_store(place.scheme, place.bucket), place.key, path, use_multipart=large, chunk_size=PIECE)
 
 
 def publish_new(place: Remote, content: bytes) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -67,6 +69,23 @@ def publish(place: Place, content: bytes) -> str:
         return objects.publish(place, content)
     local.publish(place, content)
     return ""
+
+
+@contextmanager
+def draft_for(place: Place) -> Iterator[Path]:
+    """A file of this machine to be written, which is published at ``place`` in one step when the block ends well.
+
+    Raises:
+        OSError, StorageError: as :func:`read`.
+    """
+    if isinstance(place, Path):
+        with local.draft_of(place) as draft:
+            yield draft
+        return
+    with TemporaryDirectory(prefix="ray_qa-") as folder:
+        draft = Path(folder) / place.name
+        yield draft
+        objects.upload(place, draft)
 
 
 def publish_new(place: Place, content: bytes) -> bool:

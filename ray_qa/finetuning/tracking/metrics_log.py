@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import BinaryIO
 
-from ray_qa.storage.local import publish
+from ray_qa.storage.places import exists, publish, read
+from ray_qa.storage.remote import Place, Remote
 
 METRICS = "metrics.jsonl"
 Metrics = Mapping[str, float]
@@ -17,18 +17,22 @@ EVALUATED, TRAINED = "eval_f1", "loss"
 NOT_FIGURES = frozenset({"step", "steps", "time"})
 
 
-def append_metrics(path: Path, metrics: Metrics) -> None:
-    """Add a line; it is on its way to the disk when this returns."""
-    with path.open("ab+") as stream:
+def append_metrics(place: Place, metrics: Metrics) -> None:
+    """Add a line; it is on its way to the disk when this returns. A bucket appends nothing: all is published again."""
+    line = json.dumps(metrics).encode() + b"\n"
+    if isinstance(place, Remote):
+        publish(place, (read(place) if exists(place) else b"") + line)
+        return
+    with place.open("ab+") as stream:
         if _is_torn(stream):
             stream.write(b"\n")
-        stream.write(json.dumps(metrics).encode() + b"\n")
+        stream.write(line)
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
+def read_metrics(place: Place) -> list[dict[str, float]]:
     """All whole lines; none where there is no file. What is not a whole line is passed over: it is being written."""
     try:
-        lines = path.read_bytes().splitlines()
+        lines = read(place).splitlines()
     except FileNotFoundError:
         return []
     found = []
@@ -40,10 +44,10 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
     return found
 
 
-def go_back_to(path: Path, step: int) -> None:
+def go_back_to(place: Place, step: int) -> None:
     """Take away the lines after ``step``: a run that resumes there will write them again."""
-    kept = [metrics for metrics in read_metrics(path) if metrics["step"] <= step]
-    publish(path, "".join(json.dumps(metrics) + "\n" for metrics in kept).encode())
+    kept = [metrics for metrics in read_metrics(place) if metrics["step"] <= step]
+    publish(place, "".join(json.dumps(metrics) + "\n" for metrics in kept).encode())
 
 
 def kind_of(line: Metrics) -> str:

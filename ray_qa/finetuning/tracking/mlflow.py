@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ray_qa.errors import ConfigError, first_line, without_credentials
 from ray_qa.finetuning.tracking.metrics_log import EVALUATED, TRAINED, Metrics, figures_of
-from ray_qa.storage.local import publish
+from ray_qa.storage.places import publish, read
+from ray_qa.storage.remote import Place
 
 LONGEST_PARAM = 500
 MLFLOW_ENVIRONMENT = {
@@ -31,17 +31,17 @@ class MLflow:
     experiment: str
     run_name: str
     params: dict[str, str]
-    id_path: Path
+    id_place: Place
     run_id: str = ""
 
     @classmethod
-    def open(cls, *, run_name: str, parameters: Mapping[str, Any], id_path: Path) -> MLflow:
+    def open(cls, *, run_name: str, parameters: Mapping[str, Any], id_place: Place) -> MLflow:
         """Reach the server.
 
         Args:
             run_name: what to call the run.
             parameters: what to log as its parameters.
-            id_path: file that holds the run's id, to go on with it when the command is run again.
+            id_place: file that holds the run's id, to go on with it when the command is run again.
 
         Raises:
             ConfigError: if it cannot be reached.
@@ -63,7 +63,7 @@ class MLflow:
             experiment=experiment,
             run_name=run_name,
             params={name: str(value)[:LONGEST_PARAM] for name, value in parameters.items()},
-            id_path=id_path,
+            id_place=id_place,
         )
 
     @property
@@ -79,7 +79,7 @@ class MLflow:
             run = self._earlier_run()
             if run is None:
                 run = self.client.create_run(self.experiment, run_name=self.run_name)
-                publish(self.id_path, run.info.run_id.encode())
+                publish(self.id_place, run.info.run_id.encode())
             else:
                 self.client.update_run(run.info.run_id, status="RUNNING")
             self.run_id = run.info.run_id
@@ -93,7 +93,7 @@ class MLflow:
         from mlflow.exceptions import MlflowException
 
         try:
-            run = self.client.get_run(self.id_path.read_text().strip())
+            run = self.client.get_run(read(self.id_place).decode().strip())
         except FileNotFoundError:
             return None
         except MlflowException as error:

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ray_qa.errors import StorageError
 from ray_qa.finetuning.tracking.metrics_log import Metrics, read_metrics
 from ray_qa.runs.live_line import meanwhile
+from ray_qa.storage.objects import look_for
+from ray_qa.storage.remote import Place, Remote
 
-TAIL_SECONDS = 0.5
+TAIL_SECONDS, BUCKET_SECONDS = 0.5, 5.0
 
 
 @contextmanager
-def tail_metrics(path: Path, *update: Callable[[Sequence[Metrics]], None]) -> Iterator[None]:
+def tail_metrics(log: Place, *update: Callable[[Sequence[Metrics]], None]) -> Iterator[None]:
     """Hand all lines of the log to each ``update``, from time to time while the block runs and in the end once more."""
 
     def follow(ended: threading.Event) -> None:
-        seen = _stamp(path)  # before reading: what is added in between is then read again, not missed
-        lines = read_metrics(path)
+        seen: object = None
+        lines: list[dict[str, float]] = []
         while True:
-            over = ended.wait(TAIL_SECONDS)
-            if (now := _stamp(path)) != seen:
-                lines, seen = read_metrics(path), now
+            over = ended.wait(TAIL_SECONDS if isinstance(log, Path) else BUCKET_SECONDS)
+            with suppress(StorageError):  # a store may be away; the next look shows what was missed
+                # The stamp is taken before reading: what is added in between is then read again.
+                if (now := _stamp(log)) != seen:
+                    lines, seen = read_metrics(log), now
             for each in update:
                 each(lines)
             if over:
@@ -33,10 +38,12 @@ def tail_metrics(path: Path, *update: Callable[[Sequence[Metrics]], None]) -> It
         yield
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
+def _stamp(log: Place) -> object:
     """Changes whenever the file does."""
+    if isinstance(log, Remote):
+        return look_for(log)
     try:
-        status = path.stat()
+        status = log.stat()
     except FileNotFoundError:
-        return 0, 0, 0
+        return None
     return status.st_ino, status.st_size, status.st_mtime_ns

@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from ray_qa.errors import ConfigError, first_line, without_credentials
 from ray_qa.finetuning.tracking.metrics_log import Metrics, kind_of
 from ray_qa.finetuning.tracking.mlflow import MLflow
 from ray_qa.finetuning.tracking.tensorboard import TensorBoard
+from ray_qa.storage.remote import Place
 
 RETRY_SECONDS = 30.0
 LINES_AT_ONCE = 100
@@ -118,8 +118,8 @@ def open_trackers(
     *,
     run_name: str,
     parameters: Mapping[str, Any],
-    tensorboard: Path,
-    mlflow_run_id: Path,
+    tensorboard: Place,
+    mlflow_run_id: Place,
 ) -> Trackers:
     """Open trackers.
 
@@ -139,7 +139,7 @@ def open_trackers(
             tracker: Tracker = (
                 TensorBoard.open(tensorboard)
                 if name == "tensorboard"
-                else MLflow.open(run_name=run_name, parameters=parameters, id_path=mlflow_run_id)
+                else MLflow.open(run_name=run_name, parameters=parameters, id_place=mlflow_run_id)
             )
         except ImportError as error:
             raise ConfigError(

@@ -21,7 +21,7 @@ from ray_qa.finetuning.checkpoints import checkpoint_steps
 from ray_qa.finetuning.dataset import TrainingSet, open_training_set
 from ray_qa.finetuning.job import TrainingJob
 from ray_qa.finetuning.loop import train
-from ray_qa.finetuning.output import shard_paths
+from ray_qa.finetuning.output import shards_here
 from ray_qa.finetuning.process_group import ProcessGroup
 from ray_qa.finetuning.step import FlatGradients, ModelWithOptimizer, take_step
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
@@ -286,7 +286,7 @@ def _loss_of_every_step(job: TrainingJob, workers: int) -> list[float]:
 
 def _set_up(job: TrainingJob) -> tuple[TrainingSet, ModelWithOptimizer]:
     tokenizer = load_pair_tokenizer(job.base.folder)
-    data = open_training_set(shard_paths(Path(job.config.output)), job.config, tokenizer.template.special_tokens)
+    data = open_training_set(shards_here(job.config.folder, Path()), job.config, tokenizer.template.special_tokens)
     module = load_base(job.base, job.config).train()
     model = ModelWithOptimizer(
         module=module,

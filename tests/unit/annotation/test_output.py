@@ -26,6 +26,7 @@ from ray_qa.data.parts import part_path
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import OutputError
 from ray_qa.runs import plan_files
+from ray_qa.storage import places
 from ray_qa.storage.local import publish_new
 
 

@@ -42,7 +42,7 @@ def made(folder: Path, *steps: int, best: int | None = None) -> TrainingState:
     state = TrainingState()
     for step in steps:
         state = TrainingState(step=step, evaluations=judged)
-        publish_checkpoint(folder, state, tensors)
+        publish_checkpoint(folder, state, tensors, folder)
     return state
 
 
@@ -54,7 +54,7 @@ def failing(draft: Path) -> None:
 @given(states)
 def test_a_state_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, state: TrainingState) -> None:
     folder = tmp_path_factory.mktemp("out")
-    publish_checkpoint(folder, state, tensors)
+    publish_checkpoint(folder, state, tensors, folder)
     assert read_state(folder, state.step) == state
 
 
@@ -75,14 +75,14 @@ def test_steps_come_in_order_however_many_digits_they_have(tmp_path: Path) -> No
 def test_a_checkpoint_that_fails_half_way_is_not_there_and_leaves_nothing(tmp_path: Path) -> None:
     made(tmp_path, 5)
     with pytest.raises(OSError, match="no space left"):
-        publish_checkpoint(tmp_path, TrainingState(step=10), failing)
+        publish_checkpoint(tmp_path, TrainingState(step=10), failing, tmp_path)
     assert checkpoint_steps(tmp_path) == [5]
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["checkpoint-0000005"]
 
 
 def test_a_checkpoint_can_be_made_again(tmp_path: Path) -> None:
     made(tmp_path, 5)
-    publish_checkpoint(tmp_path, TrainingState(step=5, bad_steps=3), tensors)
+    publish_checkpoint(tmp_path, TrainingState(step=5, bad_steps=3), tensors, tmp_path)
     assert read_state(tmp_path, 5).bad_steps == 3
     assert checkpoint_steps(tmp_path) == [5]
 

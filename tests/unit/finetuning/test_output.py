@@ -12,6 +12,7 @@ from ray_qa.errors import OutputError
 from ray_qa.finetuning.checkpoints import TrainingState, publish_checkpoint
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.output import (
+    EXPORT,
     TrainingPlan,
     check_joins,
     check_output,
@@ -21,7 +22,7 @@ from ray_qa.finetuning.output import (
     publish_export,
     read_plan,
     shard_path,
-    shard_paths,
+    shards_here,
 )
 from ray_qa.finetuning.tracking.metrics_log import append_metrics
 from ray_qa.runs import output_folder
@@ -58,14 +59,14 @@ def folder(tmp_path: Path) -> Path:
     for name in MODEL:
         (folder / ".ray_qa/export" / name).write_text(name)
     append_metrics(folder / "metrics.jsonl", {"step": 1})
-    publish_checkpoint(folder, TrainingState(step=5), tensors)
+    publish_checkpoint(folder, TrainingState(step=5), tensors, folder)
     (folder / "tensorboard").mkdir()
     (folder / "tensorboard/events.out.tfevents.1.host.0000").touch()
     return folder
 
 
 def finished(folder: Path) -> Path:
-    publish_export(folder)
+    publish_export(folder, folder / EXPORT)
     for name in ("README.md", "learning_curve.png"):
         (folder / name).touch()
     finish(folder, b"{}")
@@ -251,8 +252,8 @@ def test_shards_come_in_order(tmp_path: Path) -> None:
     (tmp_path / ".ray_qa/train").mkdir(parents=True)
     for number in (10, 9, 123_456):
         shard_path(tmp_path, number).touch()
-    assert shard_paths(tmp_path) == [shard_path(tmp_path, number) for number in (9, 10, 123_456)]
-    assert shard_paths(tmp_path / "nowhere") == []
+    assert shards_here(tmp_path, tmp_path) == [shard_path(tmp_path, number) for number in (9, 10, 123_456)]
+    assert shards_here(tmp_path / "nowhere", tmp_path) == []
 
 
 def test_the_exported_model_lies_beside_what_else_there_is_with_its_weights_last(
@@ -266,7 +267,7 @@ def test_the_exported_model_lies_beside_what_else_there_is_with_its_weights_last
         return replace_file(self, target)
 
     monkeypatch.setattr(Path, "replace", noting)
-    publish_export(folder)
+    publish_export(folder, folder / EXPORT)
     assert moved[0] == "exported.txt"
     assert moved[-1] == "model.safetensors"
     assert {name: (folder / name).read_text() for name in MODEL} == {name: name for name in MODEL}

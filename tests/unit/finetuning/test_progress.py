@@ -33,7 +33,7 @@ def after(*lines: dict[str, Any], beat: Path = NOWHERE) -> TrainingProgress:
 
 @pytest.fixture
 def beat(tmp_path: Path) -> BeatWriter:
-    return BeatWriter(path=tmp_path / "beat.json")
+    return BeatWriter(place=tmp_path / "beat.json")
 
 
 def test_before_there_is_a_step_the_line_says_what_is_being_done() -> None:

@@ -16,7 +16,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_the_latest_beat_is_read_back_with_what_is_being_done(path: Path) -> None:
     assert read_beat(path) is None
-    writer = BeatWriter(path=path)
+    writer = BeatWriter(place=path)
     writer.write({"step": 1, "steps": 9, "loss": 2.5})
     writer.write({"step": 2, "steps": 9}, "evaluating")
     assert {**(read_beat(path) or {}), "time": 0} == {"step": 2, "steps": 9, "doing": "evaluating", "time": 0}
@@ -31,7 +31,7 @@ def test_a_beat_is_due_after_a_while_and_at_once_where_something_else_is_done(
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr("ray_qa.finetuning.tracking.beat.time.monotonic", lambda: clock[0])
-    writer = BeatWriter(path=path)
+    writer = BeatWriter(place=path)
     assert writer.is_due()
     writer.write({"step": 1})
     clock[0] += 0.4
@@ -52,14 +52,14 @@ def test_what_is_no_beat_is_none(path: Path) -> None:
 
 
 def test_a_beat_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    BeatWriter(path=tmp_path / "nowhere" / "beat.json").write({"step": 1})
+    BeatWriter(place=tmp_path / "nowhere" / "beat.json").write({"step": 1})
     (tmp_path / "beat.json").mkdir()
-    BeatWriter(path=tmp_path / "beat.json").write({"step": 1})
-    BeatWriter(path=tmp_path / "beat.json").clear()
+    BeatWriter(place=tmp_path / "beat.json").write({"step": 1})
+    BeatWriter(place=tmp_path / "beat.json").clear()
 
 
 def test_a_reader_never_sees_half_a_beat(path: Path) -> None:
-    writer = BeatWriter(path=path)
+    writer = BeatWriter(place=path)
     writer.write({"step": 0})
     seen: list[Any] = []
     over = threading.Event()
