@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import shutil
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.span_model import pick_device, pick_dtype
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.runs.ownership import check_claim
-from ray_qa.storage.remote import Place
+from ray_qa.storage.remote import Place, Remote
 from ray_qa.storage.scratch import scratch_folder
 
 SAVE_SECONDS = 600.0
@@ -96,7 +97,8 @@ class _Run:
 
     @classmethod
     def begin(cls, job: TrainingJob, group: ProcessGroup) -> _Run:
-        config, folder, scratch = job.config, job.config.folder, scratch_folder(job.config.scratch)
+        config, folder = job.config, job.config.folder
+        scratch = scratch_folder(config.scratch, str(folder)) if isinstance(folder, Remote) else folder
         tokenizer = load_pair_tokenizer(job.base.folder)
         data = open_training_set(shards_here(folder, scratch), config, tokenizer.template.special_tokens)
         model = _model_with_optimizer(job, group)
@@ -270,6 +272,8 @@ class _Run:
             step = state.best.step if state.best else state.step
             export_model(self.folder, step, self.model.module, self.job.base, self.scratch)
         self.group.barrier()
+        if isinstance(self.folder, Remote):  # what is mapped stays until the process ends
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 def _model_with_optimizer(job: TrainingJob, group: ProcessGroup) -> ModelWithOptimizer:

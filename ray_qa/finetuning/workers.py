@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
@@ -21,7 +24,7 @@ from ray_qa.finetuning.loop import train
 from ray_qa.finetuning.output import RAY_TRAIN
 from ray_qa.finetuning.progress import TrainingProgress
 from ray_qa.settings import in_seconds
-from ray_qa.storage.scratch import scratch_folder
+from ray_qa.storage.remote import Place
 
 MOST_FAILURES = 3
 """Workers that have failed this often without a new checkpoint in between ends the run."""
@@ -51,24 +54,34 @@ def place(config: FinetuneConfig, cluster: Cluster, progress: TrainingProgress) 
 def train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: TrainingProgress) -> int:
     """Run the workers until the last step is done; gives how often they had to be started again."""
     folder = job.config.folder
-    rays_own = folder / RAY_TRAIN if isinstance(folder, Path) else scratch_folder(job.config.scratch) / "ray_train"
     restarts = failures = 0
-    while True:
-        before, nodes = checkpoint_steps(folder), nodes_alive()
-        try:
-            _train_once(job, placement, rays_own)
-            return restarts
-        except Exception as error:
-            if ours := error_from_worker(error):
-                raise ours from None
-            failure = error
-        _wait_for_room(job.config, placement, progress, ", as one was lost")
-        if nodes <= nodes_alive():  # a node that was lost, or taken back, is no failure of the run's
-            failures = failures + 1 if checkpoint_steps(folder) == before else 1
-        if failures >= MOST_FAILURES:
-            raise failure
-        restarts += 1
-        progress.enter("starting workers again, as one was lost")
+    with _rays_own_folder(folder) as rays_own:
+        while True:
+            before, nodes = checkpoint_steps(folder), nodes_alive()
+            try:
+                _train_once(job, placement, rays_own)
+                return restarts
+            except Exception as error:
+                if ours := error_from_worker(error):
+                    raise ours from None
+                failure = error
+            _wait_for_room(job.config, placement, progress, ", as one was lost")
+            if nodes <= nodes_alive():  # a node that was lost, or taken back, is no failure of the run's
+                failures = failures + 1 if checkpoint_steps(folder) == before else 1
+            if failures >= MOST_FAILURES:
+                raise failure
+            restarts += 1
+            progress.enter("starting workers again, as one was lost")
+
+
+@contextmanager
+def _rays_own_folder(output: Place) -> Iterator[Path]:
+    """Where Ray Train keeps its state, which we never use: checkpoints are ours."""
+    if isinstance(output, Path):
+        yield output / RAY_TRAIN
+    else:
+        with TemporaryDirectory(prefix="ray_qa-") as folder:
+            yield Path(folder)
 
 
 def _train_once(job: TrainingJob, placement: WorkerPlacement, rays_own: Path) -> None:

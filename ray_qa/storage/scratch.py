@@ -19,26 +19,29 @@ from ray_qa.storage.remote import Remote
 FETCHED_AT_ONCE = 16
 
 
-def scratch_folder(named: str | None) -> Path:
+def scratch_folder(named: str | None, run: str) -> Path:
     """A folder of this user's for what a run keeps on a node, made where it is not there.
 
     Args:
         named: what it is to lie in; unless given, the node's folder for temporary files.
+        run: what tells the run from all others, such as the URL of its output.
 
     Raises:
         OutputError: if it cannot be made, or is somebody else's.
     """
     folder = Path(named or tempfile.gettempdir()).expanduser() / f"ray_qa-{os.getuid()}"
+    own = folder / hashlib.sha256(run.encode()).hexdigest()[:32]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.is_symlink() or folder.stat().st_uid != os.getuid():
             raise OutputError(f"`scratch` must hold a folder of our own, but {folder} is somebody else's; name another")
+        own.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"`scratch` must be a folder to write to on every node, but {folder} on {os.uname().nodename} gives: "
             f"{first_line(error)}; name another"
         ) from error
-    return folder
+    return own
 
 
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
