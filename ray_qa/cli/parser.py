@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import tyro
@@ -16,6 +15,8 @@ from pydantic.fields import FieldInfo
 
 from ray_qa.errors import ConfigError, first_line
 from ray_qa.settings import AutoOrCount
+from ray_qa.storage.places import read
+from ray_qa.storage.remote import place_of
 
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -54,7 +55,12 @@ def _config_path(arguments: Sequence[str]) -> str | None:
 def _flags_of(kind: type[BaseModel], file_values: Mapping[str, Any]) -> type[Any]:
     required = [_flag(name, field, file_values) for name, field in kind.model_fields.items() if field.is_required()]
     optional = [_flag(name, field, file_values) for name, field in kind.model_fields.items() if not field.is_required()]
-    config = ("config", *_annotated(str, "YAML file with settings under the same names; flags override it.", "FILE"))
+    config = (
+        "config",
+        *_annotated(
+            str, "YAML file, or its URL in a bucket, with settings under the same names; flags override it.", "FILE"
+        ),
+    )
     return dataclasses.make_dataclass(kind.__name__, [*required, *optional, config])
 
 
@@ -118,7 +124,7 @@ def _in_one_line(error: Exception) -> str:
 
 def _read_yaml(path: str) -> dict[str, Any]:
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), _PlainNumbers)  # a SafeLoader
+        content = yaml.load(read(place_of(path, "config")).decode(), _PlainNumbers)  # a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"`config` must be a YAML file that can be read, but {path} gives: {_in_one_line(error)}"

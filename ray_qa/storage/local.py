@@ -1,14 +1,22 @@
-"""Writing files so that a reader sees all of one or nothing, whatever dies when."""
+"""Writing files so that a reader sees all of one or nothing, whatever dies when.
+
+A bucket that is mounted as a file system knows no links and syncs no folders: there it is done without, and said so.
+"""
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
+NOT_KNOWN = {errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
+"""What a file system says to what it cannot do."""
 SUCCESS = "_SUCCESS"
 """The name of the empty file that says, as the last thing written, that a folder is whole."""
 
@@ -30,9 +38,26 @@ def publish_new(path: Path, content: bytes) -> bool:
         os.link(draft, path)
     except FileExistsError:
         return False
+    except OSError as error:
+        if error.errno not in NOT_KNOWN:
+            raise
+        say_once(
+            f"the file system of {path.parent} knows no links: of two commands that begin at the same moment "
+            "one may see half of a file"
+        )
+        return _create(path, content)
     finally:
         draft.unlink(missing_ok=True)
     _sync(path.parent)
+    return True
+
+
+def _create(path: Path, content: bytes) -> bool:
+    try:
+        with path.open("xb") as stream:
+            stream.write(content)
+    except FileExistsError:
+        return False
     return True
 
 
@@ -88,5 +113,17 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_KNOWN:
+            raise
+        say_once(
+            f"the file system of {path} cannot be told to write to disk: what is written may be lost with the machine"
+        )
     finally:
         os.close(descriptor)
+
+
+@cache
+def say_once(what: str) -> None:
+    """Warn of what a store cannot do, once a process."""
+    logging.getLogger(__name__).warning(what)

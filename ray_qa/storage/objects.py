@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import pyarrow as pa
 
 from ray_qa.errors import StorageError, first_line
 from ray_qa.storage.credentials import s3_credentials
+from ray_qa.storage.local import say_once
 from ray_qa.storage.remote import Remote
 
 if TYPE_CHECKING:
@@ -241,10 +241,9 @@ def delete(places: Iterable[Remote]) -> None:
 
 def _publish_new_unguarded(place: Remote, content: bytes) -> bool:
     """For stores that cannot create exclusively: look, put, and read back who was last."""
-    warnings.warn(
-        f"{place.scheme}://{place.bucket} cannot create an object only where there is none; two commands that begin "
-        "at the same moment may both work",
-        stacklevel=3,
+    say_once(
+        f"{place.scheme}://{place.bucket} cannot create an object only where there is none: two commands that begin at "
+        "the same moment may both work"
     )
     if exists(place):
         return read(place) == content

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ray_qa.storage.local import draft_of, publish, publish_new
+from ray_qa.storage.local import draft_of, publish, publish_new, say_once
 
 
 def names(folder: Path) -> list[str]:
@@ -233,3 +234,50 @@ def test_all_of_a_drafted_folder_is_on_the_disk_before_it_gets_its_name(
     made = tmp_path / "made"
     assert set(steps[:3]) == {path.stat().st_ino for path in (made, made / "inner", made / "inner" / "file")}
     assert steps[3:] == ["rename", tmp_path.stat().st_ino]
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOSYS, errno.ENOTSUP])
+def test_without_links_the_first_to_publish_new_wins_all_the_same_and_it_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    monkeypatch.setattr(os, "link", refusing(code))
+    say_once.cache_clear()
+    assert publish_new(tmp_path / "plan", b"first") is True
+    assert publish_new(tmp_path / "plan", b"second") is False
+    assert (tmp_path / "plan").read_bytes() == b"first"
+    assert names(tmp_path) == ["plan"]
+    (told,) = caplog.messages
+    assert told.startswith(f"the file system of {tmp_path} knows no links")
+
+
+def test_a_folder_that_cannot_be_synced_holds_what_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sync = os.fsync
+
+    def only_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    say_once.cache_clear()
+    publish(tmp_path / "part", b"one")
+    publish(tmp_path / "part", b"two")
+    assert (tmp_path / "part").read_bytes() == b"two"
+    (told,) = caplog.messages
+    assert "cannot be told to write to disk" in told
+
+
+def test_a_disk_that_fails_is_not_taken_for_one_that_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", refusing(errno.EIO))
+    with pytest.raises(OSError, match="refused"):
+        publish_new(tmp_path / "plan", b"first")
+    assert names(tmp_path) == []
+
+
+def refusing(code: int) -> Callable[..., None]:
+    def refuse(*_: Any) -> None:
+        raise OSError(code, "refused")
+
+    return refuse
