@@ -107,9 +107,15 @@ def check_claim(folder: Place, token: str) -> None:
     """Check, on a worker, that no other command has claimed the output: workers outlive a killed driver by seconds.
 
     Raises:
-        OutputError: if one has.
+        OutputError: if one has, or the worker does not see what the driver sees.
     """
-    if token and _owner(folder) != token:
+    owner = _owner(folder) if token else token
+    if owner is None:
+        raise OutputError(
+            f"`output` must be the same folder on every node, but {folder} has nothing of this run on "
+            f"{os.uname().nodename}; name one that all nodes share, or one in a bucket"
+        )
+    if owner != token:
         raise OutputError(f"`output` must be one command's at a time, but another has taken {folder} over")
 
 

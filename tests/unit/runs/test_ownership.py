@@ -95,8 +95,6 @@ def test_a_file_system_without_locks_is_taken_for_free(tmp_path: Path, monkeypat
 
 def test_workers_of_another_claim_are_turned_away(tmp_path: Path) -> None:
     (tmp_path / OWNER).parent.mkdir()
-    with pytest.raises(OutputError, match="another has taken"):
-        check_claim(tmp_path, "first")
     claim(tmp_path, "first")
     check_claim(tmp_path, "first")
     claim(tmp_path, "second")
@@ -105,6 +103,16 @@ def test_workers_of_another_claim_are_turned_away(tmp_path: Path) -> None:
     assert caught.value.problems == (
         f"`output` must be one command's at a time, but another has taken {tmp_path} over",
     )
+
+
+def test_a_worker_that_does_not_see_the_output_says_on_which_node(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as caught:
+        check_claim(tmp_path / "out", "first")
+    assert caught.value.problems == (
+        f"`output` must be the same folder on every node, but {tmp_path}/out has nothing of this run on "
+        f"{os.uname().nodename}; name one that all nodes share, or one in a bucket",
+    )
+    check_claim(tmp_path / "out", "")
 
 
 def test_a_claim_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
