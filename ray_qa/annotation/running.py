@@ -9,7 +9,7 @@ from ray_qa.annotation.accounting import Clock, finish_run, finished, to_retry
 from ray_qa.annotation.calibration import Calibration, calibrated, draw_calibration
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.engine_used import EngineUsed, Int8, engine_noted, note_engine
-from ray_qa.annotation.manifest import CountsKept, known_parts
+from ray_qa.annotation.manifest import CountsKept, KnownPart
 from ray_qa.annotation.output import Plan, clear_output, forget_attempts, join_plan, plan_digest, remove_drafts
 from ray_qa.annotation.pipeline import ONE_UNIT_A_BLOCK, score_units
 from ray_qa.annotation.planning import Named, plan_of
@@ -76,12 +76,12 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
                 plan=plan_digest(plan),
             )
             clock.passed("the plan")
-            kept = CountsKept(folder=folder, plan=job.plan, parts=dict(known_parts(folder, job.plan)))
+            kept = CountsKept(folder=folder, plan=job.plan)
             try:
                 for unit_summary in score_units(job, placement):
                     clock.note(unit_summary)
                     progress.add(unit_summary)
-                    kept.add(unit_summary)
+                    kept.add(unit_summary.unit, KnownPart(version=unit_summary.version, counts=unit_summary.counts))
             finally:
                 kept.publish()
             if lock.is_the_last():
