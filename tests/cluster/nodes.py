@@ -83,10 +83,10 @@ def head(home: Path, token: str | None, *, cpus: int, can_grow: bool = False) ->
 
 
 @contextmanager
-def node(head: Head, *, cpus: int) -> Iterator[subprocess.Popen[bytes]]:
+def node(head: Head, *, cpus: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start one more node of a head's cluster, and wait until it is there; kill it in the end."""
     before = _up(head)
-    with _started(head, [f"--address={head.address}", f"--num-cpus={cpus}"]) as process:
+    with _started(head, [f"--address={head.address}", f"--num-cpus={cpus}"], **environment) as process:
         wait_until(lambda: _up(head) > before, "the node is there")
         yield process
 
