@@ -2,5 +2,5 @@
 
 ``annotate`` (the whole way) · ``config`` · ``planning`` · ``calibration`` · ``engine_used`` · ``running`` ·
 ``pipeline`` · ``stages`` ·
-``output`` · ``manifest`` · ``parts`` · ``accounting`` · ``progress`` · ``profile`` · ``summary``
+``output`` · ``attempts`` · ``manifest`` · ``parts`` · ``accounting`` · ``progress`` · ``profile`` · ``summary``
 """

@@ -1,7 +1,7 @@
 """The output folder of annotate: its plan, its parts, and the marks that let a run resume or refuse.
 
 part-0000000.parquet …   one per unit, in input order
-.ray_qa/attempts/        a mark for every unit being worked on, gone when its part is there
+.ray_qa/attempts/        see ray_qa.annotation.attempts
 and what every output has: see ray_qa.runs.output_folder
 """
 
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
-import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,11 +16,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from ray_qa.annotation.attempts import forget_attempts
 from ray_qa.data.parquet_files import InputFile
 from ray_qa.data.parts import PART
 from ray_qa.data.units import Unit
 from ray_qa.runs.output_folder import (
-    OURS,
     PLAN,
     check_output_folder,
     clear_output_folder,
@@ -43,7 +41,6 @@ from ray_qa.storage.objects import Entry
 from ray_qa.storage.remote import Place
 
 DRAFT = re.compile(rf"\.{PART.pattern}\.[0-9a-f]{{32}}\.draft")
-ATTEMPTS = f"{OURS}/attempts"
 PROGRAM = "ray-qa"
 ALGORITHM = 2
 """Goes up when the same rows, model and settings come out otherwise than before."""
@@ -119,47 +116,6 @@ def plan_digest(plan: Plan) -> str:
     """What stands for a plan in its parts and its claim: all that decides what they hold, wherever the input lies."""
     content = replace(plan, input=tuple(replace(file, path="", mtime_ns=0, version="") for file in plan.input))
     return hashlib.sha256(_PLAN_JSON.dump_json(content)).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempts:
-    """The workers that have begun a unit in this run, the one that asks among them."""
-
-    nodes: tuple[str, ...]
-    """Where those before it ran."""
-    marks: tuple[Place, ...]
-    """What says so, until the unit's part is there."""
-
-
-def begin_unit(folder: Place, unit: int, node: str) -> Attempts:
-    """Mark that a worker begins a unit."""
-    marks = folder / ATTEMPTS
-    earlier = [marks / name for name in places.names_in(marks) if name.startswith(f"{unit:07d}.")]
-    mine = marks / f"{unit:07d}.{uuid.uuid4().hex}"
-    places.make_folder(marks)
-    places.publish(mine, node.encode())
-    return Attempts(nodes=tuple(map(_node_of, earlier)), marks=(*earlier, mine))
-
-
-def _node_of(mark: Place) -> str:
-    try:
-        return places.read(mark).decode()
-    except FileNotFoundError:
-        return ""
-
-
-def end_unit(attempts: Attempts) -> None:
-    """Take the marks of :func:`begin_unit` away: the unit's part is there."""
-    places.delete(attempts.marks)
-
-
-def forget_attempts(folder: Place) -> None:
-    """Take all marks away, as a run begins: those of a driver that was killed say nothing about the units."""
-    marks = folder / ATTEMPTS
-    if isinstance(marks, Path):
-        shutil.rmtree(marks, ignore_errors=True)
-    else:
-        places.delete([marks / name for name in places.names_in(marks)])
 
 
 def remove_drafts(folder: Place) -> None:

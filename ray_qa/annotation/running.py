@@ -6,11 +6,12 @@ from dataclasses import replace
 from functools import partial
 
 from ray_qa.annotation.accounting import Clock, finish_run, finished, to_retry
+from ray_qa.annotation.attempts import forget_attempts
 from ray_qa.annotation.calibration import Calibration, calibrated, draw_calibration
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.engine_used import EngineUsed, Int8, engine_noted, note_engine
 from ray_qa.annotation.manifest import CountsKept, KnownPart
-from ray_qa.annotation.output import Plan, clear_output, forget_attempts, join_plan, plan_digest, remove_drafts
+from ray_qa.annotation.output import Plan, clear_output, join_plan, plan_digest, remove_drafts
 from ray_qa.annotation.pipeline import ONE_UNIT_A_BLOCK, score_units
 from ray_qa.annotation.planning import Named, plan_of
 from ray_qa.annotation.progress import Progress

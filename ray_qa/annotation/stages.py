@@ -8,12 +8,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from ray_qa.annotation.attempts import (
+    MOST_ATTEMPTS,
+    Attempts,
+    begin_span,
+    begin_unit,
+    end_unit,
+    has_killed_too_many,
+    spans_to_try,
+)
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.engine_used import Int8
 from ray_qa.annotation.manifest import KnownPart
-from ray_qa.annotation.output import Attempts, begin_unit, end_unit
 from ray_qa.annotation.parts import PartLabel, publish_part, read_parts
 from ray_qa.annotation.profile import NO_SECONDS, STEPS, Idle, Moments, StepSeconds
 from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
@@ -33,9 +42,6 @@ from ray_qa.reader.stopwatch import Stopwatch, counting_on, step
 from ray_qa.records import Answer, Row
 from ray_qa.runs.ownership import check_claim
 from ray_qa.storage import places
-
-MOST_ATTEMPTS = 3
-"""A unit that has killed so many workers is written as failed, ``worker_died``, and the run goes on."""
 
 ENCODED_SCHEMA = pa.schema(
     [
@@ -177,8 +183,10 @@ class Annotator:
             rows = _from_ipc(row["rows"])
             encoded, contexts = EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column])
         attempts = begin_unit(folder, row["unit"], node_here())
-        if _have_killed_too_many(attempts):
-            answers: list[Answer] = [failed("worker_died")] * rows.num_rows
+        # To ask which nodes are alive takes a while; nobody asks before a unit has been tried often enough.
+        alive = nodes_alive() if len(attempts.nodes) >= MOST_ATTEMPTS else set()
+        if has_killed_too_many(attempts, alive):
+            answers = self._score_in_spans(row["unit"], attempts, alive, encoded, contexts)
         else:
             answers = self._score(encoded, contexts)
         with step("write"):
@@ -190,6 +198,18 @@ class Annotator:
             end_unit(attempts)
         return KnownPart(version=version, counts=counts)
 
+    def _score_in_spans(
+        self, unit: int, attempts: Attempts, alive: set[str], encoded: EncodedRows, contexts: list[str | None]
+    ) -> list[Answer]:
+        """Score what can be scored of a unit that kills its workers; if this one dies too, the next knows of what."""
+        answers = [failed("worker_died")] * len(contexts)
+        for span in spans_to_try(len(contexts), attempts, alive):
+            mark = begin_span(self._job.config.folder, unit, span, node_here())
+            rows = slice(span.first, span.stop)
+            answers[rows] = self._score(encoded.take(np.arange(span.first, span.stop)), contexts[rows])
+            places.delete([mark])
+        return answers
+
     def _score(self, encoded: EncodedRows, contexts: list[str | None]) -> list[Answer]:
         try:
             return self._reader.score(encoded, contexts)
@@ -197,14 +217,6 @@ class Annotator:
             # Nothing that this process asks of the device will succeed any more. Ray starts another one, perhaps on
             # another card, and hands it the unit again, as after any death; the attempts at it are counted.
             os._exit(1)
-
-
-def _have_killed_too_many(attempts: Attempts) -> bool:
-    """Whether earlier workers died of a unit; those whose node is gone may have died with it."""
-    if len(attempts.nodes) < MOST_ATTEMPTS:
-        return False
-    alive = nodes_alive()
-    return sum(node in alive for node in attempts.nodes) >= MOST_ATTEMPTS
 
 
 def _check_int8(planned: Int8) -> None:

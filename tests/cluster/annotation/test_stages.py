@@ -5,6 +5,8 @@ from __future__ import annotations
 import _thread
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,11 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from ray_qa import AnnotateConfig
-from ray_qa.annotation.output import ATTEMPTS, begin_unit
+from ray_qa.annotation.attempts import ATTEMPTS, MOST_ATTEMPTS, Span, begin_span, begin_unit
 from ray_qa.annotation.parts import PartLabel
 from ray_qa.annotation.stages import (
     ENCODED_SCHEMA,
-    MOST_ATTEMPTS,
     AnnotateJob,
     Annotator,
     encode_units,
@@ -36,6 +37,7 @@ from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.runs.ownership import claim
 from tests.cluster import corpora
+from tests.cluster.annotation.lethal_replica import LETHAL
 from tests.cluster.conftest import SMALL_WINDOWS
 
 
@@ -133,16 +135,47 @@ def test_a_unit_that_is_scored_again_after_its_part_was_published_is_not_written
     assert part_path(worker.folder, 4).stat().st_ino == before.st_ino
 
 
-def test_a_unit_that_has_killed_its_worker_too_often_is_written_as_failed(worker: Worker) -> None:
+def test_of_a_unit_that_has_killed_its_worker_too_often_only_the_row_that_kills_is_written_as_failed(
+    worker: Worker,
+) -> None:
     for attempt in range(MOST_ATTEMPTS):
         assert len(begin_unit(worker.folder, 4, node_here()).nodes) == attempt  # and then the worker dies
+    begin_span(worker.folder, 4, Span(1, 2), node_here())  # and one more, of this row alone
     summary = worker.score(0)
     part = pq.read_table(part_path(worker.folder, 4))
 
-    assert (summary.counts.rows, summary.counts.failed) == (3, 3)
-    assert part["reason"].to_pylist() == ["worker_died"] * 3
+    assert (summary.counts.rows, summary.counts.failed) == (3, 1)
+    assert part["reason"].to_pylist() == [None, "worker_died", None]
     assert part["id"].to_pylist() == [1, 2, 3]
     assert list((worker.folder / ATTEMPTS).iterdir()) == []
+
+
+@pytest.mark.slow
+def test_rows_that_kill_their_worker_for_real_are_found_and_all_others_come_out(
+    tiny_reader_folder: Path, tmp_path: Path
+) -> None:
+    rows = corpora.plain(40)
+    contexts = [f"{LETHAL} {text}" if row in (3, 30) else text for row, text in enumerate(rows["context"].to_pylist())]
+    rows = rows.set_column(rows.schema.get_field_index("context"), "context", pa.array(contexts))
+    path = corpora.write(tmp_path / "in.parquet", rows)
+    deaths = 0
+    for output, heeded in ((tmp_path / "undisturbed", "no"), (tmp_path / "out", "yes")):
+        (output / ".ray_qa").mkdir(parents=True)
+        command = [sys.executable, "-m", "tests.cluster.annotation.lethal_replica"]
+        command += [str(path), str(tiny_reader_folder), str(output), heeded]
+        while (ended := subprocess.run(command, check=False, capture_output=True)).returncode == -signal.SIGKILL:
+            deaths += 1
+            assert deaths < 20
+        assert ended.returncode == 0, ended.stderr
+
+    part = pq.read_table(part_path(tmp_path / "out", 0))
+    expected = pq.read_table(part_path(tmp_path / "undisturbed", 0))
+    assert part["id"] == expected["id"]
+    others = [row for row in range(40) if row not in (3, 30)]
+    assert part.take(others)["answer"] == expected.take(others)["answer"]
+    assert part["reason"].take([3, 30]).to_pylist() == ["worker_died"] * 2
+    assert part["reason"].null_count == 38
+    assert deaths == MOST_ATTEMPTS + 2 * 2  # 40 rows are eight spans of five, each of five single rows
 
 
 def test_a_unit_whose_worker_died_less_often_is_scored(worker: Worker) -> None:
@@ -179,7 +212,8 @@ def test_a_device_that_fails_ends_the_replica_so_that_another_tries_the_unit(
 def test_a_unit_that_is_to_be_tried_again_is_scored_though_its_part_is_there(worker: Worker) -> None:
     for _ in range(MOST_ATTEMPTS):
         begin_unit(worker.folder, 4, node_here())
-    assert worker.score(0).counts.failed == 3
+    begin_span(worker.folder, 4, Span(0, 1), node_here())
+    assert worker.score(0).counts.failed == 1
     again = replace(worker, replica=Annotator(replace(worker.job, again=frozenset({4}))))
     assert again.score(0).counts.failed == 0
     assert worker.score(0).counts.failed == 0

@@ -7,15 +7,13 @@ from typing import Any
 
 import pytest
 
+from ray_qa.annotation.attempts import begin_unit
 from ray_qa.annotation.output import (
     Plan,
-    begin_unit,
     check_joins,
     check_output,
     clear_output,
-    end_unit,
     finish,
-    forget_attempts,
     join_plan,
     plan_digest,
     read_plan,
@@ -188,18 +186,6 @@ def test_a_plan_that_cannot_be_understood_is_refused(folder: Path, content: byte
     (folder / ".ray_qa/plan.json").write_bytes(content)
     with pytest.raises(OutputError, match=r"plan\.json must be a plan of this version of ray-qa, but is not"):
         read_plan(folder)
-
-
-def test_the_nodes_of_all_attempts_at_a_unit_are_known_until_its_part_is_there(folder: Path) -> None:
-    assert [sorted(begin_unit(folder, 1, node).nodes) for node in "aba"] == [[], ["a"], ["a", "b"]]
-    assert begin_unit(folder, 11, "a").nodes == ()
-    end_unit(begin_unit(folder, 1, "c"))
-    assert begin_unit(folder, 1, "c").nodes == ()
-    assert begin_unit(folder, 11, "").nodes == ("a",)
-    forget_attempts(folder)
-    assert begin_unit(folder, 11, "a").nodes == ()
-    forget_attempts(folder)
-    forget_attempts(folder)
 
 
 def test_the_mark_of_success_is_written_last(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
