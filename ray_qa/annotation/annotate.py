@@ -9,9 +9,10 @@ from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import check_joins, read_plan
 from ray_qa.annotation.planning import check_what_is_named, plan_of
 from ray_qa.annotation.summary import RunSummary, read_summary
+from ray_qa.data.parquet_files import MOST_NAMED
 from ray_qa.errors import listed
 from ray_qa.reader.model_check import check_model
-from ray_qa.runs.live_line import tell
+from ray_qa.runs.live_line import counted, tell
 from ray_qa.runs.ownership import output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import check_kind, unsettled
@@ -34,6 +35,8 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     named = check_what_is_named(config, folder)
     if named.inputs.passed_over:
         tell("annotate", f"`input` passes over {listed(named.inputs.passed_over, 3)}")
+    if left_out := named.inputs.left_out:
+        tell("annotate", *left_out[:MOST_NAMED], f"`skip_bad_files` leaves out {counted(len(left_out), 'file')}")
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
         check_joins(folder, earlier, plan_of(config, named), unsettled(config))

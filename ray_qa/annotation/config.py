@@ -55,6 +55,9 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     max_failed: Annotated[float, FREE] = Field(
         1.0, ge=0, le=1, description="Exit with code 3 above this fraction of failed rows."
     )
+    skip_bad_files: Annotated[bool, FREE] = Field(
+        False, description="Leave input files out that are truncated or no Parquet, and list them, instead of refusing."
+    )
     overwrite: Annotated[bool, FREE] = Field(
         False, description="Start again: remove what an earlier run wrote to the output."
     )

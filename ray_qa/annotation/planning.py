@@ -44,7 +44,9 @@ def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
     with problems.gather():
         for pattern in config.input:
             check_outlives_job("input", pattern)
-        inputs = read_inputs(config.input, config.columns, _known_inputs(config, folder))
+        inputs = read_inputs(
+            config.input, config.columns, _known_inputs(config, folder), skip_bad=config.skip_bad_files
+        )
         check_columns(inputs.schema, config.columns)
         check_apart([file.path for file in inputs.files], config.input, folder, "input")
     with problems.gather():

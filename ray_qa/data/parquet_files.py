@@ -26,6 +26,8 @@ from ray_qa.storage.remote import place_of
 
 MAGIC = b"PAR1"
 READERS = 32
+MOST_NAMED = 20
+"""So many bad files are named one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ class Inputs:
     schema: pa.Schema
     passed_over: tuple[str, ...] = ()
     """What lay in the folders and is not read."""
+    left_out: tuple[str, ...] = ()
+    """What is wrong with the files that are left out, a line each."""
 
     @property
     def rows(self) -> int:
@@ -83,7 +87,12 @@ class _Described:
 
 
 def read_inputs(
-    patterns: Sequence[str], columns: ColumnSettings, known: Inputs | None = None, setting: str = "input"
+    patterns: Sequence[str],
+    columns: ColumnSettings,
+    known: Inputs | None = None,
+    setting: str = "input",
+    *,
+    skip_bad: bool = False,
 ) -> Inputs:
     """Find and describe the input files.
 
@@ -93,10 +102,11 @@ def read_inputs(
         known: what an earlier run with the same columns has found; a file is not read again where its size and
             modification time are unchanged.
         setting: what the patterns were given as, for messages.
+        skip_bad: leave files out that are no Parquet files or truncated, instead of refusing them.
 
     Raises:
         InputError: if a file is missing, is no Parquet file, is truncated, has a schema that cannot be unified with
-            the others', or all are empty.
+            the others', or all are empty; with all files of which it can be said.
     """
     found = find_files(patterns, setting)
     partitions = partition_schema(file.partitions for file in found.files)
@@ -111,7 +121,13 @@ def read_inputs(
             unchanged = tuple(file for file in again if file is not None)
             if len(unchanged) == len(again):
                 return Inputs(files=unchanged, schema=known.schema, passed_over=found.passed_over)
-        described = list(pool.map(lambda file: _describe(file, partitions, text_columns, setting), found.files))
+        looked_at = list(pool.map(lambda file: _look_at(file, partitions, text_columns, setting), found.files))
+    bad = [line for each in looked_at if isinstance(each, InputError) for line in each.problems]
+    described = [each for each in looked_at if isinstance(each, _Described)]
+    if bad and not (skip_bad and described):
+        raise InputError(
+            *bad[:MOST_NAMED], *([f"and {len(bad) - MOST_NAMED:,} more files"] if bad[MOST_NAMED:] else [])
+        )
     read = {*columns.keep, *text_columns}
     inputs = Inputs(
         files=tuple(each.file for each in described),
@@ -119,6 +135,7 @@ def read_inputs(
             ((each.file.path, each.schema) for each in described), lambda name: not columns.keep or name in read
         ),
         passed_over=found.passed_over,
+        left_out=tuple(bad),
     )
     if inputs.rows == 0:
         raise InputError(f"`{setting}` must have rows, but {', '.join(found.paths[:3])} has none")
@@ -154,6 +171,15 @@ def _unless_changed(file: InputFile, found: FoundFile, text_columns: Sequence[st
     now = _describe(replace(found, partitions=()), pa.schema([]), text_columns, setting).file
     same = (now.size, now.footer_sha256) == (file.size, file.footer_sha256)
     return replace(file, mtime_ns=now.mtime_ns, version=now.version) if same else None
+
+
+def _look_at(
+    found: FoundFile, partitions: pa.Schema, text_columns: Sequence[str], setting: str
+) -> _Described | InputError:
+    try:
+        return _describe(found, partitions, text_columns, setting)
+    except InputError as error:
+        return error
 
 
 def _describe(found: FoundFile, partitions: pa.Schema, text_columns: Sequence[str], setting: str) -> _Described:

@@ -89,6 +89,23 @@ def test_what_is_read_instead_of_parquet_gets_a_name(tmp_path: Path, name: str, 
     assert f"but {tmp_path / name} is {kind}" in refusal(tmp_path / name)
 
 
+def test_all_bad_files_are_named_and_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        pq.write_table(pa.table({"question": ["who?"], "context": ["she"]}), tmp_path / f"{name}.parquet")
+    for name in ("a", "c"):
+        path = tmp_path / f"{name}.parquet"
+        path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(InputError) as caught:
+        read_inputs([str(tmp_path)], ColumnSettings())
+    assert [str(tmp_path / f"{name}.parquet") in line for name, line in zip("ac", caught.value.problems, strict=True)]
+    inputs = read_inputs([str(tmp_path)], ColumnSettings(), skip_bad=True)
+    assert [file.path for file in inputs.files] == [str(tmp_path / "b.parquet")]
+    assert inputs.left_out == caught.value.problems
+    (tmp_path / "b.parquet").unlink()
+    with pytest.raises(InputError, match="truncated"):
+        read_inputs([str(tmp_path)], ColumnSettings(), skip_bad=True)
+
+
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet")
     path.write_bytes(path.read_bytes()[:-20])
