@@ -1,6 +1,6 @@
 """The command annotate: a corpus in, its answers out.
 
 ``annotate`` (the whole way) · ``config`` · ``planning`` · ``calibration`` · ``engine_used`` · ``running`` ·
-``pipeline`` · ``stages`` ·
+``pipeline`` · ``stages`` · ``reading_tasks`` ·
 ``output`` · ``attempts`` · ``manifest`` · ``parts`` · ``accounting`` · ``progress`` · ``profile`` · ``summary``
 """

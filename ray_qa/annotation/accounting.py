@@ -124,7 +124,7 @@ def finished(folder: Place, plan: Plan, *, open_all: bool = False) -> dict[int, 
         for unit, part in ({} if open_all else known_parts(folder, digest)).items()
         if part.version == versions.get(unit)
     }
-    unknown = [unit for unit in plan.units if unit.number in versions and unit.number not in known]
+    unknown = {unit.number: unit.rows for unit in plan.units if unit.number in versions and unit.number not in known}
     return known | read_parts(folder, unknown, digest)
 
 

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from ray_qa.annotation.summary import Counts
 from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.parts import part_path
-from ray_qa.data.units import Unit
 from ray_qa.errors import OutputError, first_line
 from ray_qa.records import Reason
 from ray_qa.storage import places
@@ -67,34 +66,32 @@ def read_label(path: Place) -> PartLabel:
         raise OutputError(f"{path} must be a part that annotate wrote, but is not; remove it and run again") from error
 
 
-def read_parts(folder: Place, units: Iterable[Unit], plan: str) -> dict[int, Counts]:
+def read_parts(folder: Place, rows_of: Mapping[int, int], plan: str) -> dict[int, Counts]:
     """The counts of those units whose parts were made by the plan; the parts of other plans count as not there.
 
     Args:
         folder: the output.
-        units: units whose parts are there.
+        rows_of: units whose parts are there, and how many rows each has.
         plan: the digest of the plan that is believed.
 
     Raises:
         OutputError: if a part cannot be read, or is not what the plan says.
     """
 
-    def read(unit: Unit) -> Counts | None:
-        path = part_path(folder, unit.number)
+    def read(unit: int) -> Counts | None:
+        path = part_path(folder, unit)
         label = read_label(path)
         if label.plan != plan:
             return None
-        if label.counts.rows != unit.rows or not label.counts.reconcile:
+        if label.counts.rows != rows_of[unit] or not label.counts.reconcile:
             raise OutputError(
-                f"{path} must have {unit.rows} rows, but has {label.counts.rows}; remove it and run again"
+                f"{path} must have {rows_of[unit]} rows, but has {label.counts.rows}; remove it and run again"
             )
         return label.counts
 
-    units = list(units)
     with ThreadPoolExecutor(READERS) as pool:
-        return {
-            unit.number: counts for unit, counts in zip(units, pool.map(read, units), strict=True) if counts is not None
-        }
+        found = zip(rows_of, pool.map(read, rows_of), strict=True)
+        return {unit: counts for unit, counts in found if counts is not None}
 
 
 def units_to_retry(folder: Place, finished: Mapping[int, Counts], reason_column: str) -> frozenset[int]:

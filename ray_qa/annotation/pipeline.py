@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
+from ray_qa.annotation.reading_tasks import blocks_to_read
 from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units, summary_from_row
 from ray_qa.annotation.summary import UnitSummary
 from ray_qa.cluster.placement import READ_CPUS, Placement
 from ray_qa.cluster.worker_errors import error_from_worker
-from ray_qa.data.units import reading_blocks
+from ray_qa.data.row_groups import Source
+from ray_qa.data.units import Unit
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -28,15 +28,17 @@ ONE_UNIT_A_BLOCK: dict[str, Any] = {
 """What Ray Data is set to during a run."""
 
 
-def score_units(job: AnnotateJob, placement: Placement) -> Iterator[UnitSummary]:
+def score_units(
+    job: AnnotateJob, units: Sequence[Unit], sources: Sequence[Source], placement: Placement
+) -> Iterator[UnitSummary]:
     """Run the stages on Ray and yield the summary of every unit as its part is published."""
-    if not job.units:
+    if not units:
         return
     import ray.data
 
     # Blocks that lie ready, as ray.data.range would want a whole CPU for tasks that make the numbers.
-    positions = ray.data.from_arrow([pa.table({"position": block}) for block in reading_blocks(job.units)])
-    rows = stages(positions, job, placement).iter_rows()
+    dataset = ray.data.from_arrow(blocks_to_read(units, sources))
+    rows = stages(dataset, job, placement, units=len(units)).iter_rows()
     failure: Exception | None = None
     try:
         for row in rows:
@@ -49,8 +51,8 @@ def score_units(job: AnnotateJob, placement: Placement) -> Iterator[UnitSummary]
         raise failure
 
 
-def stages(dataset: Dataset, job: AnnotateJob, placement: Placement) -> Dataset:
-    """The two stages over a dataset of positions in ``job.units``: encode on CPU tasks, score on the replicas.
+def stages(dataset: Dataset, job: AnnotateJob, placement: Placement, *, units: int) -> Dataset:
+    """The two stages over a dataset of ``units`` to read: encode on CPU tasks, score on the replicas.
 
     Ray Data fuses stages that ask for the same resources, which would end their overlap: theirs always differ.
     """
@@ -70,8 +72,8 @@ def stages(dataset: Dataset, job: AnnotateJob, placement: Placement) -> Dataset:
         fn_constructor_kwargs={"job": job},
         compute=ActorPoolStrategy(
             # More would have nothing to do.
-            min_size=min(placement.fewest, len(job.units)),
-            max_size=min(placement.most, len(job.units)),
+            min_size=min(placement.fewest, units),
+            max_size=min(placement.most, units),
             # Two in flight hide the hand-over, and let the pool see load above 1.75, where it grows.
             max_tasks_in_flight_per_actor=2,
         ),

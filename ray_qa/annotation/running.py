@@ -63,12 +63,11 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
             again = to_retry(config, plan)
             done = {unit: counts for unit, counts in finished(folder, plan).items() if unit not in again}
             progress.go_on_from(sum(done.values(), start=Counts()), len(done), of=len(plan.units))
+            left = [unit for unit in plan.units if unit.number not in done]
             job = AnnotateJob(
                 config=config,
                 model=model,
-                sources=inputs.sources,
                 schema=schema_to_read(inputs.schema, config),
-                units=tuple(unit for unit in plan.units if unit.number not in done),
                 arithmetic=arithmetic,
                 calibration=drawn.rows if drawn else (),
                 int8=int8,
@@ -79,7 +78,7 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
             clock.passed("the plan")
             kept = CountsKept(folder=folder, plan=job.plan)
             try:
-                for unit_summary in score_units(job, placement):
+                for unit_summary in score_units(job, left, inputs.sources, placement):
                     clock.note(unit_summary)
                     progress.add(unit_summary)
                     kept.add(unit_summary.unit, KnownPart(version=unit_summary.version, counts=unit_summary.counts))
@@ -87,7 +86,7 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
                 kept.publish()
             if lock.is_the_last():
                 remove_drafts(folder)
-            return finish_run(config, plan, sum(unit.rows for unit in job.units), clock)
+            return finish_run(config, plan, sum(unit.rows for unit in left), clock)
 
 
 def _settle(

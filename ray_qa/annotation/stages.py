@@ -25,13 +25,13 @@ from ray_qa.annotation.engine_used import Int8
 from ray_qa.annotation.manifest import KnownPart
 from ray_qa.annotation.parts import PartLabel, publish_part, read_parts
 from ray_qa.annotation.profile import NO_SECONDS, STEPS, Idle, Moments, StepSeconds
+from ray_qa.annotation.reading_tasks import units_to_read
 from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
 from ray_qa.cluster.interruptions import uninterrupted
 from ray_qa.cluster.worker import node_here, nodes_alive
 from ray_qa.data.parts import part_path
-from ray_qa.data.row_groups import Source, read_units
+from ray_qa.data.row_groups import read_units
 from ray_qa.data.schemas import kept_columns, part_table, texts
-from ray_qa.data.units import Unit
 from ray_qa.errors import ModelError, RayQaError
 from ray_qa.reader.answers import failed
 from ray_qa.reader.arithmetic import Arithmetic
@@ -46,6 +46,7 @@ from ray_qa.storage import places
 ENCODED_SCHEMA = pa.schema(
     [
         ("unit", pa.int64()),
+        ("row_count", pa.int64()),
         ("rows", pa.large_binary()),
         ("encoded", pa.large_binary()),
         ("steps", pa.struct([(name, pa.float64()) for name in STEPS])),
@@ -59,11 +60,8 @@ class AnnotateJob:
 
     config: AnnotateConfig
     model: ModelFiles
-    sources: tuple[Source, ...]
     schema: pa.Schema
     """Input columns to read, in the types to read them in: those to keep, the question and the context."""
-    units: tuple[Unit, ...]
-    """The units that are still to be done."""
     arithmetic: Arithmetic
     calibration: tuple[Row, ...]
     """What int8 is calibrated on."""
@@ -83,17 +81,17 @@ def schema_to_read(schema: pa.Schema, config: AnnotateConfig) -> pa.Schema:
 
 
 def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
-    """Stage one: read and encode, one by one, the units whose positions in ``job.units`` the batch lists."""
+    """Stage one: read and encode, one by one, the units that the batch lists; see ``reading_tasks``."""
     # One task is one CPU's work; the tokenizer's own threads would take those of the replicas.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     with uninterrupted():
         from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 
         tokenizer = load_pair_tokenizer(tokenizer_here(job.model))
-    units = [job.units[position] for position in batch["position"].to_pylist()]
+    task = units_to_read(batch)
     config, stopwatch = job.config, Stopwatch()
-    read = read_units(job.sources, units, job.schema)
-    for unit in units:
+    read = read_units(task.sources, task.units, job.schema)
+    for unit in task.units:
         with counting_on(stopwatch if config.profile else None):
             with step("read"):
                 rows = next(read)
@@ -105,7 +103,8 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
             with step("pack"):
                 packed = [pa.array([value], pa.large_binary()) for value in (_to_ipc(rows), encoded.to_ipc())]
         steps = pa.array([asdict(StepSeconds(**stopwatch.take()))], ENCODED_SCHEMA.field("steps").type)
-        yield pa.Table.from_arrays([pa.array([unit.number]), *packed, steps], schema=ENCODED_SCHEMA)
+        numbers = [pa.array([unit.number]), pa.array([unit.rows])]
+        yield pa.Table.from_arrays([*numbers, *packed, steps], schema=ENCODED_SCHEMA)
 
 
 class Annotator:
@@ -115,7 +114,6 @@ class Annotator:
         from ray_qa.reader.reader import Reader
 
         self._job = job
-        self._units = {unit.number: unit for unit in job.units}
         self._replica = f"{os.uname().nodename}:{os.getpid()}"
         self._refusal: RayQaError | None = None
         self._stopwatch = Stopwatch()
@@ -154,7 +152,7 @@ class Annotator:
             with step("unpack"):
                 (row,) = batch.to_pylist()
             check_claim(self._job.config.folder, self._job.plan)
-            done = self._done_before(row["unit"]) or self._annotate(row)
+            done = self._done_before(row["unit"], row["row_count"]) or self._annotate(row)
         steps = StepSeconds(**self._stopwatch.take()) + StepSeconds(**row["steps"]) + idled
         summary = UnitSummary(
             unit=row["unit"],
@@ -169,12 +167,12 @@ class Annotator:
         self._idle = Idle.from_now()
         return summary_table(summary)
 
-    def _done_before(self, unit: int) -> KnownPart | None:
+    def _done_before(self, unit: int, rows: int) -> KnownPart | None:
         """A task that is run again after its replica died finds the parts it had published."""
         folder = self._job.config.folder
         if unit in self._job.again or not places.exists(part_path(folder, unit)):
             return None
-        counts = read_parts(folder, [self._units[unit]], self._job.plan).get(unit)
+        counts = read_parts(folder, {unit: rows}, self._job.plan).get(unit)
         return None if counts is None else KnownPart(version="", counts=counts)
 
     def _annotate(self, row: Mapping[str, Any]) -> KnownPart:

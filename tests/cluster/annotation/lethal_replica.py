@@ -7,10 +7,10 @@ import signal
 import sys
 from collections.abc import Sequence
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ray_qa import AnnotateConfig, Reader
+from ray_qa.annotation.reading_tasks import blocks_to_read
 from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units
 from ray_qa.data.row_groups import Source
 from ray_qa.data.units import Piece, Unit
@@ -32,9 +32,7 @@ def main() -> None:
     job = AnnotateJob(
         config=config,
         model=find_model(model),
-        sources=(Source(path=corpus),),
         schema=pq.read_schema(corpus),
-        units=(unit,),
         arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
         calibration=(),
         int8=None,
@@ -44,7 +42,8 @@ def main() -> None:
     )
     claim(config.folder, "digest")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    (encoded,) = encode_units(pa.table({"position": [0]}), job)
+    (block,) = blocks_to_read([unit], [Source(path=corpus)])
+    (encoded,) = encode_units(block, job)
     replica = Annotator(job)
     if heeded == "yes":
         score = Reader.score

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,16 +13,13 @@ from ray_qa import AnnotateConfig
 from ray_qa.annotation.pipeline import stages
 from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units
 from ray_qa.cluster.placement import Node, place
-from ray_qa.data.units import Unit
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles
 
 JOB = AnnotateJob(
     config=AnnotateConfig(input=("in.parquet",), output="out"),
     model=ModelFiles(ref="embedded", folder=Path("model"), weights_sha256="", tokenizer_sha256=""),
-    sources=(),
     schema=pa.schema([]),
-    units=tuple(Unit(number=number, pieces=()) for number in range(1_000)),
     arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
     calibration=(),
     int8=None,
@@ -46,7 +42,11 @@ class RecordingDataset:
 
 
 def _asked(
-    *nodes: Node, replicas: str = "auto", cpus_per_replica: float | None = None, gpus_per_replica: float | None = None
+    *nodes: Node,
+    replicas: str = "auto",
+    cpus_per_replica: float | None = None,
+    gpus_per_replica: float | None = None,
+    units: int = 1_000,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the two stages ask on these nodes."""
     dataset = RecordingDataset()
@@ -58,7 +58,7 @@ def _asked(
         device="auto",
         can_grow=lambda: True,
     )
-    stages(cast(Dataset, dataset), JOB, placement)
+    stages(cast(Dataset, dataset), JOB, placement, units=units)
     (first, encoding), (second, scoring) = dataset.asked
     assert (first, second) == (encode_units, Annotator)
     return encoding, scoring
@@ -74,11 +74,10 @@ def test_the_stages_ask_for_different_cpus_so_that_ray_data_does_not_fuse_them(
     assert encoding["num_cpus"] != scoring["num_cpus"]
 
 
-def test_no_more_replicas_are_started_than_there_are_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.cluster.annotation.test_pipeline.JOB", replace(JOB, units=JOB.units[:3]))
-    _, scoring = _asked(Node(cpus=64, gpus=0), replicas="2:8")
+def test_no_more_replicas_are_started_than_there_are_units() -> None:
+    _, scoring = _asked(Node(cpus=64, gpus=0), replicas="2:8", units=3)
     assert (scoring["compute"].min_size, scoring["compute"].max_size) == (2, 3)
-    _, scoring = _asked(Node(cpus=64, gpus=0), replicas="8")
+    _, scoring = _asked(Node(cpus=64, gpus=0), replicas="8", units=3)
     assert (scoring["compute"].min_size, scoring["compute"].max_size) == (3, 3)
 
 

@@ -17,6 +17,7 @@ import pytest
 from ray_qa import AnnotateConfig
 from ray_qa.annotation.attempts import ATTEMPTS, MOST_ATTEMPTS, Span, begin_span, begin_unit
 from ray_qa.annotation.parts import PartLabel
+from ray_qa.annotation.reading_tasks import blocks_to_read
 from ray_qa.annotation.stages import (
     ENCODED_SCHEMA,
     AnnotateJob,
@@ -40,6 +41,17 @@ from tests.cluster import corpora
 from tests.cluster.annotation.lethal_replica import LETHAL
 from tests.cluster.conftest import SMALL_WINDOWS
 
+UNITS = (
+    Unit(number=4, pieces=(Piece(file=0, row_group=0, first_row=1, rows=3),)),
+    Unit(
+        number=5,
+        pieces=(
+            Piece(file=0, row_group=0, first_row=4, rows=2),
+            Piece(file=0, row_group=1, first_row=0, rows=6),
+        ),
+    ),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
@@ -47,6 +59,8 @@ class Worker:
 
     job: AnnotateJob
     replica: Annotator
+    block: pa.Table
+    """The units as a reading task is given them."""
     encoded: list[pa.Table]
 
     @property
@@ -67,18 +81,7 @@ def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     job = AnnotateJob(
         config=config,
         model=find_model(str(tiny_reader_folder)),
-        sources=(Source(path=str(path)),),
         schema=pq.read_schema(path),
-        units=(
-            Unit(number=4, pieces=(Piece(file=0, row_group=0, first_row=1, rows=3),)),
-            Unit(
-                number=5,
-                pieces=(
-                    Piece(file=0, row_group=0, first_row=4, rows=2),
-                    Piece(file=0, row_group=1, first_row=0, rows=6),
-                ),
-            ),
-        ),
         arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
         calibration=(),
         int8=None,
@@ -87,8 +90,8 @@ def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         plan="digest",
     )
     claim(tmp_path / "out", "digest")
-    encoded = list(encode_units(pa.table({"position": [0, 1]}), job))
-    return Worker(job=job, replica=Annotator(job), encoded=encoded)
+    block = pa.concat_tables(blocks_to_read(UNITS, [Source(path=str(path))]))
+    return Worker(job=job, replica=Annotator(job), block=block, encoded=list(encode_units(block, job)))
 
 
 def test_each_unit_is_encoded_as_a_table_of_its_own(worker: Worker) -> None:
@@ -109,7 +112,7 @@ def test_an_interruption_waits_until_the_tokenizer_is_loaded_and_then_ends_the_t
     monkeypatch.setattr("ray_qa.reader.tokenizer_loading.load_pair_tokenizer", load_with_an_interruption)
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        list(encode_units(pa.table({"position": [0]}), worker.job))
+        list(encode_units(worker.block, worker.job))
 
     assert len(loaded) == 1
     assert signal.getsignal(signal.SIGINT) is handler

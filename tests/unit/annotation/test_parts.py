@@ -46,8 +46,8 @@ def test_the_counts_of_each_part_are_read_and_those_of_another_plan_are_as_if_no
     publish_part(tmp_path, 0, part())
     publish_part(tmp_path, 1, part(plan="another's"))
     publish_part(tmp_path, 2, part(other))
-    assert read_parts(tmp_path, [unit(0), unit(1), unit(2)], "ours") == {0: COUNTS, 2: other}
-    assert read_parts(tmp_path, [], "ours") == {}
+    assert read_parts(tmp_path, {0: 3, 1: 3, 2: 3}, "ours") == {0: COUNTS, 2: other}
+    assert read_parts(tmp_path, {}, "ours") == {}
 
 
 def without_metadata(path: Path) -> None:
@@ -78,14 +78,14 @@ def test_what_is_no_part_of_ours_is_named(tmp_path: Path, spoil: Callable[[Path]
     publish_part(tmp_path, 0, part())
     spoil(part_path(tmp_path, 0))
     with pytest.raises(OutputError, match=r"part-0000000\.parquet must be a part that annotate wrote, but is not"):
-        read_parts(tmp_path, [unit(0)], "ours")
+        read_parts(tmp_path, {0: 3}, "ours")
 
 
 @pytest.mark.parametrize("counts", [Counts(rows=2, answered=2), replace(COUNTS, answered=1)])
 def test_a_part_whose_rows_do_not_reconcile_with_the_plan_is_named(tmp_path: Path, counts: Counts) -> None:
     publish_part(tmp_path, 0, part(counts))
     with pytest.raises(OutputError, match=rf"part-0000000\.parquet must have 3 rows, but has {counts.rows}; remove it"):
-        read_parts(tmp_path, [unit(0)], "ours")
+        read_parts(tmp_path, {0: 3}, "ours")
 
 
 def test_parts_of_a_longer_run_are_removed_and_nothing_that_is_not_such_a_part(tmp_path: Path) -> None:
