@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ray_qa.errors import OutputError, first_line
 from ray_qa.settings import Settings
+from ray_qa.storage.remote import place_of
 
 CORPUS = Path(__file__).parents[1] / "assets" / "embedded" / "corpus.jsonl"
 SCHEMA = pa.schema(
@@ -42,7 +43,9 @@ def demo(config: DemoConfig) -> int:
     from ray_qa.annotation.config import AnnotateConfig
     from ray_qa.annotation.summary import describe
 
-    folder = Path(config.output)
+    folder = place_of(config.output, "output")
+    if not isinstance(folder, Path):
+        raise OutputError(f"`output` must be a folder of this machine, but is {folder}")
     corpus, annotated = folder / "corpus.parquet", folder / "annotated"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from ray_qa.metrics.squad import Convention, SquadScores, convention_for, score_
 from ray_qa.runs.output_folder import PLAN
 from ray_qa.settings import check_kind
 from ray_qa.storage import places
-from ray_qa.storage.local import SUCCESS, publish
+from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.remote import Place, place_of
 
 
@@ -41,7 +41,7 @@ def evaluate(config: EvaluateConfig) -> EvaluationReport:
         ConfigError: ``config`` is something else.
     """
     check_kind(config, EvaluateConfig)
-    output = None if config.output is None else _check_output(Path(config.output).expanduser())
+    output = None if config.output is None else _check_output(place_of(config.output, "output"))
     golds = read_gold(config.gold, config.id_column)
     predictions = read_predictions(config.predictions, config.id_column, config.prefix)
     _check_overlap(golds, predictions)
@@ -92,10 +92,10 @@ def _line(rows: str, exact: float | None, f1: float | None, total: int) -> str:
     return f"{rows:<12}{figures}{total:>10,}"
 
 
-def _check_output(path: Path) -> Path:
-    if path.is_dir():
-        raise OutputError(f"`output` must be a file to write, but {path} is a folder")
-    return path
+def _check_output(place: Place) -> Place:
+    if isinstance(place, Path) and place.is_dir():
+        raise OutputError(f"`output` must be a file to write, but {place} is a folder")
+    return place
 
 
 def _check_overlap(golds: Mapping[str, object], predictions: Mapping[str, object]) -> None:
@@ -111,11 +111,11 @@ def _ids(rows: Mapping[str, object]) -> str:
     return f"{len(rows):,} ids{example}"
 
 
-def _write_scores(path: Path, scores: SquadScores) -> None:
+def _write_scores(place: Place, scores: SquadScores) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        publish(path, json.dumps(asdict(scores), indent=2).encode() + b"\n")
+        places.make_folder(place.parent)
+        places.publish(place, json.dumps(asdict(scores), indent=2).encode() + b"\n")
     except OSError as error:
         raise OutputError(
-            f"`output` must be a file that can be written, but {path} gives: {first_line(error)}"
+            f"`output` must be a file that can be written, but {place} gives: {first_line(error)}"
         ) from error
