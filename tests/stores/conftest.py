@@ -8,6 +8,7 @@ from pyarrow.fs import S3FileSystem
 
 from ray_qa.storage import objects
 from ray_qa.storage.remote import Remote
+from tests.stores.proxy import Proxy, proxied
 from tests.stores.server import WEED, Server, running
 
 
@@ -34,3 +35,12 @@ def folder(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
         monkeypatch.setenv(name, value)
     yield Remote(scheme="s3", bucket="bucket", key=secrets.token_hex(4))
     objects.forget_stores()
+
+
+@pytest.fixture
+def proxy(server: Server, folder: Remote, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:  # noqa: ARG001  # sets the environment
+    """A proxy between us and the server."""
+    with proxied(server.endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        objects.forget_stores()
+        yield proxy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,20 @@ class Proxy:
                 return "none"
             left[0] -= 1
             return fault
+
+        self.fault = decide
+
+    def fail_now_and_then(self) -> None:
+        """Let every fifth request find the store busy, and the answer to every seventh PUT get lost."""
+        asked: Counter[str] = Counter()
+        one_by_one = threading.Lock()
+
+        def decide(method: str, _: str) -> Fault:
+            with one_by_one:
+                asked.update((method, "all"))
+            if method == "PUT" and asked["PUT"] % 7 == 0:
+                return "lost"
+            return "503" if asked["all"] % 5 == 0 else "none"
 
         self.fault = decide
 

@@ -16,6 +16,8 @@ from ray_qa.data.parts import part_path
 from ray_qa.storage import objects, places
 from ray_qa.storage.remote import Remote
 from tests.cluster import corpora
+from tests.cluster.processes import assert_gone, driver, kill_group, wait_until
+from tests.stores.proxy import Proxy
 from tests.stores.server import Server
 
 ROWS = 48
@@ -81,6 +83,26 @@ def test_the_output_equals_that_in_a_folder_and_is_gone_on_with_and_told_of_and_
     written = b"".join(objects.read(each.place) for each in objects.list_below(folder))
     assert server.secret_key not in told
     assert server.secret_key.encode() not in written
+
+
+@pytest.mark.slow
+def test_a_store_that_is_busy_and_loses_answers_and_a_driver_that_is_killed_leave_no_trace(
+    proxy: Proxy, folder: Remote, corpus: Path, tmp_path: Path, tiny_reader_folder: Path
+) -> None:
+    local = annotate("--input", str(corpus), "--output", str(tmp_path / "out"), "--model", str(tiny_reader_folder))
+    assert local.returncode == 0, local.stderr
+    proxy.fail_now_and_then()
+    named = ["--input", f"{folder}/in", "--output", f"{folder}/out", "--model", f"{folder}/model"]
+    with driver("annotate", [*SETTINGS, *named], tmp_path / "err") as process:
+        wait_until(lambda: any(name.startswith("part-") for name in places.names_in(folder / "out")), "a part")
+        orphans = kill_group(process)  # its parts are there, and nothing tells of them yet
+    assert_gone(orphans)
+    assert not places.exists(folder / "out" / "_SUCCESS")
+
+    again = in_bucket(folder)
+    assert again.returncode == 0, again.stderr
+    assert parts(folder / "out") == pq.read_table(tmp_path / "out")
+    assert proxy.seen.count("PUT") > 7
 
 
 def test_an_output_that_may_not_be_written_is_refused_by_the_names_of_the_variables(

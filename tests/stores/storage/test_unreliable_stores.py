@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from ray_qa.storage import objects
 from ray_qa.storage.remote import Remote
-from tests.stores.proxy import Proxy, proxied
-from tests.stores.server import Server
-
-
-@pytest.fixture
-def proxy(server: Server, folder: Remote, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:  # noqa: ARG001  # sets the environment
-    with proxied(server.endpoint) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        objects.forget_stores()
-        yield proxy
+from tests.stores.proxy import Proxy
 
 
 def test_a_large_object_is_one_request(proxy: Proxy, folder: Remote) -> None:
