@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from ray_qa.annotation.profile import NO_SECONDS, STEPS, Idle, Moments, StepSeco
 from ray_qa.annotation.reading_tasks import units_to_read
 from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
 from ray_qa.cluster.interruptions import uninterrupted
+from ray_qa.cluster.telemetry import Telemetry, UnitWork
 from ray_qa.cluster.worker import node_here, nodes_alive
 from ray_qa.data.parts import part_path
 from ray_qa.data.row_groups import read_units
@@ -107,6 +108,14 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
         yield pa.Table.from_arrays([*numbers, *packed, steps], schema=ENCODED_SCHEMA)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """A unit whose part is there; with its answers where they were found just now."""
+
+    part: KnownPart
+    answers: Sequence[Answer] = ()
+
+
 class Annotator:
     """Stage two, one replica: scores a unit, writes its part, and returns a summary of it."""
 
@@ -116,7 +125,7 @@ class Annotator:
         self._job = job
         self._replica = f"{os.uname().nodename}:{os.getpid()}"
         self._refusal: RayQaError | None = None
-        self._stopwatch = Stopwatch()
+        self._stopwatch = Stopwatch(timed=job.config.profile)
         self._idle: Idle | None = None
         begun = time.time()
         try:
@@ -141,6 +150,7 @@ class Annotator:
             # The first pass sets torch's kernels up; better now than on the run's clock.
             self._reader.answer(question="What is this?", context="This is a warm-up.")
             self._moments = Moments(begun=begun, loaded=loaded, tried=time.time())
+        self._telemetry = Telemetry.open()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Score the one unit of ``batch``; see ``ENCODED_SCHEMA``."""
@@ -148,16 +158,19 @@ class Annotator:
             raise self._refusal
         started = time.time()
         idled = NO_SECONDS if self._idle is None else self._idle.ended()
-        with counting_on(self._stopwatch if self._job.config.profile else None):
+        with counting_on(self._stopwatch):
             with step("unpack"):
                 (row,) = batch.to_pylist()
             check_claim(self._job.config.folder, self._job.plan)
             done = self._done_before(row["unit"], row["row_count"]) or self._annotate(row)
         steps = StepSeconds(**self._stopwatch.take()) + StepSeconds(**row["steps"]) + idled
+        if self._telemetry is not None:
+            seconds = {"unit": time.time() - started, **(asdict(steps) if self._job.config.profile else {})}
+            self._telemetry.tell(_work(done, seconds, self._stopwatch.take_amounts()))
         summary = UnitSummary(
             unit=row["unit"],
-            counts=done.counts,
-            version=done.version,
+            counts=done.part.counts,
+            version=done.part.version,
             replica=self._replica,
             started=started,
             published=time.time(),
@@ -167,15 +180,15 @@ class Annotator:
         self._idle = Idle.from_now()
         return summary_table(summary)
 
-    def _done_before(self, unit: int, rows: int) -> KnownPart | None:
+    def _done_before(self, unit: int, rows: int) -> _Done | None:
         """A task that is run again after its replica died finds the parts it had published."""
         folder = self._job.config.folder
         if unit in self._job.again or not places.exists(part_path(folder, unit)):
             return None
         counts = read_parts(folder, {unit: rows}, self._job.plan).get(unit)
-        return None if counts is None else KnownPart(version="", counts=counts)
+        return None if counts is None else _Done(part=KnownPart(version="", counts=counts))
 
-    def _annotate(self, row: Mapping[str, Any]) -> KnownPart:
+    def _annotate(self, row: Mapping[str, Any]) -> _Done:
         config, folder = self._job.config, self._job.config.folder
         with step("unpack"):
             rows = _from_ipc(row["rows"])
@@ -194,7 +207,7 @@ class Annotator:
             check_claim(folder, self._job.plan)
             version = publish_part(folder, row["unit"], part)
             end_unit(attempts)
-        return KnownPart(version=version, counts=counts)
+        return _Done(part=KnownPart(version=version, counts=counts), answers=answers)
 
     def _score_in_spans(
         self, unit: int, attempts: Attempts, alive: set[str], encoded: EncodedRows, contexts: list[str | None]
@@ -215,6 +228,26 @@ class Annotator:
             # Nothing that this process asks of the device will succeed any more. Ray starts another one, perhaps on
             # another card, and hands it the unit again, as after any death; the attempts at it are counted.
             os._exit(1)
+
+
+def _work(done: _Done, seconds: Mapping[str, float], amounts: Mapping[str, int]) -> UnitWork:
+    """What there is to tell of a unit: nothing of one that was done before."""
+    counts, tokens = done.part.counts, amounts.get("tokens", 0)
+    statuses = {"answered": counts.answered, "no_answer": counts.no_answer, "failed": counts.failed}
+    return UnitWork(
+        rows=statuses if done.answers else {},
+        windows=counts.windows if done.answers else 0,
+        tokens=tokens,
+        padding=amounts.get("computed", 0) - tokens,
+        seconds=seconds,
+        margins=[margin for answer in done.answers if (margin := _margin(answer)) is not None],
+    )
+
+
+def _margin(answer: Answer) -> float | None:
+    if answer.start_score is None or answer.end_score is None or answer.null_score is None:
+        return None
+    return answer.start_score + answer.end_score - answer.null_score
 
 
 def _check_int8(planned: Int8) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 
 from ray_qa.reader.arrays import Bools, Floats, Ints
 from ray_qa.reader.backend import Backend, WindowScores
-from ray_qa.reader.batching import BatchBudget, batch_by_length
+from ray_qa.reader.batching import BatchBudget, batch_by_length, padded_tokens
 from ray_qa.reader.collate import Batch, Template, collate
 from ray_qa.reader.encoded import EncodedRows
-from ray_qa.reader.stopwatch import step
+from ray_qa.reader.stopwatch import count, step
 from ray_qa.reader.windows import Windows
 from ray_qa.settings import ReadingSettings
 
@@ -83,6 +83,9 @@ def score_windows(
                 batches = batch_by_length(windows.tokens[left_W], budget.tokens, backend.token_multiple)
                 waiting = [left_W[batch] for batch in batches]
             continue
+        longest = padded_tokens(int(windows.tokens[window_W].max()), backend.token_multiple)
+        count("tokens", int(windows.tokens[window_W].sum()))
+        count("computed", len(window_W) * longest)
         scored.fits_W[window_W] = True
         scored.finite_W[window_W] = scores.finite_W
         scored.null_score_W[window_W] = scores.null_score_W

@@ -1,4 +1,4 @@
-"""How long the steps of reading take: counted where a caller asks for it, and at no cost elsewhere."""
+"""How long the steps of reading take, and on how many tokens: counted where a caller asks, at no cost elsewhere."""
 
 from __future__ import annotations
 
@@ -10,17 +10,30 @@ from contextvars import ContextVar
 
 
 class Stopwatch:
-    """Wall-clock seconds by step."""
+    """Wall-clock seconds by step, and amounts of what was worked on, by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, timed: bool = True) -> None:
+        """Without ``timed`` amounts alone are counted, which costs nothing."""
+        self.timed = timed
         self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._amounts: defaultdict[str, int] = defaultdict(int)
 
     def add(self, name: str, seconds: float) -> None:
         """Count seconds that were measured elsewhere."""
         self._seconds[name] += seconds
 
+    def count(self, name: str, amount: int) -> None:
+        """Add to an amount."""
+        self._amounts[name] += amount
+
+    def take_amounts(self) -> dict[str, int]:
+        """The amounts that were counted since this was last asked for."""
+        taken = dict(self._amounts)
+        self._amounts.clear()
+        return taken
+
     def take(self) -> dict[str, float]:
-        """What was counted since this was last asked for."""
+        """The seconds that were counted since this was last asked for."""
         taken = dict(self._seconds)
         self._seconds.clear()
         return taken
@@ -37,14 +50,21 @@ def counting_on(stopwatch: Stopwatch | None) -> Iterator[None]:
 
 
 def is_counting() -> bool:
-    """Whether anybody asks."""
-    return _CURRENT.get() is not None
+    """Whether anybody asks for seconds."""
+    stopwatch = _CURRENT.get()
+    return stopwatch is not None and stopwatch.timed
+
+
+def count(name: str, amount: int) -> None:
+    """Add to an amount, where anybody asks."""
+    if stopwatch := _CURRENT.get():
+        stopwatch.count(name, amount)
 
 
 def step(name: str) -> AbstractContextManager[None]:
     """Count the time of a block; steps do not nest, as their sum is to be the whole."""
     stopwatch = _CURRENT.get()
-    return nullcontext() if stopwatch is None else _counted(stopwatch, name)
+    return _counted(stopwatch, name) if stopwatch is not None and stopwatch.timed else nullcontext()
 
 
 @contextmanager
