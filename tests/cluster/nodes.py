@@ -33,6 +33,8 @@ class Head:
 
     port: int
     dashboard_port: int
+    metrics_port: int
+    """Where Prometheus asks it."""
     token: str | None
     """``None`` without token authentication."""
     folder: Path
@@ -53,23 +55,25 @@ class Head:
 
 
 @contextmanager
-def head(home: Path, token: str | None, *, cpus: int, can_grow: bool = False) -> Iterator[Head]:
+def head(home: Path, token: str | None, *, cpus: int, can_grow: bool = False, **environment: str) -> Iterator[Head]:
     """Start a head, with token authentication if there is a token; kill it in the end.
 
     One that can grow starts nodes of two CPUs on this machine, as they are needed, and kills them after a minute.
     """
     folder = Path(tempfile.mkdtemp(prefix="rq"))  # short: sockets lie in it, whose paths may have 107 bytes
-    port, dashboard_port, client_port = _free_ports(3)
-    head = Head(port=port, dashboard_port=dashboard_port, token=token, folder=folder, home=home)
+    port, dashboard_port, client_port, metrics_port = _free_ports(4)
+    head = Head(
+        port=port, dashboard_port=dashboard_port, metrics_port=metrics_port, token=token, folder=folder, home=home
+    )
     flags = [
         "--head", f"--num-cpus={cpus}", f"--temp-dir={folder}", f"--port={port}", f"--dashboard-port={dashboard_port}",
-        f"--ray-client-server-port={client_port}",
+        f"--ray-client-server-port={client_port}", f"--metrics-export-port={metrics_port}",
     ]  # fmt: skip
-    extra: dict[str, str] = {}
+    extra = environment
     if can_grow:
         (folder / "cluster.json").write_text(json.dumps(_growing(port)))
         flags.append(f"--autoscaling-config={folder / 'cluster.json'}")
-        extra = {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+        extra = extra | {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     try:
         with _started(head, flags, **extra) as process:
             wait_until(lambda: _up(head) == 1, "the head is there")
@@ -86,7 +90,9 @@ def head(home: Path, token: str | None, *, cpus: int, can_grow: bool = False) ->
 def node(head: Head, *, cpus: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start one more node of a head's cluster, and wait until it is there; kill it in the end."""
     before = _up(head)
-    with _started(head, [f"--address={head.address}", f"--num-cpus={cpus}"], **environment) as process:
+    (metrics_port,) = _free_ports(1)
+    flags = [f"--address={head.address}", f"--num-cpus={cpus}", f"--metrics-export-port={metrics_port}"]
+    with _started(head, flags, **environment) as process:
         wait_until(lambda: _up(head) > before, "the node is there")
         yield process
 
@@ -109,8 +115,8 @@ def bare_environment(home: Path) -> dict[str, str]:
 
 @contextmanager
 def _started(head: Head, flags: list[str], **extra: str) -> Iterator[subprocess.Popen[bytes]]:
-    agent_port, metrics_port = _free_ports(2)
-    ports = [f"--dashboard-agent-listen-port={agent_port}", f"--metrics-export-port={metrics_port}"]
+    (agent_port,) = _free_ports(1)
+    ports = [f"--dashboard-agent-listen-port={agent_port}"]
     with (head.folder / "started.log").open("ab") as log:
         process = subprocess.Popen(
             [RAY, "start", "--block", "--disable-usage-stats", *ports, *flags],
