@@ -27,16 +27,18 @@ def test_rows_windows_tokens_seconds_and_margins_are_told_while_a_run_goes_on(
 ) -> None:
     path = corpora.write(tmp_path / "in.parquet", corpora.plain(ROWS), row_group_size=60)
     token, said = secrets.token_hex(16), tmp_path / "err"
-    with nodes.head(tmp_path, token, cpus=2, RAY_metrics_report_interval_ms="500") as head:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in head.environment.items():
-                patch.setenv(name, value)
-            flags = [*SETTINGS, "--input", str(path), "--output", str(tmp_path / "out")]
-            flags += ["--model", str(tiny_reader_folder), "--ray-address", head.address]
-            with driver("annotate", flags, said) as process:
-                wait_until(lambda: "ray_qa_margin_bucket" in scraped(head.metrics_port), "some metrics")
-                told = scraped(head.metrics_port)
-                assert process.wait(PATIENCE) == 0, said.read_text()
+    with (
+        nodes.head(tmp_path, token, cpus=2, RAY_metrics_report_interval_ms="500") as head,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in head.environment.items():
+            patch.setenv(name, value)
+        flags = [*SETTINGS, "--input", str(path), "--output", str(tmp_path / "out")]
+        flags += ["--model", str(tiny_reader_folder), "--ray-address", head.address]
+        with driver("annotate", flags, said) as process:
+            wait_until(lambda: "ray_qa_margin_bucket" in scraped(head.metrics_port), "some metrics")
+            told = scraped(head.metrics_port)
+            assert process.wait(PATIENCE) == 0, said.read_text()
     dashboard = (Path(__file__).parents[3] / "deploy" / "grafana.json").read_text()
     asked = set(re.findall(r"ray_qa_\w+", dashboard))
     assert asked
