@@ -15,6 +15,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.cli.parser import parse
+from ray_qa.storage.remote import Remote
 
 REPOSITORY = Path(__file__).parents[2]
 TEXT = (REPOSITORY / "cluster.yaml").read_text()
@@ -117,9 +118,15 @@ def test_the_job_that_the_comment_shows_has_flags_that_exist() -> None:
     config = parse(AnnotateConfig, "ray-qa annotate", flags.split())
 
     assert (config.replicas, config.gpus_per_replica) == ("1:8", 1)
+    assert isinstance(config.folder, Remote)
+
+
+def test_workers_show_a_role_to_the_bucket_and_no_key_is_in_the_file(cluster: Cluster) -> None:
+    assert cluster["available_node_types"]["gpu_worker"]["node_config"]["IamInstanceProfile"]
+    assert "AWS_" not in TEXT
 
 
 def test_what_must_be_changed_is_marked() -> None:
-    for placeholder in ("ami-0123456789abcdef0", "sg-0123456789abcdef0", "fs-0123456789abcdef0"):
+    for placeholder in ("ami-0123456789abcdef0", "sg-0123456789abcdef0", "ray-qa-worker-0123456789"):
         before, _, _ = TEXT.partition(placeholder)
         assert "CHANGE" in "".join(before.splitlines()[-7:]), placeholder
