@@ -12,6 +12,7 @@ import shutil
 import uuid
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,6 @@ def begin_unit(folder: Place, unit: int, node: str) -> Attempts:
     """Mark that a worker begins a unit."""
     marks = folder / ATTEMPTS
     names = [name for name in places.names_in(marks) if name.startswith(f"{unit:07d}.")]
-    places.make_folder(marks)
     with ThreadPoolExecutor(READERS) as threads:
         earlier = tuple(threads.map(_mark, [marks / name for name in names]))
     return Attempts(earlier=earlier, mine=_publish(marks / f"{unit:07d}", node))
@@ -119,8 +119,11 @@ def _split(span: Span) -> Iterator[Span]:
 
 def _publish(stem: Place, node: str) -> Place:
     mark = stem.parent / f"{stem.name}.{uuid.uuid4().hex}"
-    places.publish(mark, node.encode())
-    return mark
+    while True:
+        places.make_folder(mark.parent)
+        with suppress(FileNotFoundError):  # another driver of the same run has just cleared the marks away
+            places.publish(mark, node.encode())
+            return mark
 
 
 def _mark(place: Place) -> Mark:

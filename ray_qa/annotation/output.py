@@ -114,8 +114,9 @@ def check_joins(folder: Place, earlier: Plan, wanted: Plan, unsettled: Collectio
 
 def plan_digest(plan: Plan) -> str:
     """What stands for a plan in its parts and its claim: all that decides what they hold, wherever the input lies."""
-    content = replace(plan, input=tuple(replace(file, path="", mtime_ns=0, version="") for file in plan.input))
-    return hashlib.sha256(_PLAN_JSON.dump_json(content)).hexdigest()
+    content = replace(plan, input=tuple(replace(file, path="", mtime_ns=0) for file in plan.input))
+    digested = _PLAN_JSON.dump_json(content, exclude={"input": {"__all__": {"version"}}})
+    return hashlib.sha256(digested).hexdigest()
 
 
 def remove_drafts(folder: Place) -> None:

@@ -103,14 +103,14 @@ def survey_examples(examples: Examples, known: ExamplesSummary | None = None) ->
     return tally.summary(files, examples.columns)
 
 
-def write_examples(examples: Examples, path: Place, expected: ExamplesSummary) -> None:
+def write_examples(examples: Examples, path: Place, expected: ExamplesSummary, scratch: Path | None = None) -> None:
     """Write all rows to one Parquet file, a row group for each table of :func:`read_examples`; all of it or nothing.
 
     Raises:
         InputError: if they are no longer those that were surveyed.
     """
     tally = _Tally()
-    with draft_for(path) as draft:
+    with draft_for(path, scratch) as draft:
         with pq.ParquetWriter(draft, SCHEMA, compression="zstd") as writer:
             for table in read_examples(examples):
                 tally.add(table)

@@ -34,7 +34,7 @@ def find_objects(place: Remote, suffixes: Sequence[str]) -> FoundObjects:
     names = [name for name in place.key.split("/") if name]
     fixed = next((nth for nth, name in enumerate(names) if WILD.search(name)), len(names))
     root = Remote(scheme=place.scheme, bucket=place.bucket, key="/".join(names[:fixed]))
-    below = [(each, _names(each, root)) for each in objects.list_below(root)]
+    below = [(each, _names(each, root)) for each in _without_marks(list(objects.list_below(root)), root)]
     if fixed == len(names):
         if not below and (alone := objects.look_for(place)):
             return FoundObjects(files=((alone, PurePosixPath(place.name)),), passed_over=())
@@ -46,6 +46,12 @@ def find_objects(place: Remote, suffixes: Sequence[str]) -> FoundObjects:
         [(each, own) for each, own in below if any(_fits(own[:nth], names[fixed:]) for nth in range(1, len(own)))],
         suffixes,
     )
+
+
+def _without_marks(found: Sequence[Found], root: Remote) -> list[Found]:
+    """Without the empty objects by which consoles and Hadoop mark folders."""
+    folders = {root.key} | {each.place.parent.key for each in found}
+    return [each for each in found if each.size > 0 or each.place.key not in folders]
 
 
 def _names(found: Found, root: Remote) -> tuple[str, ...]:

@@ -25,9 +25,9 @@ from ray_qa.errors import OutputError, first_line
 from ray_qa.storage import objects, places
 from ray_qa.storage.local import draft_of, remove_folder
 from ray_qa.storage.remote import Place, Remote
-from ray_qa.storage.scratch import fetched_once, made_once
+from ray_qa.storage.scratch import copies_once
 
-CHECKPOINT = re.compile(r"checkpoint-(\d{7,})(\.tar)?")
+CHECKPOINT, PACKED = re.compile(r"checkpoint-(\d{7,})"), re.compile(r"checkpoint-(\d{7,})\.tar")
 CHECKPOINTS = "checkpoints"
 WEIGHTS, MOMENTS, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
@@ -98,7 +98,8 @@ def checkpoint_path(folder: Place, step: int) -> Place:
 
 def checkpoint_steps(folder: Place) -> list[int]:
     """After which steps there are checkpoints, in order."""
-    matches = (CHECKPOINT.fullmatch(name) for name in places.names_in(folder / CHECKPOINTS))
+    form = PACKED if isinstance(folder, Remote) else CHECKPOINT
+    matches = (form.fullmatch(name) for name in places.names_in(folder / CHECKPOINTS))
     return sorted(int(match[1]) for match in matches if match)
 
 
@@ -198,11 +199,11 @@ def checkpoint_here(folder: Place, step: int, scratch: Path) -> Path:
     found = objects.look_for(path)
     if found is None:
         raise OutputError(f"{path} must be a checkpoint, but is gone; run the same command again")
-    here = fetched_once([found], scratch)
-    return made_once(here.with_name(f"{here.name}-unpacked"), lambda draft: _unpack(here / path.name, path, draft))
+    return copies_once([found], scratch, unpack=lambda draft: _unpack(path, draft))
 
 
-def _unpack(packed: Path, path: Remote, folder: Path) -> None:
+def _unpack(path: Remote, folder: Path) -> None:
+    packed = folder / path.name
     try:
         with tarfile.open(packed, "r:") as tar:
             tar.extractall(folder, filter="data")
@@ -210,3 +211,4 @@ def _unpack(packed: Path, path: Remote, folder: Path) -> None:
         raise OutputError(
             f"{path} must be a whole checkpoint, but gives: {first_line(error)}; remove it to go on from an earlier one"
         ) from error
+    packed.unlink()

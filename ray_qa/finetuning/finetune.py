@@ -51,7 +51,7 @@ from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import AUTO, check_kind, deciding_settings, in_seconds, unsettled
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.places import exists
-from ray_qa.storage.remote import Place
+from ray_qa.storage.remote import Place, is_url
 
 
 def finetune(config: FinetuneConfig) -> FinetuneSummary:
@@ -203,7 +203,7 @@ def _check_what_is_named(
     progress.enter("looking for the model")
     with problems.gather():
         base = find_model(config.model)
-        check_apart([str(base.folder)], [], folder, "model")
+        check_apart([base.ref if is_url(base.ref) else str(base.folder)], [], folder, "model")
     problems.stop_here_if_any(InputError)
     assert train is not None
     assert base is not None

@@ -6,6 +6,7 @@ import itertools
 import math
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 
 from ray_qa.data.examples import row_ids
-from ray_qa.errors import ConfigError, InputError, ModelError
+from ray_qa.errors import ConfigError, InputError, ModelError, StorageError
 from ray_qa.finetuning.base_model import load_base, parameter_groups
 from ray_qa.finetuning.checkpoints import Evaluation, ProcessGroupShape, TrainingState, checkpoint_steps, read_state
 from ray_qa.finetuning.dataset import TrainingSet, open_training_set
@@ -262,7 +263,8 @@ class _Run:
     def _show(self, line: Metrics, doing: str = "") -> None:
         """Let the driver see how far the run is and what it is doing."""
         if self.group.is_main and self.beat.is_due(doing):
-            check_claim(self.folder, self.job.owner)
+            with suppress(StorageError):  # a run needs no beat
+                check_claim(self.folder, self.job.owner)
             self.beat.write(line, doing)
 
     def export(self, state: TrainingState) -> None:

@@ -49,7 +49,7 @@ from ray_qa.storage import objects, places
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.objects import Entry
 from ray_qa.storage.remote import Place, Remote
-from ray_qa.storage.scratch import fetched_once, objects_in
+from ray_qa.storage.scratch import copies_once, objects_in
 
 PROGRAM = "ray-qa finetune"
 ALGORITHM = 2
@@ -183,7 +183,7 @@ def shards_here(folder: Place, scratch: Path) -> list[Path]:
         StorageError: if they cannot be fetched.
     """
     if isinstance(folder, Remote):
-        folder = fetched_once(objects_in(folder / SHARDS, ".arrow"), scratch)
+        folder = copies_once(objects_in(folder / SHARDS, ".arrow"), scratch)
         return sorted(folder.glob("*.arrow"))
     return sorted((folder / SHARDS).glob("*.arrow"))
 

@@ -24,6 +24,8 @@ from ray_qa.finetuning.progress import TrainingProgress
 from ray_qa.runs.live_line import tell
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.storage.places import exists, make_folder, names_in
+from ray_qa.storage.remote import Remote
+from ray_qa.storage.scratch import scratch_folder
 
 READ_AT_ONCE = 32
 
@@ -52,11 +54,12 @@ def encode(job: TrainingJob, plan: TrainingPlan, progress: TrainingProgress) -> 
         InputError: if they have changed since they were surveyed, or no answer can be used.
     """
     folder = job.config.folder
+    scratch = scratch_folder(job.config.scratch, str(folder)) if isinstance(folder, Remote) else None
     progress.enter(f"reading {plan.train.rows:,} rows again, to bring them into one form")
     if not exists(folder / TRAIN_ROWS):
-        write_examples(_examples(job.config, "train"), folder / TRAIN_ROWS, plan.train)
+        write_examples(_examples(job.config, "train"), folder / TRAIN_ROWS, plan.train, scratch)
     if job.config.eval is not None and plan.eval is not None and not exists(folder / EVAL_ROWS):
-        write_examples(_examples(job.config, "eval"), folder / EVAL_ROWS, plan.eval)
+        write_examples(_examples(job.config, "eval"), folder / EVAL_ROWS, plan.eval, scratch)
     make_folder(folder / SHARDS)
     progress.enter(f"encoding {plan.train.rows:,} rows")
     with open_parquet(str(folder / TRAIN_ROWS)) as file:

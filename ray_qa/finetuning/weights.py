@@ -45,7 +45,8 @@ def save_checkpoint(
         publish_checkpoint(folder, state, save_tensors, scratch)
         remove_old_checkpoints(folder, state, keep)
     except (OSError, SafetensorError) as error:
-        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
+        setting, where = ("output", folder) if isinstance(folder, Path) else ("scratch", scratch)
+        raise OutputError(f"`{setting}` must be writable, but {where} gives: {first_line(error)}") from error
 
 
 def load_checkpoint(folder: Place, state: TrainingState, model: ModelWithOptimizer, scratch: Path) -> None:

@@ -16,7 +16,7 @@ from ray_qa.cluster.placement import WorkerPlacement, place_workers
 from ray_qa.cluster.room import wait_for_room
 from ray_qa.cluster.worker import nodes_alive
 from ray_qa.cluster.worker_errors import error_from_worker
-from ray_qa.errors import ClusterError
+from ray_qa.errors import ClusterError, StorageError
 from ray_qa.finetuning.checkpoints import checkpoint_steps
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.job import TrainingJob
@@ -62,9 +62,10 @@ def train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: Tra
                 _train_once(job, placement, rays_own)
                 return restarts
             except Exception as error:
-                if ours := error_from_worker(error):
+                ours = error_from_worker(error)
+                if ours is not None and not isinstance(ours, StorageError):  # a store may be back in a while
                     raise ours from None
-                failure = error
+                failure = ours or error
             _wait_for_room(job.config, placement, progress, ", as one was lost")
             if nodes <= nodes_alive():  # a node that was lost, or taken back, is no failure of the run's
                 failures = failures + 1 if checkpoint_steps(folder) == before else 1

@@ -55,7 +55,7 @@ def time_spent(folder: Place) -> TimeSpent:
     """What :func:`clocked` has noted of all commands."""
     seconds = []
     for name in (name for name in names_in(folder / COMMANDS) if name.endswith(".json")):
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError, StorageError, ValueError, KeyError, TypeError):
             noted = json.loads(read(folder / COMMANDS / name))
             seconds.append(max(0.0, noted["seen"] - noted["called"]))
     return TimeSpent(seconds=sum(seconds), commands=len(seconds))

@@ -19,12 +19,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ray_qa.errors import OutputError, StorageError
-from ray_qa.runs.output_folder import OURS
+from ray_qa.runs.output_folder import LEASES
 from ray_qa.storage import objects
 from ray_qa.storage.objects import Found
 from ray_qa.storage.remote import Remote
 
-LEASES = f"{OURS}/leases"
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
 PATIENCE = 75.0
@@ -45,7 +44,7 @@ class Lease:
     def is_the_last(self) -> bool:
         """Whether no other command works in the output now."""
         self.renew()
-        return not _others(self.folder, self.nonce)
+        return not _others(self)
 
     def share(self) -> None:
         """Let other commands in that may share the output."""
@@ -101,7 +100,7 @@ def _take(folder: Remote, doing: str, *, may_share: bool) -> Lease:
     while True:
         lease = Lease(folder=folder, nonce=uuid.uuid4().hex, alone=True)
         lease.renew()
-        others = _others(folder, lease.nonce)
+        others = _others(lease)
         if not others:
             return lease
         if may_share and all(each.place.name.endswith("-shared") for each in others):
@@ -116,12 +115,15 @@ def _take(folder: Remote, doing: str, *, may_share: bool) -> Lease:
         time.sleep(random.uniform(1, 3))  # no secret
 
 
-def _others(folder: Remote, nonce: str) -> list[Found]:
+def _others(lease: Lease) -> list[Found]:
     """The leases of others that count; ours, just renewed, says what time it is at the store. Those that have run out
     are taken away."""
-    found = list(objects.list_below(folder / LEASES))
-    now = max(each.modified for each in found if each.place.name.startswith(nonce))
-    others = [each for each in found if not each.place.name.startswith(nonce)]
+    found = list(objects.list_below(lease.folder / LEASES))
+    while not (ours := [each for each in found if each.place.name.startswith(lease.nonce)]):  # it was taken away
+        lease.renew()
+        found = list(objects.list_below(lease.folder / LEASES))
+    now = max(each.modified for each in ours)
+    others = [each for each in found if each not in ours]
     count = [each for each in others if now - each.modified < timedelta(seconds=LEASE_SECONDS)]
     objects.delete([each.place for each in others if each not in count])
     return count

@@ -25,6 +25,8 @@ from ray_qa.storage.remote import Place, Remote, place_of
 
 OURS = ".ray_qa"
 PLAN, RUN = f"{OURS}/plan.json", f"{OURS}/run.json"
+LEASES = f"{OURS}/leases"
+"""See ``ray_qa.runs.leases``: clearing an output must not let go of it."""
 OLD_SIDE_FOLDER = "_ray_qa"
 
 
@@ -90,7 +92,10 @@ def clear_output_folder(folder: Place, published: Iterable[Place]) -> None:
     plan = folder / PLAN
     try:
         if isinstance(folder, Remote):
-            ours = [each.place for each in objects.list_below(folder / OURS) if each.place != plan]
+            found = [each.place for each in objects.list_below(folder / OURS)]
+            ours = [
+                place for place in found if place not in (plan, folder / LEASES) and place.parent != folder / LEASES
+            ]
             places.delete([folder / SUCCESS, *published, *ours])
             places.delete([plan])
             return

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ray_qa.errors import StorageError
+from ray_qa.errors import StorageError, first_line
 
 NAMED_IN_ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
@@ -46,7 +46,12 @@ def _of_profile() -> dict[str, Any]:
         )
     from obstore.auth.boto3 import Boto3CredentialProvider
 
-    return {"credential_provider": Boto3CredentialProvider()}
+    try:
+        return {"credential_provider": Boto3CredentialProvider()}
+    except Exception as error:  # boto3 raises what its files provoke
+        raise StorageError(
+            f"`AWS_PROFILE` must name a profile with credentials, but boto3 gives: {first_line(error)}"
+        ) from None
 
 
 def _aws_file() -> Path:

@@ -54,10 +54,15 @@ def publish_new(path: Path, content: bytes) -> bool:
 
 def _create(path: Path, content: bytes) -> bool:
     try:
-        with path.open("xb") as stream:
-            stream.write(content)
+        stream = path.open("xb")
     except FileExistsError:
         return False
+    try:
+        with stream:
+            stream.write(content)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     return True
 
 

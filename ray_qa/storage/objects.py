@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -28,9 +29,16 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(seconds=25)
 """How long a request is tried again after the first attempt."""
-IN_ONE_REQUEST = 256 * 1024 * 1024
+TIMEOUTS = {
+    "connect_timeout": timedelta(seconds=10),
+    "read_timeout": timedelta(seconds=30),
+    "timeout": timedelta(hours=1),
+}
+"""Of a request: to be let in, between two pieces of the answer, and in all. Weights take minutes on a slow line."""
+IN_ONE_REQUEST = 64 * 1024 * 1024
 """Files up to this size, in bytes, are sent whole."""
-PIECE = 64 * 1024 * 1024
+PIECE, PIECES_AT_ONCE = 16 * 1024 * 1024, 4
+CONFLICT_LOOKS = 25
 READ_BYTES = 1024 * 1024
 """What is fetched at least where an object is read piece by piece."""
 KEYS_OF = {
@@ -161,7 +169,8 @@ def entries_in(folder: Remote) -> list[Entry]:
     with _explained(folder, "list"):
         found = obstore.list_with_delimiter(_store(folder.scheme, folder.bucket), prefix=folder.key or None)
     folders = [Entry(name=_last(key), is_file=False) for key in found["common_prefixes"]]
-    files = [Entry(name=_last(each["path"]), is_file=True, version=_version(each)) for each in found["objects"]]
+    objects = [each for each in found["objects"] if each["path"] != folder.key]  # consoles mark folders by such objects
+    files = [Entry(name=_last(each["path"]), is_file=True, version=_version(each)) for each in objects]
     return sorted([*folders, *files], key=lambda entry: entry.name)
 
 
@@ -179,7 +188,7 @@ def publish(place: Remote, content: bytes) -> str:
 
     with _explained(place, "write"):
         put = obstore.put(_store(place.scheme, place.bucket), place.key, content, use_multipart=False)
-    return put["e_tag"] or ""
+    return _tag(put["e_tag"])
 
 
 def upload(place: Remote, path: Path) -> None:
@@ -193,7 +202,14 @@ def upload(place: Remote, path: Path) -> None:
 
     large = path.stat().st_size > IN_ONE_REQUEST
     with _explained(place, "write"):
-        obstore.put(_store(place.scheme, place.bucket), place.key, path, use_multipart=large, chunk_size=PIECE)
+        obstore.put(
+            _store(place.scheme, place.bucket),
+            place.key,
+            path,
+            use_multipart=large,
+            chunk_size=PIECE,
+            max_concurrency=PIECES_AT_ONCE,
+        )
 
 
 def publish_new(place: Remote, content: bytes) -> bool:
@@ -214,10 +230,23 @@ def publish_new(place: Remote, content: bytes) -> bool:
         with _explained(place, "write"):
             obstore.put(_store(place.scheme, place.bucket), place.key, content, mode="create")
     except (AlreadyExistsError, PreconditionError):
-        return read(place) == content
+        return _is_there(place, content)
     except NotSupportedError:
         return _publish_new_unguarded(place, content)
+    except StorageError as error:
+        if not re.search(r"NotImplemented|\b501\b", str(error)):
+            raise
+        return _publish_new_unguarded(place, content)
     return True
+
+
+def _is_there(place: Remote, content: bytes) -> bool:
+    """Whether what came first is this; whoever is at it just now may not have finished."""
+    for _ in range(CONFLICT_LOOKS):
+        with suppress(FileNotFoundError):
+            return read(place) == content
+        time.sleep(0.2)
+    raise StorageError(f"{place} must be there or not, but the store says both; run the same command again")
 
 
 def delete(places: Iterable[Remote]) -> None:
@@ -233,10 +262,13 @@ def delete(places: Iterable[Remote]) -> None:
         of_bucket.setdefault((place.scheme, place.bucket), []).append(place)
     for (scheme, bucket), all_of_it in of_bucket.items():
         with _explained(all_of_it[0], "delete"):
+            store = _store(scheme, bucket)
             try:
-                obstore.delete(_store(scheme, bucket), [place.key for place in all_of_it])
-            except FileNotFoundError:
-                continue
+                obstore.delete(store, [place.key for place in all_of_it])
+            except FileNotFoundError:  # some stores say so of the first that is not there, and stop
+                for place in all_of_it:
+                    with suppress(FileNotFoundError):
+                        obstore.delete(store, place.key)
 
 
 def _publish_new_unguarded(place: Remote, content: bytes) -> bool:
@@ -261,7 +293,12 @@ def _found(scheme: str, bucket: str, meta: ObjectMeta) -> Found:
 
 
 def _version(meta: ObjectMeta) -> str:
-    return meta["e_tag"] or meta["last_modified"].isoformat()
+    return _tag(meta["e_tag"]) or meta["last_modified"].isoformat()
+
+
+def _tag(e_tag: str | None) -> str:
+    """An ETag as all answers of a store have it: some quote it in one, and not in another."""
+    return (e_tag or "").removeprefix("W/").strip('"')
 
 
 class _OpenObject:
@@ -275,7 +312,12 @@ class _OpenObject:
 
     def read(self, size: int = -1) -> bytes:
         with _explained(self._place, "read"):
-            return bytes(self._reader.read(None if size < 0 else size))
+            try:
+                return bytes(self._reader.read(None if size < 0 else size))
+            except FileNotFoundError:
+                raise
+            except OSError as error:  # which obstore makes of all that goes wrong here
+                raise _unreachable(self._place, "read", error) from None
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._reader.seek(offset, whence)
@@ -315,9 +357,13 @@ def _explained(place: Remote, action: str) -> Iterator[None]:
             f"{' and '.join(KEYS_OF[place.scheme])} to credentials that may {action} in {place.bucket}"
         ) from None
     except exceptions.BaseError as error:
-        raise StorageError(
-            f"{place} must be there to {action}, but the store gives: {_reason(error)}; {_where_to_look(place)}"
-        ) from None
+        raise _unreachable(place, action, error) from None
+
+
+def _unreachable(place: Remote, action: str, error: Exception) -> StorageError:
+    return StorageError(
+        f"{place} must be there to {action}, but the store gives: {_reason(error)}; {_where_to_look(place)}"
+    )
 
 
 def forget_stores() -> None:
@@ -330,10 +376,13 @@ def _store(scheme: str, bucket: str) -> ObjectStore:
     """The store of a bucket, for this process."""
     from obstore.store import from_url
 
-    options: dict[str, Any] = {"retry_config": {"max_retries": 10, "retry_timeout": PATIENCE}}
+    options: dict[str, Any] = {
+        "retry_config": {"max_retries": 10, "retry_timeout": PATIENCE},
+        "client_options": dict(TIMEOUTS),
+    }
     if scheme == "s3":
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-        options["client_options"] = {"allow_http": endpoint.startswith("http://")}
+        options["client_options"]["allow_http"] = endpoint.startswith("http://")
         options |= s3_credentials()
     return from_url(f"{scheme}://{bucket}", **options)
 

@@ -72,8 +72,10 @@ def publish(place: Place, content: bytes) -> str:
 
 
 @contextmanager
-def draft_for(place: Place) -> Iterator[Path]:
+def draft_for(place: Place, scratch: Path | None = None) -> Iterator[Path]:
     """A file of this machine to be written, which is published at ``place`` in one step when the block ends well.
+
+    One for a bucket lies in ``scratch`` meanwhile, or in the folder for temporary files.
 
     Raises:
         OSError, StorageError: as :func:`read`.
@@ -82,7 +84,7 @@ def draft_for(place: Place) -> Iterator[Path]:
         with local.draft_of(place) as draft:
             yield draft
         return
-    with TemporaryDirectory(prefix="ray_qa-") as folder:
+    with TemporaryDirectory(prefix="ray_qa-", dir=scratch) as folder:
         draft = Path(folder) / place.name
         yield draft
         objects.upload(place, draft)

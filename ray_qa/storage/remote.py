@@ -59,7 +59,10 @@ def place_of(text: str, setting: str) -> Place:
     """
     if not is_url(text):
         return Path(text).expanduser()
-    url = urlsplit(text)
+    try:
+        url = urlsplit(text)
+    except ValueError as error:
+        raise ConfigError(f"`{setting}` must be a path or a URL, but is none: {error}") from None
     scheme = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfss": "abfs"}.get(url.scheme.lower(), url.scheme.lower())
     if scheme == "file":
         return Path(text.partition("://")[2].removeprefix("localhost"))
@@ -74,4 +77,7 @@ def place_of(text: str, setting: str) -> Place:
     bucket, key = text.partition("://")[2].partition("/")[::2]
     if not bucket:
         raise ConfigError(f"`{setting}` must name a bucket, but is {shown}")
-    return Remote(scheme=scheme, bucket=bucket, key=key.strip("/"))
+    names = [name for name in key.split("/") if name]
+    if any(name in (".", "..") for name in names):
+        raise ConfigError(f"`{setting}` must be a URL without . and .., but is {shown}")
+    return Remote(scheme=scheme, bucket=bucket, key="/".join(names))

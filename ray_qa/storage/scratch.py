@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ray_qa.errors import OutputError, first_line
+from ray_qa.errors import OutputError, StorageError, first_line
 from ray_qa.storage import objects
 from ray_qa.storage.local import draft_of, drafts_of, remove_folder
 from ray_qa.storage.objects import Found
@@ -64,17 +64,28 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def fetched_once(found: Sequence[Found], scratch: Path) -> Path:
+def copies_once(found: Sequence[Found], scratch: Path, unpack: Callable[[Path], None] = lambda _: None) -> Path:
     """The folder on this node with copies of objects, by their names, fetched unless these very versions are there.
+
+    Args:
+        found: the objects, of different names.
+        scratch: what the folder is to lie in.
+        unpack: makes something else of the copies in the folder it is given.
 
     Raises:
         OutputError: if the scratch folder cannot be written to.
         StorageError: if they cannot be fetched.
     """
+
+    def make(draft: Path) -> None:
+        fetch(found, draft)
+        unpack(draft)
+
     key = json.dumps([[str(each.place), each.size, each.version] for each in found])
-    folder = scratch / f"copies-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
     try:
-        return made_once(folder, lambda draft: fetch(found, draft))
+        return made_once(scratch / f"copies-{hashlib.sha256(key.encode()).hexdigest()[:32]}", make)
+    except FileNotFoundError as error:
+        raise StorageError(f"{error} must stay while it is fetched, but is gone; run the same command again") from error
     except OSError as error:
         raise OutputError(
             f"`scratch` must have room on every node, but {scratch} on {os.uname().nodename} gives: "

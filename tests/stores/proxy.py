@@ -24,6 +24,8 @@ class Proxy:
     endpoint: str
     fault: Callable[[str, str], Fault] = lambda _, __: "none"
     seen: list[str] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    """Paths that were asked for by GET."""
 
     def fail(self, method: str, fault: Fault, times: int) -> None:
         """Let the next requests of a method fail."""
@@ -74,6 +76,8 @@ def _handler(proxy: Proxy, store: str) -> type[BaseHTTPRequestHandler]:
         def _handle(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             proxy.seen.append(self.command)
+            if self.command == "GET":
+                proxy.read.append(urlsplit(self.path).path)
             fault = proxy.fault(self.command, self.path)
             if fault == "503":
                 self._answer(503, [], SLOW_DOWN)

@@ -21,12 +21,12 @@ LONGEST = 400
 
 FLOORS: list[dict[str, set[str]]] = [
     {"errors": set(), "records": set(), "validation_messages": {"pydantic"}, "settings": {"pydantic"}},
-    {"storage": {"obstore", "pyarrow"}},
+    {"storage": {"filelock", "obstore", "pyarrow"}},
     {"data": {"datasets", "numpy", "pyarrow"}},
     {"metrics": {"numpy"}},
     {
         "reader": {
-            "array_api_compat", "filelock", "huggingface_hub", "nncf", "numpy", "openvino", "platformdirs", "pyarrow",
+            "array_api_compat", "huggingface_hub", "nncf", "numpy", "openvino", "platformdirs", "pyarrow",
             "regex", "safetensors", "tokenizers", "torch", "transformers",
         }
     },

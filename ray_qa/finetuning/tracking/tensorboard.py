@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,9 @@ class TensorBoard:
     folder: Place
     name: str = "TensorBoard's files"
     writer: Any = None
-    here: Path = field(init=False)
+    here: Path | None = None
     """Where they are written: the folder itself, or one of this machine, for those of a bucket."""
     _sent: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.here = self.folder if isinstance(self.folder, Path) else Path(tempfile.mkdtemp(prefix="ray_qa-"))
 
     @classmethod
     def open(cls, folder: Place) -> TensorBoard:
@@ -50,6 +47,8 @@ class TensorBoard:
         """Begin a file; what earlier ones hold is forgotten."""
         if self.writer is not None:
             self.writer.close()
+        if self.here is None:
+            self.here = self.folder if isinstance(self.folder, Path) else Path(tempfile.mkdtemp(prefix="ray_qa-"))
         earlier = sum(EVENTS.match(name) is not None for name in names_in(self.folder))
         self.writer = self.make_writer(
             logdir=str(self.here),
@@ -76,12 +75,14 @@ class TensorBoard:
     def end(self, *, complete: bool) -> None:  # noqa: ARG002  # event files have no such mark
         """Close the file."""
         self.writer.close()
-        self._send_files()
-        if self.here != self.folder:
-            shutil.rmtree(self.here, ignore_errors=True)
+        try:
+            self._send_files()
+        finally:
+            if self.here is not None and self.here != self.folder:
+                shutil.rmtree(self.here, ignore_errors=True)
 
     def _send_files(self) -> None:
-        if isinstance(self.folder, Remote):
+        if isinstance(self.folder, Remote) and self.here is not None:
             for path in self.here.iterdir():
                 upload(self.folder / path.name, path)
         self._sent = time.monotonic()

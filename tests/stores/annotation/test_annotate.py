@@ -53,7 +53,7 @@ def parts(output: Remote) -> pa.Table:
 
 
 def test_the_output_equals_that_in_a_folder_and_is_gone_on_with_and_told_of_and_started_again(
-    server: Server, folder: Remote, corpus: Path, tmp_path: Path, tiny_reader_folder: Path
+    server: Server, proxy: Proxy, folder: Remote, corpus: Path, tmp_path: Path, tiny_reader_folder: Path
 ) -> None:
     local = annotate("--input", str(corpus), "--output", str(tmp_path / "out"), "--model", str(tiny_reader_folder))
     assert local.returncode == 0, local.stderr
@@ -62,12 +62,16 @@ def test_the_output_equals_that_in_a_folder_and_is_gone_on_with_and_told_of_and_
     done = in_bucket(folder)
     assert done.returncode == 0, done.stderr
     assert parts(folder / "out") == expected
-    assert set(places.names_in(folder / "out" / ".ray_qa")) == {"engine.json", "owner", "plan.json", "run.json"}
+    assert set(places.names_in(folder / "out" / ".ray_qa")) == {
+        "counts", "engine.json", "owner", "plan.json", "run.json",
+    }  # fmt: skip
 
     objects.delete([folder / "out" / "_SUCCESS", part_path(folder / "out", 2), part_path(folder / "out", 3)])
+    proxy.read.clear()
     again = in_bucket(folder)
     assert again.returncode == 0, again.stderr
     assert "16 rows in" in again.stdout
+    assert [path for path in proxy.read if "/part-" in path] == []  # what is done is known from the counts
     assert parts(folder / "out") == expected
 
     finished = in_bucket(folder)

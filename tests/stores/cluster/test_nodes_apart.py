@@ -21,7 +21,7 @@ from ray_qa.storage import objects, places
 from ray_qa.storage.remote import Remote
 from tests.cluster import corpora, nodes
 from tests.cluster.nodes import Head
-from tests.cluster.processes import PATIENCE, driver, training_workers_below, wait_until
+from tests.cluster.processes import PATIENCE, driver, replicas_below, training_workers_below, wait_until
 from tests.model.finetuning.training_rows import questions
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -73,11 +73,12 @@ def test_annotate_loses_a_node_and_nothing_of_its_output(
     output, said = folder / "out", tmp_path / "err"
 
     (tmp_path / "head").mkdir()
-    with two_nodes(tmp_path) as (head, (one, _)), in_environment_of(head):
+    with two_nodes(tmp_path) as (head, both), in_environment_of(head):
         named = ["--input", f"{folder}/in.parquet", "--output", str(output), "--model", f"{folder}/model"]
         with driver("annotate", [*READING, *named, "--ray-address", head.address], said) as process:
             wait_until(lambda: len(parts_of(output)) >= 4, "some parts")
-            nodes.cut_off(one)
+            lost = next(node for node in both if replicas_below(node.pid))
+            nodes.cut_off(lost)
             assert process.wait(PATIENCE * 2) == 0, said.read_text()
     assert places.exists(output / "_SUCCESS")
     tables = [pq.read_table(io.BytesIO(objects.read(output / name))) for name in parts_of(output)]
