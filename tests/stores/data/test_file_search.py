@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pyarrow.fs import S3FileSystem
 
 from ray_qa.data.file_search import FoundFiles, check_apart, find_files
 from ray_qa.errors import InputError, StorageError
 from ray_qa.storage import places
 from ray_qa.storage.remote import Remote
+from tests.stores.server import Server
 
 TREE = (
     "a.parquet", "a/b.parquet", "a/c.PQ", "a/notes.txt", "a/_SUCCESS", "a/.hidden.parquet", "a/_temporary/x.parquet",
@@ -72,3 +74,15 @@ def test_the_output_must_lie_apart(folder: Remote) -> None:
         check_apart([f"{folder}/in/a.parquet"], [f"{folder}/in"], folder / "in" / "out", "input")
     with pytest.raises(InputError, match="`input` must lie outside the output"):
         check_apart([f"{folder}/in/a.parquet"], [f"{folder}/in/a.parquet"], folder / "in", "input")
+
+
+@pytest.mark.parametrize("pattern", ["b", "b/year=*", "b/*/lang=de", "**/*.parquet"])
+def test_empty_objects_that_mark_folders_are_as_if_not_there(
+    server: Server, local: Path, folder: Remote, pattern: str
+) -> None:
+    files = S3FileSystem(endpoint_override=server.endpoint, access_key=server.access_key, secret_key=server.secret_key)
+    for name in ("b", "b/year=2023", "b/year=2023/lang=de"):
+        files.create_dir(f"{folder.bucket}/{folder.key}/{name}")
+    here, there = find_files([f"{local}/{pattern}"], "input"), find_files([f"{folder}/{pattern}"], "input")
+    assert below(there, str(folder)) == below(here, str(local))
+    assert all(entry.name != "b" for entry in places.entries_in(folder / "b"))

@@ -9,6 +9,7 @@ import pytest
 from ray_qa.errors import OutputError
 from ray_qa.runs import leases
 from ray_qa.runs.leases import LEASES
+from ray_qa.runs.output_folder import clear_output_folder
 from ray_qa.runs.ownership import check_claim, claim, output_lock
 from ray_qa.storage import objects, places
 from ray_qa.storage.remote import Remote
@@ -81,3 +82,19 @@ def test_a_claim_is_the_latest_one(folder: Remote) -> None:
     check_claim(folder, "second")
     with pytest.raises(OutputError, match="another has taken"):
         check_claim(folder, "first")
+
+
+def test_clearing_an_output_leaves_the_leases_alone(folder: Remote) -> None:
+    with output_lock(folder, "training"):
+        objects.publish(folder / ".ray_qa" / "plan.json", b"{}")
+        objects.publish(folder / ".ray_qa" / "owner", b"")
+        clear_output_folder(folder, [])
+        assert [each.place.parent for each in objects.list_below(folder)] == [folder / LEASES]
+        with pytest.raises(OutputError, match="one command's at a time"), output_lock(folder, "training"):
+            pass
+
+
+def test_a_lease_that_was_taken_away_is_taken_again(folder: Remote) -> None:
+    with output_lock(folder, "training") as lock:
+        objects.delete([each.place for each in objects.list_below(folder)])
+        assert lock.is_the_last()
