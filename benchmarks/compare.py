@@ -40,7 +40,8 @@ def main() -> None:
     machine = this_machine()
     with tempfile.TemporaryDirectory() as folder:
         sets = make_row_sets(options, Path(folder))
-        contenders = {each: why_not_here(each, machine, options.environments) for each in all_contenders()}
+        asked = [each for each in all_contenders() if any(name in each.method for name in options.only or [""])]
+        contenders = {each: why_not_here(each, machine, options.environments) for each in asked}
         records = new_records(contenders, sets)
         settings = Settings(
             model=str(options.model),
@@ -80,6 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--few-long", type=int, default=24, help="how many of the long rows all but annotate answer")
     parser.add_argument("--repeats", type=int, default=3, help="passes over the short rows")
     parser.add_argument("--long-repeats", type=int, default=1, help="passes over the long rows")
+    parser.add_argument("--only", nargs="+", help="methods with one of these in their names, such as annotate")
     return parser.parse_args()
 
 

@@ -11,7 +11,7 @@ from ray_qa.data.file_search import check_apart
 from ray_qa.data.parquet_files import Inputs, read_inputs
 from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
 from ray_qa.data.units import auto_unit_rows, plan_units
-from ray_qa.errors import InputError, OutputError, Problems
+from ray_qa.errors import InputError, OutputError, Problems, StorageError
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.reader.quantization import check_nncf_installed
@@ -69,7 +69,7 @@ def _known_inputs(config: AnnotateConfig, folder: Place) -> Inputs | None:
     """The input files as an earlier run into the folder found them, to spare reading their footers again."""
     try:
         plan = read_plan(folder)
-    except OutputError:
+    except (OutputError, StorageError):  # said already, of the output as a whole
         return None
     now = deciding_settings(config)
     if plan is None or any(

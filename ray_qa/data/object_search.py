@@ -41,7 +41,8 @@ def find_objects(place: Remote, suffixes: Sequence[str]) -> FoundObjects:
         return _in_folders(below, suffixes)
     whole = [(each, names_of) for each, names_of in below if _fits(names_of, names[fixed:])]
     if whole:
-        return FoundObjects(files=_in_order(whole), passed_over=())
+        in_order = sorted(whole, key=lambda pair: "/".join(pair[1]))  # as a glob of paths has it
+        return FoundObjects(files=tuple((each, PurePosixPath(*own)) for each, own in in_order), passed_over=())
     return _in_folders(
         [(each, own) for each, own in below if any(_fits(own[:nth], names[fixed:]) for nth in range(1, len(own)))],
         suffixes,

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import overload
 
 from ray_qa.storage import places
-from ray_qa.storage.remote import Place
+from ray_qa.storage.remote import Place, Remote
 
 PART = re.compile(r"part-(\d{7,})\.parquet")
+
+
+@overload
+def part_path(folder: Path, unit: int) -> Path: ...
+
+
+@overload
+def part_path(folder: Remote, unit: int) -> Remote: ...
 
 
 def part_path(folder: Place, unit: int) -> Place:

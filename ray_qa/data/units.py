@@ -10,8 +10,9 @@ UNIT_BYTES = 64 * 1024 * 1024
 FEWEST_ROWS, MOST_ROWS, MOST_TEXT = 128, 2_048, 4 * 1024 * 1024
 """Bounds of the automatic unit: rows enough for little padding, few enough that a CPU commits every few minutes."""
 WANTED_UNITS, MOST_UNITS = 64, 10_000
-UNITS_A_REPLICA, SHORTEST = 4, 32
-"""A short corpus is cut smaller, down to so many rows, that no replica stands idle long while another ends."""
+UNITS_A_REPLICA, SHORTEST, SHORTEST_TEXT = 4, 32, 32 * 1024
+"""A short corpus is cut smaller, down to so many rows or so much text, that no replica stands idle long while another
+ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,8 @@ def auto_unit_rows(rows: int, text_bytes: int, replicas: int = 1) -> int:
     for short corpora four a replica.
     """
     in_most_text = max(1, MOST_TEXT * rows // max(1, text_bytes))
-    shared_out = max(SHORTEST, -(-rows // (UNITS_A_REPLICA * replicas)))
+    shortest = min(SHORTEST, max(1, SHORTEST_TEXT * rows // max(1, text_bytes)))
+    shared_out = max(shortest, -(-rows // (UNITS_A_REPLICA * replicas)))
     wanted = min(MOST_ROWS, in_most_text, shared_out, max(FEWEST_ROWS, -(-rows // WANTED_UNITS)))
     return max(wanted, -(-rows // MOST_UNITS))
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, overload
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -88,6 +88,14 @@ class TrainingState:
 
 
 _STATE_JSON: TypeAdapter[TrainingState] = TypeAdapter(TrainingState)
+
+
+@overload
+def checkpoint_path(folder: Path, step: int) -> Path: ...
+
+
+@overload
+def checkpoint_path(folder: Remote, step: int) -> Remote: ...
 
 
 def checkpoint_path(folder: Place, step: int) -> Place:

@@ -11,7 +11,7 @@ from ray_qa.cluster.arithmetic import settle_arithmetic
 from ray_qa.cluster.connection import connected, quiet_ray
 from ray_qa.data.examples import ExamplesSummary
 from ray_qa.data.file_search import check_apart
-from ray_qa.errors import ConfigError, InputError, OutputError, Problems
+from ray_qa.errors import ConfigError, InputError, OutputError, Problems, StorageError
 from ray_qa.finetuning.base_model import check_base
 from ray_qa.finetuning.checkpoints import checkpoint_steps, read_state
 from ray_qa.finetuning.config import FinetuneConfig
@@ -223,7 +223,7 @@ def _known_plan(folder: Place) -> TrainingPlan | None:
     """The plan of an earlier run into the folder, to spare reading again the rows that it tells of."""
     try:
         return read_plan(folder)
-    except OutputError:
+    except (OutputError, StorageError):  # said already, of the output as a whole
         return None
 
 

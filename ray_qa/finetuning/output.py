@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from pydantic import TypeAdapter
 
@@ -168,6 +168,14 @@ def check_output_is_here(folder: Place) -> None:
             f"`output` must be the same folder on every node, but {folder} is not on {os.uname().nodename}; "
             "name one that all nodes share"
         )
+
+
+@overload
+def shard_path(folder: Path, number: int) -> Path: ...
+
+
+@overload
+def shard_path(folder: Remote, number: int) -> Remote: ...
 
 
 def shard_path(folder: Place, number: int) -> Place:

@@ -1,53 +1,32 @@
-"""Objects in a bucket: read, listed, and published whole by one request each, or not at all.
-
-A store is opened where it is used, by each process for itself: what it knows of credentials never travels.
-"""
+"""Objects in a bucket: read, listed, and published whole by one request each, or not at all."""
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cache
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ray_qa.errors import StorageError, first_line
-from ray_qa.storage.credentials import s3_credentials
+from ray_qa.errors import StorageError
 from ray_qa.storage.local import say_once
 from ray_qa.storage.remote import Remote
+from ray_qa.storage.stores import explained, store_of, unreachable
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, ReadableFile
-    from obstore.store import ObjectStore
 
-PATIENCE = timedelta(seconds=25)
-"""How long a request is tried again after the first attempt."""
-TIMEOUTS = {
-    "connect_timeout": timedelta(seconds=10),
-    "read_timeout": timedelta(seconds=30),
-    "timeout": timedelta(hours=1),
-}
-"""Of a request: to be let in, between two pieces of the answer, and in all. Weights take minutes on a slow line."""
 IN_ONE_REQUEST = 64 * 1024 * 1024
 """Files up to this size, in bytes, are sent whole."""
 PIECE, PIECES_AT_ONCE = 16 * 1024 * 1024, 4
 CONFLICT_LOOKS = 25
 READ_BYTES = 1024 * 1024
 """What is fetched at least where an object is read piece by piece."""
-KEYS_OF = {
-    "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-    "gs": ("GOOGLE_APPLICATION_CREDENTIALS",),
-    "az": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"),
-    "abfs": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"),
-}
-"""Variables that a store takes its credentials from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +59,8 @@ def read(place: Remote) -> bytes:
     """
     import obstore
 
-    with _explained(place, "read"):
-        return bytes(obstore.get(_store(place.scheme, place.bucket), place.key).bytes())
+    with explained(place, "read"):
+        return bytes(obstore.get(store_of(place.scheme, place.bucket), place.key).bytes())
 
 
 def open_input(place: Remote) -> pa.NativeFile:
@@ -93,8 +72,8 @@ def open_input(place: Remote) -> pa.NativeFile:
     """
     import obstore
 
-    with _explained(place, "read"):
-        reader = obstore.open_reader(_store(place.scheme, place.bucket), place.key, buffer_size=READ_BYTES)
+    with explained(place, "read"):
+        reader = obstore.open_reader(store_of(place.scheme, place.bucket), place.key, buffer_size=READ_BYTES)
     return pa.PythonFile(_OpenObject(place, reader), mode="r")
 
 
@@ -108,8 +87,8 @@ def download(place: Remote, path: Path) -> None:
     """
     import obstore
 
-    with path.open("wb") as stream, _explained(place, "read"):
-        for piece in obstore.get(_store(place.scheme, place.bucket), place.key):
+    with path.open("wb") as stream, explained(place, "read"):
+        for piece in obstore.get(store_of(place.scheme, place.bucket), place.key):
             stream.write(piece)
 
 
@@ -122,8 +101,8 @@ def look_for(place: Remote) -> Found | None:
     import obstore
 
     try:
-        with _explained(place, "look for"):
-            head = obstore.head(_store(place.scheme, place.bucket), place.key)
+        with explained(place, "look for"):
+            head = obstore.head(store_of(place.scheme, place.bucket), place.key)
     except FileNotFoundError:
         return None
     return _found(place.scheme, place.bucket, head)
@@ -151,8 +130,8 @@ def list_below(place: Remote, *, after: str = "") -> Iterator[Found]:
     import obstore
 
     offset = (place / after).key if after else None
-    with _explained(place, "list"):
-        pages = obstore.list(_store(place.scheme, place.bucket), prefix=place.key or None, offset=offset)
+    with explained(place, "list"):
+        pages = obstore.list(store_of(place.scheme, place.bucket), prefix=place.key or None, offset=offset)
         for page in pages:
             for each in page:
                 yield _found(place.scheme, place.bucket, each)
@@ -166,8 +145,8 @@ def entries_in(folder: Remote) -> list[Entry]:
     """
     import obstore
 
-    with _explained(folder, "list"):
-        found = obstore.list_with_delimiter(_store(folder.scheme, folder.bucket), prefix=folder.key or None)
+    with explained(folder, "list"):
+        found = obstore.list_with_delimiter(store_of(folder.scheme, folder.bucket), prefix=folder.key or None)
     folders = [Entry(name=_last(key), is_file=False) for key in found["common_prefixes"]]
     objects = [each for each in found["objects"] if each["path"] != folder.key]  # consoles mark folders by such objects
     files = [Entry(name=_last(each["path"]), is_file=True, version=_version(each)) for each in objects]
@@ -186,8 +165,8 @@ def publish(place: Remote, content: bytes) -> str:
     """
     import obstore
 
-    with _explained(place, "write"):
-        put = obstore.put(_store(place.scheme, place.bucket), place.key, content, use_multipart=False)
+    with explained(place, "write"):
+        put = obstore.put(store_of(place.scheme, place.bucket), place.key, content, use_multipart=False)
     return _tag(put["e_tag"])
 
 
@@ -201,9 +180,9 @@ def upload(place: Remote, path: Path) -> None:
     import obstore
 
     large = path.stat().st_size > IN_ONE_REQUEST
-    with _explained(place, "write"):
+    with explained(place, "write"):
         obstore.put(
-            _store(place.scheme, place.bucket),
+            store_of(place.scheme, place.bucket),
             place.key,
             path,
             use_multipart=large,
@@ -227,8 +206,8 @@ def publish_new(place: Remote, content: bytes) -> bool:
     from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
 
     try:
-        with _explained(place, "write"):
-            obstore.put(_store(place.scheme, place.bucket), place.key, content, mode="create")
+        with explained(place, "write"):
+            obstore.put(store_of(place.scheme, place.bucket), place.key, content, mode="create")
     except (AlreadyExistsError, PreconditionError):
         return _is_there(place, content)
     except NotSupportedError:
@@ -261,8 +240,8 @@ def delete(places: Iterable[Remote]) -> None:
     for place in places:
         of_bucket.setdefault((place.scheme, place.bucket), []).append(place)
     for (scheme, bucket), all_of_it in of_bucket.items():
-        with _explained(all_of_it[0], "delete"):
-            store = _store(scheme, bucket)
+        with explained(all_of_it[0], "delete"):
+            store = store_of(scheme, bucket)
             try:
                 obstore.delete(store, [place.key for place in all_of_it])
             except FileNotFoundError:  # some stores say so of the first that is not there, and stop
@@ -311,13 +290,13 @@ class _OpenObject:
         self._reader = reader
 
     def read(self, size: int = -1) -> bytes:
-        with _explained(self._place, "read"):
+        with explained(self._place, "read"):
             try:
                 return bytes(self._reader.read(None if size < 0 else size))
             except FileNotFoundError:
                 raise
             except OSError as error:  # which obstore makes of all that goes wrong here
-                raise _unreachable(self._place, "read", error) from None
+                raise unreachable(self._place, "read", error) from None
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._reader.seek(offset, whence)
@@ -336,68 +315,3 @@ class _OpenObject:
 
     def close(self) -> None:
         self.closed = True
-
-
-@contextmanager
-def _explained(place: Remote, action: str) -> Iterator[None]:
-    """Turn a store's errors into ours, which name the bucket, what was tried, and what may help."""
-    from obstore import exceptions
-
-    try:
-        yield
-    except (exceptions.AlreadyExistsError, exceptions.PreconditionError, exceptions.NotSupportedError):
-        raise  # answers, for whoever asked
-    except (FileNotFoundError, exceptions.NotFoundError) as error:
-        if "NoSuchBucket" in str(error):
-            raise StorageError(f"`{place.scheme}://{place.bucket}` must be a bucket, but is none") from None
-        raise FileNotFoundError(str(place)) from None
-    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-        raise StorageError(
-            f"{place} must let us {action} it, but the store refuses ({_reason(error)}); set "
-            f"{' and '.join(KEYS_OF[place.scheme])} to credentials that may {action} in {place.bucket}"
-        ) from None
-    except exceptions.BaseError as error:
-        raise _unreachable(place, action, error) from None
-
-
-def _unreachable(place: Remote, action: str, error: Exception) -> StorageError:
-    return StorageError(
-        f"{place} must be there to {action}, but the store gives: {_reason(error)}; {_where_to_look(place)}"
-    )
-
-
-def forget_stores() -> None:
-    """Open stores anew, as where the environment has changed."""
-    _store.cache_clear()
-
-
-@cache
-def _store(scheme: str, bucket: str) -> ObjectStore:
-    """The store of a bucket, for this process."""
-    from obstore.store import from_url
-
-    options: dict[str, Any] = {
-        "retry_config": {"max_retries": 10, "retry_timeout": PATIENCE},
-        "client_options": dict(TIMEOUTS),
-    }
-    if scheme == "s3":
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-        options["client_options"]["allow_http"] = endpoint.startswith("http://")
-        options |= s3_credentials()
-    return from_url(f"{scheme}://{bucket}", **options)
-
-
-def _reason(error: Exception) -> str:
-    """What a store says, in a line, of its XML the code and the message alone."""
-    text = str(error)
-    told = re.search(r"<Code>(.*?)</Code>(?:.*?<Message>(.*?)</Message>)?", text, re.DOTALL)
-    if told:
-        return ": ".join(part for part in told.groups() if part)
-    status = re.search(r"status (\d{3}[^:<]*)", text)
-    return status[1].strip() if status else first_line(error)[:200]
-
-
-def _where_to_look(place: Remote) -> str:
-    if place.scheme == "s3":
-        return "see AWS_ENDPOINT_URL and AWS_REGION, and whether this machine reaches them"
-    return "see whether this machine reaches it"

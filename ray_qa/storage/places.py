@@ -45,7 +45,7 @@ def open_lines(place: Place) -> BinaryIO:
         FileNotFoundError: if there is none.
         OSError, StorageError: as :func:`read`.
     """
-    return io.BufferedReader(open_input(place)) if isinstance(place, Remote) else place.open("rb")  # type: ignore[type-var]  # it reads as raw streams do
+    return io.BufferedReader(open_input(place)) if isinstance(place, Remote) else place.open("rb")
 
 
 def exists(place: Place) -> bool:
@@ -114,7 +114,7 @@ def entries_in(folder: Place) -> list[Entry]:
     try:
         with os.scandir(folder) as entries:
             found = [Entry(name=entry.name, is_file=entry.is_file()) for entry in entries]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(found, key=lambda entry: entry.name)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from pyarrow.fs import S3FileSystem
 
-from ray_qa.storage import objects
+from ray_qa.storage import stores
 from ray_qa.storage.remote import Remote
 from tests.stores.proxy import Proxy, proxied
 from tests.stores.server import WEED, Server, running
@@ -30,11 +30,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def folder(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     """A folder of its own in the bucket, in an environment that leads there."""
-    objects.forget_stores()
+    stores.forget_stores()
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     yield Remote(scheme="s3", bucket="bucket", key=secrets.token_hex(4))
-    objects.forget_stores()
+    stores.forget_stores()
 
 
 @pytest.fixture
@@ -42,5 +42,5 @@ def proxy(server: Server, folder: Remote, monkeypatch: pytest.MonkeyPatch) -> It
     """A proxy between us and the server."""
     with proxied(server.endpoint) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        objects.forget_stores()
+        stores.forget_stores()
         yield proxy

@@ -90,6 +90,7 @@ def _handler(proxy: Proxy, store: str) -> type[BaseHTTPRequestHandler]:
             connection.endheaders(body)
             answer = connection.getresponse()
             content = answer.read()
+            connection.close()
             if fault == "lost":
                 self.close_connection = True
                 return

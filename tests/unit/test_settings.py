@@ -218,8 +218,8 @@ def test_the_defaults_of_finetuning_are_those_that_readers_know() -> None:
         ({"gpus_per_worker": -1}, "`gpus_per_worker` must be at least 0.0, but is -1"),
         ({"gpus_per_worker": 2}, "`gpus_per_worker` must be 0 or 1, as a worker trains on one GPU, but is 2"),
         (
-            {"output": "s3://bucket/model"},
-            "`output` must be a path this machine can write to, but is the URL s3://bucket/model; mount it first",
+            {"output": "hdfs://bucket/model"},
+            "`output` must be a path, or a URL of s3://, gs://, az://, abfs://, but is hdfs://bucket/model",
         ),
         ({"cpus_per_worker": 0}, "`cpus_per_worker` must be greater than 0.0, but is 0"),
         ({"cpus_per_worker": "inf"}, "`cpus_per_worker` must be a finite number, but is 'inf'"),

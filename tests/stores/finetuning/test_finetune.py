@@ -75,8 +75,11 @@ def test_a_worker_and_a_driver_that_are_killed_leave_no_trace_in_weights_that_li
     ours, theirs = load(objects.read(output / "model.safetensors")), load_file(tmp_path / "out" / "model.safetensors")
     assert [name for name in theirs if not np.array_equal(ours[name], theirs[name])] == []
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert set(places.names_in(output)) == names - {".ray_qa.lock"}
-    assert set(places.names_in(output / ".ray_qa")) == {path.name for path in (tmp_path / "out" / ".ray_qa").iterdir()}
+    kept = [each.place.key.removeprefix(f"{output.key}/").split("/") for each in objects.list_below(output)]
+    assert {path[0] for path in kept} == names - {".ray_qa.lock"}
+    assert {path[1] for path in kept if path[0] == ".ray_qa"} == {
+        path.name for path in (tmp_path / "out" / ".ray_qa").iterdir()
+    }
     assert list((tmp_path / "scratch").rglob("*.arrow")) == []
 
     finished = subprocess.run(

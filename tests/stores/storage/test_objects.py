@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ray_qa.errors import StorageError
-from ray_qa.storage import objects
+from ray_qa.storage import objects, stores
 from ray_qa.storage.remote import Remote
 from tests.stores.server import Server
 
@@ -82,7 +82,7 @@ def test_wrong_keys_are_refused_at_once_by_the_names_of_their_variables_and_neve
     server: Server, folder: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "no-such-secret")
-    objects.forget_stores()
+    stores.forget_stores()
     for attempt, action in (
         (lambda: objects.publish(folder / "a", b""), "write"),
         (lambda: objects.read(folder / "a"), "read"),
@@ -100,7 +100,7 @@ def test_a_store_that_does_not_answer_is_given_up_within_half_a_minute(
     folder: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    objects.forget_stores()
+    stores.forget_stores()
     began = time.monotonic()
     with pytest.raises(StorageError, match="see AWS_ENDPOINT_URL"):
         objects.read(folder / "a")

@@ -23,7 +23,6 @@ from ray_qa.data.parquet_files import InputFile
 from ray_qa.data.parts import part_path
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import OutputError
-from ray_qa.runs import plan_files
 from ray_qa.storage import places
 from ray_qa.storage.local import publish_new
 
@@ -133,10 +132,10 @@ def test_a_plan_that_vanishes_between_two_looks_is_made_again(folder: Path, monk
     def losing_the_race_once(*_: object) -> bool:
         shutil.rmtree(folder)
         folder.joinpath(".ray_qa").mkdir(parents=True)
-        monkeypatch.setattr(plan_files, "publish_new", publish_new)
+        monkeypatch.setattr(places, "publish_new", publish_new)
         return False
 
-    monkeypatch.setattr(plan_files, "publish_new", losing_the_race_once)
+    monkeypatch.setattr(places, "publish_new", losing_the_race_once)
     assert join_plan(folder, PLAN) == PLAN
     assert read_plan(folder) == PLAN
 

@@ -121,6 +121,7 @@ def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> Non
         "profile",
         "ray_address",
         "retry_failed",
+        "skip_bad_files",
         "verify",
         "wait_for_nodes",
     }

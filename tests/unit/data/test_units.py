@@ -125,6 +125,8 @@ def test_automatic_units_are_many_but_not_too_many(rows: int, row_bytes: int, re
     ("rows", "row_bytes", "unit_rows"),
     [
         (1, 800, 32),
+        (24, 20 * 1024, 6),
+        (24, 200, 32),
         (100, 800, 32),
         (300, 800, 75),
         (4_000, 800, 128),

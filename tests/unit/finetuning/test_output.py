@@ -25,8 +25,8 @@ from ray_qa.finetuning.output import (
     shards_here,
 )
 from ray_qa.finetuning.tracking.metrics_log import append_metrics
-from ray_qa.runs import output_folder
 from ray_qa.settings import deciding_settings
+from ray_qa.storage import places
 from ray_qa.storage.local import publish
 
 CONFIG = FinetuneConfig(model="owner/base", train=("rows.json",), output="out")
@@ -239,8 +239,8 @@ def test_what_decides_what_is_learnt_is_in_the_plan_and_nothing_else() -> None:
     free = {
         "answers_column", "batch_tokens", "context_column", "cpus_per_worker", "eval", "extend",
         "gpus_per_worker", "gradient_checkpointing", "keep_checkpoints", "log_every", "max_bad_steps", "max_dropped",
-        "model", "output", "overwrite", "question_column", "ray_address", "report_to", "save_every", "train",
-        "wait_for_nodes", "workers",
+        "model", "output", "overwrite", "question_column", "ray_address", "report_to", "save_every", "scratch",
+        "train", "wait_for_nodes", "workers",
     }  # fmt: skip
     assert PLAN.settings.keys() == FinetuneConfig.model_fields.keys() - free
 
@@ -282,7 +282,7 @@ def test_at_the_end_what_only_training_needed_is_gone_and_success_comes_last(
         published.append(path.name)
         publish(path, content)
 
-    monkeypatch.setattr(output_folder, "publish", noting)
+    monkeypatch.setattr(places, "publish", noting)
     finished(folder)
     assert published[-2:] == ["run.json", "_SUCCESS"]
     assert sorted(path.name for path in (folder / ".ray_qa").iterdir()) == [

@@ -7,6 +7,7 @@ import pytest
 
 from ray_qa.finetuning.progress import TrainingProgress
 from ray_qa.finetuning.tracking.beat import BeatWriter
+from ray_qa.storage.remote import Place
 
 LINE: dict[str, Any] = {
     "step": 1_200,
@@ -24,7 +25,7 @@ LINE: dict[str, Any] = {
 NOWHERE = Path("/nowhere/beat.json")
 
 
-def after(*lines: dict[str, Any], beat: Path = NOWHERE) -> TrainingProgress:
+def after(*lines: dict[str, Any], beat: Place = NOWHERE) -> TrainingProgress:
     progress = TrainingProgress(beat)
     progress.enter("starting Ray")
     progress.update(list(lines))
@@ -99,7 +100,7 @@ def test_the_time_left_is_told_from_several_lines() -> None:
 
 
 def test_every_step_is_told_as_it_is_done(beat: BeatWriter) -> None:
-    progress = after(LINE, beat=beat.path)
+    progress = after(LINE, beat=beat.place)
     for step in (1_201, 1_202):
         beat.write(LINE | {"step": step, "loss": step / 1_000})
         assert progress.line().startswith(f"step {step:,}/5,000 · loss {step / 1_000:.3f} · ")
@@ -108,7 +109,7 @@ def test_every_step_is_told_as_it_is_done(beat: BeatWriter) -> None:
 
 
 def test_what_is_done_besides_steps_is_told(beat: BeatWriter) -> None:
-    progress = after(LINE, beat=beat.path)
+    progress = after(LINE, beat=beat.place)
     beat.write(LINE, "evaluating")
     assert progress.line().startswith("step 1,200/5,000, evaluating · loss 1.235 · ")
     beat.write(LINE)
@@ -116,20 +117,20 @@ def test_what_is_done_besides_steps_is_told(beat: BeatWriter) -> None:
 
 
 def test_before_the_first_step_is_done_it_is_told_that_it_is_being_taken(beat: BeatWriter) -> None:
-    progress = after(beat=beat.path)
+    progress = after(beat=beat.place)
     beat.write({"step": 0, "steps": 5_000}, "taking the first step")
     assert progress.line() == "step 0/5,000, taking the first step"
 
 
 def test_the_time_left_is_that_of_the_pace_since_the_last_line_where_there_is_no_line_yet(beat: BeatWriter) -> None:
-    progress = after(beat=beat.path)
+    progress = after(beat=beat.place)
     beat.write(LINE | {"step": 4_990, "step_seconds": 2.0})
     assert progress.line().endswith(" · 0:20 left")
 
 
 def test_a_beat_of_before_does_not_end_a_new_stage(beat: BeatWriter) -> None:
     beat.write(LINE | {"step": 1_206})  # of a command that was killed
-    progress = after(beat=beat.path)
+    progress = after(beat=beat.place)
     assert progress.line() == "starting Ray"
     progress.update([LINE])  # which it had written too
     progress.enter("starting workers")
@@ -143,7 +144,7 @@ def test_a_beat_of_before_does_not_end_a_new_stage(beat: BeatWriter) -> None:
 
 
 def test_after_workers_were_lost_the_steps_are_those_of_the_new_ones(beat: BeatWriter) -> None:
-    progress = after(LINE, beat=beat.path)
+    progress = after(LINE, beat=beat.place)
     beat.write(LINE | {"step": 1_306})
     progress.enter("starting workers again, as one was lost")
     assert progress.line() == "starting workers again, as one was lost"
@@ -155,6 +156,6 @@ def test_after_workers_were_lost_the_steps_are_those_of_the_new_ones(beat: BeatW
 
 
 def test_a_beat_that_is_behind_the_log_is_not_told(beat: BeatWriter) -> None:
-    progress = after(LINE, beat=beat.path)
+    progress = after(LINE, beat=beat.place)
     beat.write(LINE | {"step": 1_195})
     assert progress.line().startswith("step 1,200/5,000")

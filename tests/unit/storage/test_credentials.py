@@ -36,10 +36,11 @@ def test_public_buckets_are_read_in_nobodys_name(monkeypatch: pytest.MonkeyPatch
 
 def test_a_profile_without_what_reads_it_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "find_spec", lambda _: None)
-    for prepare in (
-        lambda: monkeypatch.setenv("AWS_PROFILE", "work"),
-        lambda: (monkeypatch.delenv("AWS_PROFILE"), (tmp_path / "credentials").touch()),
-    ):
-        prepare()
-        with pytest.raises(StorageError, match=r"^`AWS_PROFILE` must be read by boto3, but that is not installed: "):
-            s3_credentials()
+    told = r"^`AWS_PROFILE` must be read by boto3, but that is not installed: "
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    with pytest.raises(StorageError, match=told):
+        s3_credentials()
+    monkeypatch.delenv("AWS_PROFILE")
+    (tmp_path / "credentials").touch()
+    with pytest.raises(StorageError, match=told):
+        s3_credentials()

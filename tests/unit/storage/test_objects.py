@@ -16,7 +16,7 @@ FOLDER = Remote(scheme="gs", bucket="bucket", key="out")
 @pytest.fixture(autouse=True)
 def _local_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = LocalStore(tmp_path)
-    monkeypatch.setattr(objects, "_store", lambda *_: store)
+    monkeypatch.setattr(objects, "store_of", lambda *_: store)
 
 
 def test_what_is_not_there_keeps_nothing_else_from_being_deleted() -> None:

@@ -1,0 +1,110 @@
+"""Opening the store of a bucket, and saying what is wrong with it.
+
+A store is opened where it is used, by each process for itself: what it knows of credentials never travels.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ray_qa.errors import StorageError, first_line
+from ray_qa.storage.credentials import s3_credentials
+from ray_qa.storage.remote import Remote
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+PATIENCE = timedelta(seconds=25)
+"""How long a request is tried again after the first attempt."""
+TIMEOUTS = {
+    "connect_timeout": timedelta(seconds=10),
+    "read_timeout": timedelta(seconds=30),
+    "timeout": timedelta(hours=1),
+}
+"""Of a request: to be let in, between two pieces of the answer, and in all. Weights take minutes on a slow line."""
+REFUSED = re.compile(r"AccessDenied|SignatureDoesNotMatch|InvalidAccessKeyId|\b40[13] (Forbidden|Unauthorized)")
+"""What stores say to those whom they do not know, where obstore makes no error of its own of it."""
+KEYS_OF = {
+    "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    "gs": ("GOOGLE_APPLICATION_CREDENTIALS",),
+    "az": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"),
+    "abfs": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"),
+}
+"""Variables that a store takes its credentials from."""
+
+
+@contextmanager
+def explained(place: Remote, action: str) -> Iterator[None]:
+    """Turn a store's errors into ours, which name the bucket, what was tried, and what may help."""
+    from obstore import exceptions
+
+    try:
+        yield
+    except (exceptions.AlreadyExistsError, exceptions.PreconditionError, exceptions.NotSupportedError):
+        raise  # answers, for whoever asked
+    except (FileNotFoundError, exceptions.NotFoundError) as error:
+        if "NoSuchBucket" in str(error):
+            raise unreachable(place, action, error) from None
+        raise FileNotFoundError(str(place)) from None
+    except exceptions.BaseError as error:
+        raise unreachable(place, action, error) from None
+
+
+def unreachable(place: Remote, action: str, error: Exception) -> StorageError:
+    """What to say where a store does not do what it is asked."""
+    from obstore import exceptions
+
+    if "NoSuchBucket" in str(error):
+        return StorageError(f"`{place.scheme}://{place.bucket}` must be a bucket, but is none")
+    refused = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
+    if isinstance(error, refused) or REFUSED.search(str(error)):
+        return StorageError(
+            f"{place} must let us {action} it, but the store refuses ({_reason(error)}); set "
+            f"{' and '.join(KEYS_OF[place.scheme])} to credentials that may {action} in {place.bucket}"
+        )
+    return StorageError(
+        f"{place} must be there to {action}, but the store gives: {_reason(error)}; {_where_to_look(place)}"
+    )
+
+
+def forget_stores() -> None:
+    """Open stores anew, as where the environment has changed."""
+    store_of.cache_clear()
+
+
+@cache
+def store_of(scheme: str, bucket: str) -> ObjectStore:
+    """The store of a bucket, for this process."""
+    from obstore.store import from_url
+
+    options: dict[str, Any] = {
+        "retry_config": {"max_retries": 10, "retry_timeout": PATIENCE},
+        "client_options": dict(TIMEOUTS),
+    }
+    if scheme == "s3":
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+        options["client_options"]["allow_http"] = endpoint.startswith("http://")
+        options |= s3_credentials()
+    return from_url(f"{scheme}://{bucket}", **options)
+
+
+def _reason(error: Exception) -> str:
+    """What a store says, in a line, of its XML the code and the message alone."""
+    text = str(error)
+    told = re.search(r"<Code>(.*?)</Code>(?:.*?<Message>(.*?)</Message>)?", text, re.DOTALL)
+    if told:
+        return ": ".join(part for part in told.groups() if part)
+    status = re.search(r"status (\d{3}[^:<]*)", text)
+    return status[1].strip() if status else first_line(error)[:200]
+
+
+def _where_to_look(place: Remote) -> str:
+    if place.scheme == "s3":
+        return "see AWS_ENDPOINT_URL and AWS_REGION, and whether this machine reaches them"
+    return "see whether this machine reaches it"
