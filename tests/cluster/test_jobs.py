@@ -19,6 +19,8 @@ from tests.cluster.nodes import Head
 from tests.cluster.processes import PATIENCE, wait_until
 from tests.model.finetuning.training_rows import questions
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -45,7 +47,6 @@ def finished_job(head: Head, corpus: Path, tiny_reader_folder: Path, output: Pat
     return _submit(head, *flags, "--replicas", "1", "--cpus-per-replica", "1", token=head.token)
 
 
-@pytest.mark.slow
 def test_a_job_annotates_a_corpus_and_its_log_ends_with_the_summary(
     finished_job: subprocess.CompletedProcess[str], output: Path
 ) -> None:
@@ -56,7 +57,6 @@ def test_a_job_annotates_a_corpus_and_its_log_ends_with_the_summary(
     assert pq.read_table(output)["id"].to_pylist() == list(range(40))
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("finished_job")
 def test_what_is_sent_to_the_cluster_is_the_package_and_the_jobs(head: Head) -> None:
     packages = list(head.folder.glob("session_2*/runtime_resources/working_dir_files/_ray_pkg_*/"))
@@ -70,7 +70,6 @@ def test_what_is_sent_to_the_cluster_is_the_package_and_the_jobs(head: Head) -> 
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.slow
 def test_a_job_fine_tunes_a_model_on_two_workers_and_its_log_ends_with_the_summary(
     head: Head, tiny_base: Path, tmp_path: Path
 ) -> None:

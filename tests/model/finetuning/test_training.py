@@ -149,7 +149,7 @@ def test_the_first_update_is_that_of_plain_adamw(tiny_base: Path, tmp_path: Path
     assert compared > 5_000
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float16", marks=pytest.mark.slow)])
 def test_a_step_may_have_fewer_windows_than_there_are_workers(tiny_base: Path, tmp_path: Path, dtype: str) -> None:
     rows = questions(5)
     # Steps of 2, 2 and 1 windows, of which the last worker gets none.
