@@ -52,6 +52,7 @@ def parts(output: Remote) -> pa.Table:
     return pa.concat_tables([pq.read_table(io.BytesIO(objects.read(output / name))) for name in names])
 
 
+@pytest.mark.slow
 def test_the_output_equals_that_in_a_folder_and_is_gone_on_with_and_told_of_and_started_again(
     server: Server, proxy: Proxy, folder: Remote, corpus: Path, tmp_path: Path, tiny_reader_folder: Path
 ) -> None:
