@@ -13,6 +13,7 @@ from ray_qa.data.parquet_files import MOST_NAMED
 from ray_qa.errors import listed
 from ray_qa.reader.model_check import check_model
 from ray_qa.runs.live_line import counted, tell
+from ray_qa.runs.output_folder import RUN
 from ray_qa.runs.ownership import output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import check_kind, unsettled
@@ -45,6 +46,8 @@ def annotate(config: AnnotateConfig) -> RunSummary:
             and is_whole(folder, earlier, config.verify)
             and not to_retry(config, earlier)
         ):
+            if config.profile:
+                tell("annotate", f"there is nothing to profile, as nothing is done; the run's own is in {folder / RUN}")
             return read_summary(folder, config.max_failed)
         if only_wants_finishing(folder, earlier) and not to_retry(config, earlier):
             with output_lock(folder, "annotating", may_share=True):

@@ -50,12 +50,14 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
         clock.passed("Ray")
         placement = _place(config, cluster, progress)
+        clock.passed("room")
         arithmetic = _settle(config, model, cluster, placement, earlier, progress)
         tell("annotate", arithmetic.in_words)
-        clock.passed("room and arithmetic")
+        clock.passed("the engine")
         drawn = draw_calibration(config, named.inputs, named.apart) if arithmetic.dtype == "int8" else None
         int8 = None if drawn is None else _int8(config, named.model, drawn, placement, earlier, progress)
-        clock.passed("calibration")
+        if drawn is not None:
+            clock.passed("calibration")
         with output_lock(folder, "annotating", may_share=not config.overwrite) as lock:
             basis = replace(earlier or plan_of(config, named, placement.most), int8=int8.form if int8 else None)
             plan = _begin(config, basis, arithmetic, lock)

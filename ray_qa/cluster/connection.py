@@ -71,6 +71,10 @@ def _start(address: str) -> None:
             )
         importing.join()
     except Exception as error:  # ray raises ConnectionError, RuntimeError, ValueError and its own, by what is wrong
+        if address == "local":
+            raise ClusterError(
+                f"Ray must start on this machine, but gives: {first_line(error)}; try again when it is less busy"
+            ) from error
         raise ClusterError(
             f"`ray_address` must be a Ray cluster that can be reached, but {address} gives: {first_line(error)}"
         ) from error

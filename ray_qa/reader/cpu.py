@@ -8,6 +8,8 @@ from pathlib import Path
 CPU_INFO = Path("/proc/cpuinfo")
 X86_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 ARM_BFLOAT16 = frozenset({"bf16"})
+EIGHT_BITS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
+"""Instructions that add up products of eight bits without overflow."""
 
 
 def cpu_features() -> frozenset[str]:

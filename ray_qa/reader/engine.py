@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ray_qa.reader.cpu import ARM_BFLOAT16, X86_BFLOAT16, cpu_features
+from ray_qa.reader.cpu import ARM_BFLOAT16, EIGHT_BITS, X86_BFLOAT16, cpu_features
 from ray_qa.reader.openvino_conversion import CONVERTIBLE, is_installed
 from ray_qa.settings import AUTO
 
@@ -41,6 +41,8 @@ def engine_on_cpu(kind: str, backend: str, dtype: str) -> CpuEngine:
         dtype = "bfloat16" if native else "float32"
         has = f"has {min(native)}" if native else "has no bfloat16 of its own"
         reasons.append(f"this CPU {has}")
+    if dtype == "int8" and not cpu_features() & EIGHT_BITS:
+        reasons.append("slower than float32 on this CPU, which has neither VNNI nor AMX")
     return CpuEngine(backend=backend, dtype=dtype, why="; ".join(reasons) or "as asked for")
 
 

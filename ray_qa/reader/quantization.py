@@ -18,7 +18,7 @@ import numpy as np
 
 from ray_qa.errors import ModelError, first_line
 from ray_qa.reader.collate import collate
-from ray_qa.reader.cpu import cpu_features
+from ray_qa.reader.cpu import EIGHT_BITS, cpu_features
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_cache import CACHE, cache_folder, kept
 from ray_qa.reader.model_files import ModelFiles
@@ -40,8 +40,6 @@ WINDOWS = 300
 """Windows that the ranges of activations are taken from."""
 PROTECTED = (r".*embeddings.*", r"(?!.*attention).*(output\.dense|ffn\.lin2|mlp\.Wo)/.*")
 """Operations that stay as they are where int8 costs too many answers: by the names that architectures give them."""
-EIGHT_BITS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
-"""Instructions that add up products of eight bits without overflow; without them weights get seven."""
 
 
 def quantized_model(

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-LOG_SECONDS = 10.0
+LOG_SECONDS, STILL_SECONDS = 10.0, 60.0
 
 
 @contextmanager
@@ -74,8 +74,13 @@ def _standard_error() -> Iterator[TextIO]:
 
 
 def _log(line: Callable[[], str], stream: TextIO, ended: threading.Event) -> None:
-    last = ""
+    last, since, told = "", time.monotonic(), 0.0
     while not ended.wait(LOG_SECONDS):
-        if (now := line()) != last:
+        now, seconds = line(), time.monotonic() - since
+        if now != last:
+            since, told = time.monotonic(), 0.0
             print(f"{time.strftime('%H:%M:%S')} {now}", file=stream, flush=True)
+        elif now and seconds - told >= STILL_SECONDS:  # slow is to be told from hung
+            told = seconds
+            print(f"{time.strftime('%H:%M:%S')} {now} (for {duration(seconds)})", file=stream, flush=True)
         last = now

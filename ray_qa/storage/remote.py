@@ -38,6 +38,9 @@ class Remote:
         return Remote(scheme=self.scheme, bucket=self.bucket, key=self.key.rpartition("/")[0])
 
 
+MISTYPED = re.compile(r"(s3|gs|az|abfs)(?::/?|//)(?!/)")
+"""How a URL begins that lacks a character."""
+
 Place = Path | Remote
 """Where something lies or is to lie."""
 
@@ -58,6 +61,11 @@ def place_of(text: str, setting: str) -> Place:
         ConfigError: if it is a URL with credentials, of a scheme that is not known, or without a bucket.
     """
     if not is_url(text):
+        typed = MISTYPED.match(text)
+        if typed and not Path(Path(text).parts[0]).exists():
+            raise ConfigError(
+                f"`{setting}` must be a path or a URL, but is {text}; did you mean {typed[1]}://{text[typed.end() :]}?"
+            )
         return Path(text).expanduser()
     try:
         url = urlsplit(text)

@@ -5,6 +5,7 @@ A store is opened where it is used, by each process for itself: what it knows of
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ TIMEOUTS = {
 """Of a request: to be let in, between two pieces of the answer, and in all. Weights take minutes on a slow line."""
 REFUSED = re.compile(r"AccessDenied|SignatureDoesNotMatch|InvalidAccessKeyId|\b40[13] (Forbidden|Unauthorized)")
 """What stores say to those whom they do not know, where obstore makes no error of its own of it."""
+WITHOUT_NAME = re.compile(r"performing token request|must be specified")
+"""What obstore says where it finds no credentials to show."""
 KEYS_OF = {
     "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     "gs": ("GOOGLE_APPLICATION_CREDENTIALS",),
@@ -51,7 +54,7 @@ def explained(place: Remote, action: str) -> Iterator[None]:
     except (FileNotFoundError, exceptions.NotFoundError) as error:
         if "NoSuchBucket" in str(error):
             raise unreachable(place, action, error) from None
-        raise FileNotFoundError(str(place)) from None
+        raise FileNotFoundError(errno.ENOENT, "there is no such object", str(place)) from None
     except exceptions.BaseError as error:
         raise unreachable(place, action, error) from None
 
@@ -61,7 +64,12 @@ def unreachable(place: Remote, action: str, error: Exception) -> StorageError:
     from obstore import exceptions
 
     if "NoSuchBucket" in str(error):
-        return StorageError(f"`{place.scheme}://{place.bucket}` must be a bucket, but is none")
+        return StorageError(f"{place} must lie in a bucket, but there is none of the name {place.bucket!r}")
+    if WITHOUT_NAME.search(str(error)):
+        return StorageError(
+            f"{place} must be opened with credentials, but none are found here ({_reason(error)}); set "
+            f"{' and '.join(KEYS_OF[place.scheme])}"
+        )
     refused = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
     if isinstance(error, refused) or REFUSED.search(str(error)):
         return StorageError(
@@ -100,8 +108,11 @@ def _reason(error: Exception) -> str:
     told = re.search(r"<Code>(.*?)</Code>(?:.*?<Message>(.*?)</Message>)?", text, re.DOTALL)
     if told:
         return ": ".join(part for part in told.groups() if part)
-    status = re.search(r"status (\d{3}[^:<]*)", text)
-    return status[1].strip() if status else first_line(error)[:200]
+    system = re.search(r'kind: \w+,\s*message: "([^"]+)"', text)
+    if system:
+        return system[1]
+    line = first_line(error)
+    return (line.rpartition(" - ")[2] or line)[:200]
 
 
 def _where_to_look(place: Remote) -> str:

@@ -62,3 +62,18 @@ def test_other_urls_are_refused_in_a_line_that_shows_no_secret(text: str, told: 
     with pytest.raises(ConfigError) as refused:
         place_of(text, "output")
     assert str(refused.value) == told
+
+
+@pytest.mark.parametrize("text", ["s3:/bucket/a", "s3//bucket/a", "s3:bucket/a", "gs//bucket/a"])
+def test_a_url_that_lacks_a_character_is_not_taken_for_a_path(text: str) -> None:
+    scheme = text[:2]
+    with pytest.raises(ConfigError) as caught:
+        place_of(text, "output")
+    assert caught.value.problems == (
+        f"`output` must be a path or a URL, but is {text}; did you mean {scheme}://bucket/a?",
+    )
+
+
+@pytest.mark.parametrize("text", ["s3", "s3/bucket", "s3data:/x", "data/s3:/x", "/s3//bucket", "azure/x"])
+def test_a_path_that_looks_a_little_like_a_url_is_a_path(text: str) -> None:
+    assert place_of(text, "output") == Path(text)
