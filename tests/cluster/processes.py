@@ -22,7 +22,7 @@ from typing import Any
 import ray  # noqa: F401  # brings the psutil along that is imported below
 
 psutil: Any = import_module("psutil")
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds after which something that should happen is taken never to happen."""
 _PROGRESS = re.compile(
     r"\d\d:\d\d:\d\d "

@@ -31,7 +31,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", path], check=True)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 @pytest.mark.slow
 def test_finetune_says_so_at_every_stage_and_goes_on_when_there_is_room(
     disk: Path, tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -69,7 +69,7 @@ def test_what_is_sent_to_the_cluster_is_the_package_and_the_jobs(head: Head) -> 
         assert sum(path.stat().st_size for path in package.rglob("*")) < 64 * 2**20
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_a_job_fine_tunes_a_model_on_two_workers_and_its_log_ends_with_the_summary(
     head: Head, tiny_base: Path, tmp_path: Path
 ) -> None:

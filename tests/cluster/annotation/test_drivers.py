@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 SIDE_FILES = ["engine.json", "owner", "plan.json", "run.json"]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_a_run_that_is_killed_early_and_late_and_ended_by_two_drivers_at_once_equals_an_uninterrupted_one(
     uninterrupted: Annotated, tmp_path: Path
 ) -> None:

@@ -131,7 +131,7 @@ def test_rows_that_failed_for_a_reason_that_may_pass_are_tried_again_when_asked_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_an_output_cannot_be_started_again_while_a_command_works_in_it(
     uninterrupted: Annotated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

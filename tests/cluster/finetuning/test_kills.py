@@ -44,7 +44,7 @@ sys.exit(main())
 """
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_a_worker_that_is_killed_leaves_no_trace_in_the_weights(undisturbed: Trained, tmp_path: Path) -> None:
     output = tmp_path / "out"
     with one_killed(
@@ -59,7 +59,7 @@ def test_a_worker_that_is_killed_leaves_no_trace_in_the_weights(undisturbed: Tra
     _assert_same(output, undisturbed)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_a_driver_that_is_killed_goes_on_when_the_command_is_run_again(undisturbed: Trained, tmp_path: Path) -> None:
     output = tmp_path / "out"
     flags = [*undisturbed.flags, "--output", str(output)]
@@ -94,7 +94,7 @@ def test_ctrl_c_ends_a_run_in_one_line_and_nothing_stays_behind(undisturbed: Tra
     ]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_a_node_that_goes_down_is_waited_for_and_leaves_no_trace_in_the_weights(
     undisturbed: Trained, tmp_path: Path, ray_token: str
 ) -> None:
@@ -114,7 +114,7 @@ def test_a_node_that_goes_down_is_waited_for_and_leaves_no_trace_in_the_weights(
     _assert_same(output, undisturbed)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_a_node_that_goes_down_is_no_failure_where_another_has_room_at_once(
     undisturbed: Trained, tmp_path: Path, ray_token: str
 ) -> None:

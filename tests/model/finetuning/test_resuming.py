@@ -53,7 +53,7 @@ def test_a_process_that_stops_and_starts_again_ends_with_the_same_weights(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_three_workers_whose_processes_are_killed_ends_with_the_same_weights(tiny_base: Path, tmp_path: Path) -> None:
     short = SETTINGS | {"epochs": 1, "save_every": 4}
     undisturbed = prepared(tmp_path / "undisturbed", tiny_base, ROWS, **short)
@@ -68,7 +68,7 @@ def test_three_workers_whose_processes_are_killed_ends_with_the_same_weights(tin
     _assert_equal(disturbed, undisturbed)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_a_run_that_goes_on_with_other_workers_says_so(tiny_base: Path, tmp_path: Path) -> None:
     job = prepared(tmp_path / "run", tiny_base, ROWS, epochs=1, save_every=4)
     with processes(job, 2) as members:

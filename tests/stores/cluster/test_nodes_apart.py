@@ -24,7 +24,7 @@ from tests.cluster.nodes import Head
 from tests.cluster.processes import PATIENCE, driver, replicas_below, training_workers_below, wait_until
 from tests.model.finetuning.training_rows import questions
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 READING = (
     "--dtype", "float32", "--backend", "torch", "--unit-rows", "4", "--replicas", "1:2", "--cpus-per-replica", "1",

@@ -54,7 +54,7 @@ def in_bucket(folder: Remote, scratch: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_a_worker_and_a_driver_that_are_killed_leave_no_trace_in_weights_that_lie_in_a_bucket(
     server: Server, folder: Remote, rows: Path, tiny_base: Path, tmp_path: Path
 ) -> None:
