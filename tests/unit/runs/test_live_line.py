@@ -37,6 +37,20 @@ def test_a_log_line_comes_from_time_to_time_where_there_is_no_terminal(
     assert capsys.readouterr().err == ""  # it has ended with the block
 
 
+def test_what_does_not_change_for_long_is_said_again_with_how_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(live_line, "LOG_SECONDS", 0.01)
+    monkeypatch.setattr(live_line, "STILL_SECONDS", 0.1)
+    monkeypatch.setenv("TTY_COMPATIBLE", "0")
+    with shown(lambda: "calibrating"):
+        time.sleep(0.5)
+    first, *again = capsys.readouterr().err.splitlines()
+    assert first.endswith(" calibrating")
+    assert 1 <= len(again) <= 5
+    assert all(line.endswith(" calibrating (for 0:00)") for line in again)
+
+
 def test_a_run_that_fails_ends_the_log_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(live_line, "LOG_SECONDS", 0.01)
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
