@@ -75,11 +75,9 @@ def known_parts(folder: Place, plan: str) -> Mapping[int, KnownPart]:
     """What drivers have written down of parts of a plan, of each the latest."""
     known: dict[int, KnownPart] = {}
     if isinstance(folder, Remote):
-        names = [
-            each.place.name for each in sorted(objects.list_below(folder / COUNTS), key=lambda each: each.modified)
-        ]
+        sheets = sorted(objects.list_below(folder / COUNTS), key=lambda each: each.modified)
         with ThreadPoolExecutor(READERS) as threads:
-            for parts in threads.map(lambda name: _parts_on(folder / COUNTS / name, plan), names):
+            for parts in threads.map(lambda sheet: _parts_on(sheet.place, plan), sheets):
                 known |= parts
     return known
 

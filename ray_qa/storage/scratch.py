@@ -85,7 +85,9 @@ def copies_once(found: Sequence[Found], scratch: Path, unpack: Callable[[Path], 
     try:
         return made_once(scratch / f"copies-{hashlib.sha256(key.encode()).hexdigest()[:32]}", make)
     except FileNotFoundError as error:
-        raise StorageError(f"{error} must stay while it is fetched, but is gone; run the same command again") from error
+        raise StorageError(
+            f"{error.filename} must stay while it is fetched, but is gone; run the same command again"
+        ) from error
     except OSError as error:
         raise OutputError(
             f"`scratch` must have room on every node, but {scratch} on {os.uname().nodename} gives: "

@@ -11,14 +11,14 @@ import pyarrow.parquet as pq
 
 from ray_qa import AnnotateConfig, Reader
 from ray_qa.annotation.reading_tasks import blocks_to_read
-from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units
+from ray_qa.annotation.stages import Annotator, encode_units
 from ray_qa.data.row_groups import Source
 from ray_qa.data.units import Piece, Unit
-from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_files import find_model
 from ray_qa.records import Answer
 from ray_qa.runs.ownership import claim
+from tests.cluster.annotation.jobs import job_for
 
 LETHAL = "lethal"
 
@@ -29,17 +29,7 @@ def main() -> None:
     rows = pq.read_metadata(corpus).num_rows
     config = AnnotateConfig(input=(corpus,), output=output, max_tokens=96, stride=32, max_question_tokens=32)
     unit = Unit(number=0, pieces=(Piece(file=0, row_group=0, first_row=0, rows=rows),))
-    job = AnnotateJob(
-        config=config,
-        model=find_model(model),
-        schema=pq.read_schema(corpus),
-        arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
-        calibration=(),
-        int8=None,
-        threads=1,
-        again=frozenset(),
-        plan="digest",
-    )
+    job = job_for(config, find_model(model), pq.read_schema(corpus))
     claim(config.folder, "digest")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     (block,) = blocks_to_read([unit], [Source(path=corpus)])

@@ -11,21 +11,15 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from ray_qa import AnnotateConfig
 from ray_qa.annotation.pipeline import stages
-from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units
+from ray_qa.annotation.stages import Annotator, encode_units
 from ray_qa.cluster.placement import Node, place
-from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles
+from tests.cluster.annotation.jobs import job_for
 
-JOB = AnnotateJob(
-    config=AnnotateConfig(input=("in.parquet",), output="out"),
-    model=ModelFiles(ref="embedded", folder=Path("model"), weights_sha256="", tokenizer_sha256=""),
-    schema=pa.schema([]),
-    arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
-    calibration=(),
-    int8=None,
-    threads=1,
-    again=frozenset(),
-    plan="digest",
+JOB = job_for(
+    AnnotateConfig(input=("in.parquet",), output="out"),
+    ModelFiles(ref="embedded", folder=Path("model"), weights_sha256="", tokenizer_sha256=""),
+    pa.schema([]),
 )
 LAPTOP, GPU_NODE = Node(cpus=2, gpus=0), Node(cpus=4, gpus=1)
 

@@ -31,13 +31,13 @@ from ray_qa.data.parts import part_path
 from ray_qa.data.row_groups import Source
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import ModelError, OutputError
-from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.backend import BrokenDeviceError
 from ray_qa.reader.model_files import find_model
 from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.runs.ownership import claim
 from tests.cluster import corpora
+from tests.cluster.annotation.jobs import job_for
 from tests.cluster.annotation.lethal_replica import LETHAL
 from tests.cluster.conftest import SMALL_WINDOWS
 
@@ -78,17 +78,7 @@ def worker(tiny_reader_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = corpora.write(tmp_path / "in.parquet", corpora.plain(12), row_group_size=6)
     (tmp_path / "out" / ".ray_qa").mkdir(parents=True)
     config = AnnotateConfig(input=(str(path),), output=str(tmp_path / "out"), **SMALL_WINDOWS)
-    job = AnnotateJob(
-        config=config,
-        model=find_model(str(tiny_reader_folder)),
-        schema=pq.read_schema(path),
-        arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
-        calibration=(),
-        int8=None,
-        threads=1,
-        again=frozenset(),
-        plan="digest",
-    )
+    job = job_for(config, find_model(str(tiny_reader_folder)), pq.read_schema(path))
     claim(tmp_path / "out", "digest")
     block = pa.concat_tables(blocks_to_read(UNITS, [Source(path=str(path))]))
     return Worker(job=job, replica=Annotator(job), block=block, encoded=list(encode_units(block, job)))

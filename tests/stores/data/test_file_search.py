@@ -63,7 +63,7 @@ def test_nothing_found_is_told_in_a_line(folder: Remote) -> None:
     assert str(refused.value) == (
         f"`input` must lead to Parquet files (*.parquet, *.pq), but {folder}/nothing/*.parquet leads to nothing"
     )
-    with pytest.raises(StorageError, match="must be a bucket, but is none"):
+    with pytest.raises(StorageError, match="must lie in a bucket, but there is none of the name"):
         find_files(["s3://no-such-bucket/a"], "input")
 
 

@@ -74,7 +74,9 @@ def test_what_is_not_there_is_missing_as_a_file_would_be(folder: Remote) -> None
 
 def test_a_bucket_that_is_not_there_is_named(folder: Remote) -> None:
     nowhere = Remote(scheme="s3", bucket=f"{folder.bucket}-not", key="a")
-    with pytest.raises(StorageError, match=rf"^`s3://{nowhere.bucket}` must be a bucket, but is none$"):
+    with pytest.raises(
+        StorageError, match=rf"^{nowhere} must lie in a bucket, but there is none of the name '{nowhere.bucket}'$"
+    ):
         objects.read(nowhere)
 
 
