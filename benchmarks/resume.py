@@ -25,6 +25,7 @@ from ray_qa.annotation.parts import PartLabel
 from ray_qa.annotation.planning import check_what_is_named, plan_of
 from ray_qa.annotation.summary import Counts
 from ray_qa.data.parts import part_path
+from ray_qa.runs.ownership import claim
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place, place_of
 
@@ -89,6 +90,7 @@ def lay_down(plan: Plan, folder: Place) -> None:
     for number, version in zip(numbers, versions, strict=True):
         kept.add(number, KnownPart(version=version, counts=ONE_ROW))
     kept.publish()
+    claim(folder, digest)
 
 
 def seconds_of(config: AnnotateConfig) -> float:

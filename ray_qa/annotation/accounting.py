@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ray_qa.annotation.config import AnnotateConfig
@@ -14,7 +15,7 @@ from ray_qa.annotation.output import Plan, fingerprints, finish, plan_digest
 from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
 from ray_qa.annotation.profile import NO_MOMENTS, NO_SECONDS, Lap, Moments, Profile, StepSeconds
 from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, run_json
-from ray_qa.data.parts import part_numbers, part_path, part_versions
+from ray_qa.data.parts import part_path, part_versions
 from ray_qa.errors import OutputError
 from ray_qa.runs.live_line import tell
 from ray_qa.storage import places
@@ -85,11 +86,49 @@ class Clock:
         return max(0.0, self.last_part - self.first_start) if self.first_start < math.inf else 0.0
 
 
-def is_whole(folder: Place, plan: Plan, verify: bool) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an output stands to its plan."""
+
+    versions: Mapping[int, str]
+    """Of the parts that are there, by their numbers, as they are listed."""
+    counts: Mapping[int, Counts]
+    """Of the units whose parts were made by the plan."""
+
+    def is_all_of(self, plan: Plan) -> bool:
+        """Whether every unit has its part."""
+        return self.counts.keys() == {unit.number for unit in plan.units}
+
+
+def standing_of(
+    folder: Place, plan: Plan, versions: Mapping[int, str] | None = None, *, open_all: bool = False
+) -> Standing:
+    """See which of a plan's units are done; parts that a driver has told of are believed as they are listed.
+
+    Args:
+        folder: the output.
+        plan: what its parts are to be made by.
+        versions: the parts that are there, where they have been listed just now.
+        open_all: believe nothing but the parts themselves.
+
+    Raises:
+        OutputError: if a part cannot be read, or is not what the plan says.
+    """
+    versions, digest = part_versions(folder) if versions is None else versions, plan_digest(plan)
+    known = {
+        unit: part.counts
+        for unit, part in ({} if open_all else known_parts(folder, digest)).items()
+        if part.version == versions.get(unit)
+    }
+    unknown = {unit.number: unit.rows for unit in plan.units if unit.number in versions and unit.number not in known}
+    return Standing(versions=versions, counts=known | read_parts(folder, unknown, digest))
+
+
+def is_whole(folder: Place, plan: Plan, versions: Mapping[int, str], verify: bool) -> bool:
     """Whether a finished output still has all its parts; where it has not, it is finished no more."""
-    there = part_numbers(folder)
-    if verify and there >= {unit.number for unit in plan.units}:
-        there = set(finished(folder, plan, open_all=True))
+    there: Collection[int] = versions
+    if verify and has_every_part(plan, versions):
+        there = standing_of(folder, plan, versions, open_all=True).counts
     missing = [unit.number for unit in plan.units if unit.number not in there]
     if missing:
         places.delete([folder / SUCCESS])
@@ -101,38 +140,22 @@ def is_whole(folder: Place, plan: Plan, verify: bool) -> bool:
     return not missing
 
 
-def only_wants_finishing(folder: Place, plan: Plan) -> bool:
-    """Whether a run was cut off between its last part and its end."""
-    units = {unit.number for unit in plan.units}
-    return part_numbers(folder) >= units and finished(folder, plan).keys() == units
+def has_every_part(plan: Plan, versions: Mapping[int, str]) -> bool:
+    """Whether a part lies there for every unit, whosever it is."""
+    return all(unit.number in versions for unit in plan.units)
 
 
-def to_retry(config: AnnotateConfig, plan: Plan) -> frozenset[int]:
+def to_retry(config: AnnotateConfig, standing: Standing) -> frozenset[int]:
     """The finished units that are to be scored once more."""
-    folder = config.folder
     if not config.retry_failed:
         return frozenset()
-    return units_to_retry(folder, finished(folder, plan), f"{config.prefix}reason")
+    return units_to_retry(config.folder, standing.counts, f"{config.prefix}reason")
 
 
-def finished(folder: Place, plan: Plan, *, open_all: bool = False) -> dict[int, Counts]:
-    """The counts of the units whose parts are there and were made by this plan; parts that a driver has told of are
-    believed as they are listed, unless all are to be opened."""
-    versions, digest = part_versions(folder), plan_digest(plan)
-    known = {
-        unit: part.counts
-        for unit, part in ({} if open_all else known_parts(folder, digest)).items()
-        if part.version == versions.get(unit)
-    }
-    unknown = {unit.number: unit.rows for unit in plan.units if unit.number in versions and unit.number not in known}
-    return known | read_parts(folder, unknown, digest)
-
-
-def finish_run(config: AnnotateConfig, plan: Plan, scored_rows: int, clock: Clock) -> RunSummary:
+def finish_run(config: AnnotateConfig, plan: Plan, standing: Standing, scored_rows: int, clock: Clock) -> RunSummary:
     """Account for every row from the parts themselves, then mark the output as finished."""
-    folder = config.folder
-    remove_strays(folder, part_numbers(folder) - {unit.number for unit in plan.units}, plan_digest(plan))
-    counts_of = finished(folder, plan)
+    folder, counts_of = config.folder, standing.counts
+    remove_strays(folder, standing.versions.keys() - {unit.number for unit in plan.units}, plan_digest(plan))
     if missing := [unit.number for unit in plan.units if unit.number not in counts_of]:
         raise OutputError(
             f"`output` must have a part of this run for every unit, but {part_path(folder, missing[0])} is missing or "

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 
-from ray_qa.annotation.accounting import Clock, finish_run, is_whole, only_wants_finishing, to_retry
+from ray_qa.annotation.accounting import Clock, finish_run, has_every_part, is_whole, standing_of, to_retry
 from ray_qa.annotation.config import AnnotateConfig
-from ray_qa.annotation.output import check_joins, read_plan
-from ray_qa.annotation.planning import check_what_is_named, plan_of
+from ray_qa.annotation.output import Plan, check_joins, plan_digest, read_plan
+from ray_qa.annotation.planning import Named, check_what_is_named, plan_of
 from ray_qa.annotation.summary import RunSummary, read_summary
 from ray_qa.data.parquet_files import MOST_NAMED
 from ray_qa.errors import listed
 from ray_qa.reader.model_check import check_model
 from ray_qa.runs.live_line import counted, tell
 from ray_qa.runs.output_folder import RUN
-from ray_qa.runs.ownership import output_lock
+from ray_qa.runs.ownership import check_claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import check_kind, unsettled
 from ray_qa.storage import places
@@ -41,20 +41,35 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
         check_joins(folder, earlier, plan_of(config, named), unsettled(config))
-        if (
-            places.exists(folder / SUCCESS)
-            and is_whole(folder, earlier, config.verify)
-            and not to_retry(config, earlier)
-        ):
-            if config.profile:
-                tell("annotate", f"there is nothing to profile, as nothing is done; the run's own is in {folder / RUN}")
-            return read_summary(folder, config.max_failed)
-        if only_wants_finishing(folder, earlier) and not to_retry(config, earlier):
-            with output_lock(folder, "annotating", may_share=True):
-                return finish_run(config, earlier, 0, clock)
+        if (done := _already_done(config, named, earlier, clock)) is not None:
+            return done
     check_model(named.model, config)
     clock.passed("checks")
 
     from ray_qa.annotation.running import run  # Ray takes seconds to import, and has no part in what was refused
 
     return run(config, named, earlier, clock)
+
+
+def _already_done(config: AnnotateConfig, named: Named, plan: Plan, clock: Clock) -> RunSummary | None:
+    """The summary of an output that earlier runs have finished, or have left with nothing to do but to be finished."""
+    folder, versions = config.folder, named.versions
+    is_finished = places.exists(folder / SUCCESS) and is_whole(folder, plan, versions, config.verify)
+    if is_finished and not config.retry_failed:
+        return _told_again(config)
+    if not has_every_part(plan, versions):
+        return None
+    standing = standing_of(folder, plan, versions)
+    if not standing.is_all_of(plan) or to_retry(config, standing):
+        return None
+    if is_finished:
+        return _told_again(config)
+    with output_lock(folder, "annotating", may_share=True):
+        check_claim(folder, plan_digest(plan))
+        return finish_run(config, plan, standing, 0, clock)
+
+
+def _told_again(config: AnnotateConfig) -> RunSummary:
+    if config.profile:
+        tell("annotate", f"there is nothing to profile, as nothing is done; the run's own is in {config.folder / RUN}")
+    return read_summary(config.folder, config.max_failed)

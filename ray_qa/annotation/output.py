@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from ray_qa.annotation.attempts import forget_attempts
 from ray_qa.data.parquet_files import InputFile
-from ray_qa.data.parts import PART
+from ray_qa.data.parts import PART, versions_of
 from ray_qa.data.units import Unit
 from ray_qa.runs.output_folder import (
     PLAN,
@@ -65,13 +65,15 @@ class Plan:
 _PLAN_JSON: TypeAdapter[Plan] = TypeAdapter(Plan)
 
 
-def check_output(folder: Place) -> None:
+def check_output(folder: Place) -> dict[int, str]:
     """Refuse a folder that holds anything an annotate run did not write. Touches nothing.
+
+    Gives the parts that it holds, as :func:`ray_qa.data.parts.part_versions` has them.
 
     Raises:
         OutputError: naming the first foreign thing.
     """
-    check_output_folder(folder, "ray-qa annotate", _may_be_ours)
+    return versions_of(check_output_folder(folder, "ray-qa annotate", _may_be_ours))
 
 
 def _may_be_ours(entry: Entry) -> bool:

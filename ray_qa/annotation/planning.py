@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ray_qa.annotation.calibration import calibration_digest, calibration_inputs
@@ -22,11 +23,13 @@ from ray_qa.storage.remote import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What the settings lead to: the corpus, the model, and rows to calibrate on that are not the corpus's own."""
+    """What the settings lead to: the corpus, the model, rows to calibrate on that are not the corpus's own, and the
+    parts that the output holds, as they are listed."""
 
     inputs: Inputs
     model: ModelFiles
     apart: Inputs | None
+    versions: Mapping[int, str]
 
 
 def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
@@ -39,8 +42,9 @@ def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
     inputs: Inputs | None = None
     apart: Inputs | None = None
     model: ModelFiles | None = None
+    versions: Mapping[int, str] = {}
     with problems.gather():
-        check_output(folder)
+        versions = check_output(folder)
     with problems.gather():
         for pattern in config.input:
             check_outlives_job("input", pattern)
@@ -62,7 +66,7 @@ def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
     problems.stop_here_if_any(InputError)
     assert inputs is not None
     assert model is not None
-    return Named(inputs=inputs, model=model, apart=apart)
+    return Named(inputs=inputs, model=model, apart=apart, versions=versions)
 
 
 def _known_inputs(config: AnnotateConfig, folder: Place) -> Inputs | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from ray_qa.annotation.accounting import Clock, finish_run, finished, to_retry
+from ray_qa.annotation.accounting import Clock, finish_run, standing_of, to_retry
 from ray_qa.annotation.attempts import forget_attempts
 from ray_qa.annotation.calibration import Calibration, calibrated, draw_calibration
 from ray_qa.annotation.config import AnnotateConfig
@@ -62,8 +62,9 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
             basis = replace(earlier or plan_of(config, named, placement.most), int8=int8.form if int8 else None)
             plan = _begin(config, basis, arithmetic, lock)
             note_engine(folder, EngineUsed(arithmetic=arithmetic.in_words, int8=int8))
-            again = to_retry(config, plan)
-            done = {unit: counts for unit, counts in finished(folder, plan).items() if unit not in again}
+            standing = standing_of(folder, plan)
+            again = to_retry(config, standing)
+            done = {unit: counts for unit, counts in standing.counts.items() if unit not in again}
             progress.go_on_from(sum(done.values(), start=Counts()), len(done), of=len(plan.units))
             left = [unit for unit in plan.units if unit.number not in done]
             job = AnnotateJob(
@@ -88,7 +89,7 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
                 kept.publish()
             if lock.is_the_last():
                 remove_drafts(folder)
-            return finish_run(config, plan, sum(unit.rows for unit in left), clock)
+            return finish_run(config, plan, standing_of(folder, plan), sum(unit.rows for unit in left), clock)
 
 
 def _settle(

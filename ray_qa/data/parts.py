@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import overload
 
 from ray_qa.storage import places
+from ray_qa.storage.objects import Entry
 from ray_qa.storage.remote import Place, Remote
 
 PART = re.compile(r"part-(\d{7,})\.parquet")
@@ -32,5 +34,10 @@ def part_numbers(folder: Place) -> set[int]:
 
 def part_versions(folder: Place) -> dict[int, str]:
     """Numbers of the units whose parts are there, and what changes with their content in a bucket."""
-    matches = ((PART.fullmatch(entry.name), entry.version) for entry in places.entries_in(folder))
+    return versions_of(places.entries_in(folder))
+
+
+def versions_of(entries: Iterable[Entry]) -> dict[int, str]:
+    """What :func:`part_versions` says, of a folder that has been listed."""
+    matches = ((PART.fullmatch(entry.name), entry.version) for entry in entries)
     return {int(match[1]): version for match, version in matches if match}

@@ -48,8 +48,8 @@ def output_place(value: str) -> Place:
     return place.resolve() if isinstance(place, Path) else place
 
 
-def check_output_folder(folder: Place, program: str, fits: Callable[[Entry], bool]) -> None:
-    """Refuse a folder that holds anything ``program`` did not write. Touches nothing.
+def check_output_folder(folder: Place, program: str, fits: Callable[[Entry], bool]) -> list[Entry]:
+    """Refuse a folder that holds anything ``program`` did not write; gives what it holds. Touches nothing.
 
     Args:
         folder: the output.
@@ -76,6 +76,7 @@ def check_output_folder(folder: Place, program: str, fits: Callable[[Entry], boo
             f"`output` must be a new folder, an empty one, or one that {program} made, but {folder} holds "
             f"{foreign[0]!r}; name another"
         )
+    return there
 
 
 def clear_output_folder(folder: Place, published: Iterable[Place]) -> None:
