@@ -136,6 +136,9 @@ class WindowSettings(Settings):
         return self
 
 
+MAX_CONTEXT_CHARS = 4_000_000
+
+
 class ReadingSettings(WindowSettings):
     """How windows are cut and answers chosen: all that decides what an answer is, given the model."""
 
@@ -145,6 +148,21 @@ class ReadingSettings(WindowSettings):
     )
     always_answer: bool = Field(False, description="Never abstain: give the best span, as SQuAD v1 wants it.")
     n_best: int = Field(1, ge=1, le=1000, description="Best distinct spans to give; above 1 adds the column n_best.")
+    answers_per_row: int = Field(
+        1, ge=1, le=1000, description="Best spans without overlap to give; above 1 adds the column mentions."
+    )
+    min_confidence: float = Field(0.0, ge=0, le=1, description="Leave spans of less confidence out of mentions.")
+    max_context_chars: PositiveInt = Field(
+        MAX_CONTEXT_CHARS, description="Rows with a longer context fail, with the reason context_too_long."
+    )
+
+    @model_validator(mode="after")
+    def _confidence_is_that_of_mentions(self) -> Self:
+        if self.min_confidence and self.answers_per_row == 1:
+            raise ValueError(
+                f"`min_confidence` must be 0 unless `answers_per_row` is above 1, but is {self.min_confidence:g}"
+            )
+        return self
 
 
 class ModelSettings(Settings):

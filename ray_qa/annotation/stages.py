@@ -100,7 +100,7 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
             with step("tokenise"):
                 pairs = zip(questions, contexts, strict=True)
                 records = [Row(question=question, context=context) for question, context in pairs]
-                encoded = tokenizer.encode(records, config.max_question_tokens)
+                encoded = tokenizer.encode(records, config.max_question_tokens, config.max_context_chars)
             with step("pack"):
                 packed = [pa.array([value], pa.large_binary()) for value in (_to_ipc(rows), encoded.to_ipc())]
         steps = pa.array([asdict(StepSeconds(**stopwatch.take()))], ENCODED_SCHEMA.field("steps").type)

@@ -74,7 +74,9 @@ class Reader:
         files = find_model(ref) if isinstance(ref, str) else ref
         tokenizer = load_pair_tokenizer(files.folder)
         if calibration is not None and not isinstance(calibration, EncodedRows):
-            calibration = tokenizer.encode(_records(calibration), settings.max_question_tokens)
+            calibration = tokenizer.encode(
+                _records(calibration), settings.max_question_tokens, settings.max_context_chars
+            )
         model = load_model(
             files,
             backend=backend,
@@ -106,7 +108,7 @@ class Reader:
         """
         records = _records(rows)
         with step("tokenise"):
-            encoded = self.tokenizer.encode(records, self.settings.max_question_tokens)
+            encoded = self.tokenizer.encode(records, self.settings.max_question_tokens, self.settings.max_context_chars)
         return self.score(encoded, [record.context for record in records])
 
     def score(self, encoded: EncodedRows, contexts: Sequence[str | None]) -> list[Answer]:

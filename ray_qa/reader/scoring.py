@@ -9,33 +9,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ray_qa.reader.arrays import Bools, Floats, Ints
+from ray_qa.reader.arrays import Bools, Floats
 from ray_qa.reader.backend import Backend, WindowScores
 from ray_qa.reader.batching import BatchBudget, batch_by_length, padded_tokens
 from ray_qa.reader.collate import Batch, Template, collate
 from ray_qa.reader.encoded import EncodedRows
+from ray_qa.reader.ranking import NO_CANDIDATES, Candidates, RunningBest
 from ray_qa.reader.stopwatch import count, step
 from ray_qa.reader.windows import Windows
 from ray_qa.settings import ReadingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidates:
-    """C spans as half-open character ranges of their rows' contexts, in the order of their windows, each's best first.
-
-    Scores are float64.
-    """
-
-    window_C: Ints
-    start_C: Ints
-    end_C: Ints
-    start_score_C: Floats
-    end_score_C: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredWindows:
     """What the model said about W windows: their candidates, null scores, and log-sum-exps over all their spans.
+
+    Of very many candidates those are left out that are not among the best of their rows.
 
     Where ``fits_W`` is false the window did not fit the memory, where ``finite_W`` is some logit was no number; such a
     window has no candidates, and its figures mean nothing.
@@ -62,13 +51,13 @@ def score_windows(
     that does not fit alone, or has a logit that is no number, touches no others.
     """
     scored = ScoredWindows(
-        candidates=_NO_CANDIDATES,
+        candidates=NO_CANDIDATES,
         null_score_W=np.zeros(len(windows)),
         log_sum_W=np.zeros(len(windows)),
         finite_W=np.ones(len(windows), np.bool_),
         fits_W=np.zeros(len(windows), np.bool_),
     )
-    candidates = []
+    candidates = RunningBest(row_W=windows.row, n_best=settings.n_best)
     waiting = batch_by_length(windows.tokens, budget.tokens, backend.token_multiple)
     while waiting:
         window_W = waiting.pop(0)
@@ -91,8 +80,8 @@ def score_windows(
         scored.null_score_W[window_W] = scores.null_score_W
         scored.log_sum_W[window_W] = scores.spans.log_sum_W
         with step("decode"):
-            candidates.append(_candidates(batch, scores))
-    return replace(scored, candidates=_joined(candidates))
+            candidates.add(_candidates(batch, scores))
+    return replace(scored, candidates=candidates.all())
 
 
 def _candidates(batch: Batch, scores: WindowScores) -> Candidates:
@@ -107,27 +96,3 @@ def _candidates(batch: Batch, scores: WindowScores) -> Candidates:
         start_score_C=spans.start_score_WK[nth_C, rank_C].astype(np.float64, copy=False),
         end_score_C=spans.end_score_WK[nth_C, rank_C].astype(np.float64, copy=False),
     )
-
-
-def _joined(parts: list[Candidates]) -> Candidates:
-    """The candidates of all batches, in the order of windows."""
-    if not parts:
-        return _NO_CANDIDATES
-    window_C = np.concatenate([part.window_C for part in parts])
-    order_C = np.argsort(window_C, kind="stable")
-    return Candidates(
-        window_C=window_C[order_C],
-        start_C=np.concatenate([part.start_C for part in parts])[order_C],
-        end_C=np.concatenate([part.end_C for part in parts])[order_C],
-        start_score_C=np.concatenate([part.start_score_C for part in parts])[order_C],
-        end_score_C=np.concatenate([part.end_score_C for part in parts])[order_C],
-    )
-
-
-_NO_CANDIDATES = Candidates(
-    window_C=np.zeros(0, np.int64),
-    start_C=np.zeros(0, np.int64),
-    end_C=np.zeros(0, np.int64),
-    start_score_C=np.zeros(0),
-    end_score_C=np.zeros(0),
-)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS
 from ray_qa.records import Reason
+from ray_qa.settings import MAX_CONTEXT_CHARS
 
 POISON = "ꙮ"
 """No other text here has its first byte, whose token has weights that are not numbers in ``poisoned_reader``."""
@@ -60,7 +60,7 @@ BAD_FOR_ANY_MODEL = (
     BadRow(question=b"Who?", context=b"a nice caf\xe9 in town", reason="context_not_unicode"),
     BadRow(question=None, context=None, reason="question_missing"),
 )
-TOO_LONG = BadRow(question=b"Who?", context=b"a" * (MAX_CONTEXT_CHARACTERS + 1), reason="context_too_long")
+TOO_LONG = BadRow(question=b"Who?", context=b"a" * (MAX_CONTEXT_CHARS + 1), reason="context_too_long")
 NOT_FINITE = BadRow(question=b"Who?", context=f"one {POISON} two".encode(), reason="not_finite")
 BAD_FOR_WORD_PIECE = (
     BadRow(question=b"\x00\x01", context=b"A nice puppet.", reason="question_no_text"),

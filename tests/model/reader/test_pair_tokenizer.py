@@ -14,10 +14,10 @@ from transformers import AutoTokenizer
 from ray_qa.reader import pair_tokenizer
 from ray_qa.reader.collate import Batch, collate
 from ray_qa.reader.encoded import EncodedRows
-from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS, PairTokenizer
+from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.records import Reason, Row
-from ray_qa.settings import ReadingSettings
+from ray_qa.settings import MAX_CONTEXT_CHARS, ReadingSettings
 from tests.model.conftest import PairTokenizers
 from tests.tiny import TOKENIZER_FAMILIES, TokenizerFamily, save_tokenizer
 
@@ -143,7 +143,7 @@ BAD_ROWS: list[tuple[Row, Reason]] = [
     (Row(question="q", context=""), "context_empty"),
     (Row(question="q", context="\t \u3000"), "context_empty"),
     (Row(question="q", context="c \udfff"), "context_not_unicode"),
-    (Row(question="q", context="c" * (MAX_CONTEXT_CHARACTERS + 1)), "context_too_long"),
+    (Row(question="q", context="c" * (MAX_CONTEXT_CHARS + 1)), "context_too_long"),
 ]
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ray_qa.annotation.summary import count_answers
 from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.reader.batching import BatchBudget
-from ray_qa.reader.pair_tokenizer import MAX_CONTEXT_CHARACTERS
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Answer, Row
+from ray_qa.settings import MAX_CONTEXT_CHARS
 from tests.model.conftest import OpenReader
 from tests.tiny import TEXT
 from tests.unit.reader.numpy_backend import NumpyBackend
@@ -28,7 +28,7 @@ BAD = {
     "context_missing": Row(question="q", context=None),
     "context_empty": Row(question="q", context="\u00a0"),
     "context_not_unicode": Row(question="q", context="c\ud800"),
-    "context_too_long": Row(question="q", context="c" * (MAX_CONTEXT_CHARACTERS + 1)),
+    "context_too_long": Row(question="q", context="c" * (MAX_CONTEXT_CHARS + 1)),
 }
 
 

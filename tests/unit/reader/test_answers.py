@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ray_qa.reader.answers import choose_answers, confidence, failed, log_sum_exp
 from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
-from ray_qa.reader.scoring import Candidates, ScoredWindows
+from ray_qa.reader.ranking import Candidates
+from ray_qa.reader.scoring import ScoredWindows
 from ray_qa.records import Answer, Reason
 from ray_qa.settings import ReadingSettings
 from tests.unit.reader.plain_choice import Candidate, ScoredWindow, choose_answer
