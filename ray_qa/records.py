@@ -55,6 +55,19 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """One of several answers from one context: a span, and how probable it is."""
+
+    text: str
+    start: int
+    end: int
+    start_score: float
+    end_score: float
+    confidence: float
+    """Its share of all spans of all windows and the null: mentions share in 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a reader says about one row; the fields are the output columns of ``annotate``.
 
@@ -79,5 +92,7 @@ class Answer:
     windows: int = 0
     n_best: tuple[Span, ...] = ()
     """The best distinct character spans, best first; empty unless the row was scored."""
+    mentions: tuple[Mention, ...] = ()
+    """The best spans that do not overlap, best first, ``span`` before all others; empty unless asked for."""
     question_cut: bool = False
     """Whether the question was longer than ``max_question_tokens``."""

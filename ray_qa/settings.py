@@ -247,3 +247,5 @@ class ColumnSettings:
     """Put before the name of every column that is added."""
     n_best: int = 1
     """Above 1 the column ``n_best`` is added."""
+    answers_per_row: int = 1
+    """Above 1 the column ``mentions`` is added."""

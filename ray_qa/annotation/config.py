@@ -135,4 +135,5 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
             keep=self.keep,
             prefix=self.prefix,
             n_best=self.n_best,
+            answers_per_row=self.answers_per_row,
         )

@@ -201,7 +201,7 @@ class Annotator:
         else:
             answers = self._score(encoded, contexts)
         with step("write"):
-            counts = count_answers(answers)
+            counts = count_answers(answers, encoded.duplicates)
             label = PartLabel(plan=self._job.plan, counts=counts)
             part = part_table(rows, answers, config.columns, label.as_metadata())
             check_claim(folder, self._job.plan)
@@ -236,7 +236,7 @@ def _work(done: _Done, seconds: Mapping[str, float], amounts: Mapping[str, int])
     statuses = {"answered": counts.answered, "no_answer": counts.no_answer, "failed": counts.failed}
     return UnitWork(
         rows=statuses if done.answers else {},
-        windows=counts.windows if done.answers else 0,
+        windows=amounts.get("windows", 0),
         tokens=tokens,
         padding=amounts.get("computed", 0) - tokens,
         seconds=seconds,

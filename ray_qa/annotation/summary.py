@@ -29,6 +29,8 @@ class Counts:
     no_answer: int = 0
     failed: int = 0
     questions_cut: int = 0
+    duplicates: int = 0
+    """Rows that had their answer from an earlier row of their unit, which asks the same of the same context."""
     windows: int = 0
 
     def __add__(self, other: Counts) -> Counts:
@@ -38,6 +40,7 @@ class Counts:
             no_answer=self.no_answer + other.no_answer,
             failed=self.failed + other.failed,
             questions_cut=self.questions_cut + other.questions_cut,
+            duplicates=self.duplicates + other.duplicates,
             windows=self.windows + other.windows,
         )
 
@@ -47,8 +50,8 @@ class Counts:
         return self.rows == self.answered + self.no_answer + self.failed
 
 
-def count_answers(answers: Sequence[Answer]) -> Counts:
-    """Count the outcomes of a unit's rows."""
+def count_answers(answers: Sequence[Answer], duplicates: int = 0) -> Counts:
+    """Count the outcomes of a unit's rows, of which so many were not scored by themselves."""
     statuses = [answer.status for answer in answers]
     return Counts(
         rows=len(answers),
@@ -56,6 +59,7 @@ def count_answers(answers: Sequence[Answer]) -> Counts:
         no_answer=statuses.count("no_answer"),
         failed=statuses.count("failed"),
         questions_cut=sum(answer.question_cut for answer in answers),
+        duplicates=duplicates,
         windows=sum(answer.windows for answer in answers),
     )
 
@@ -186,6 +190,8 @@ def describe(summary: RunSummary) -> str:
     ]
     if counts.questions_cut:
         lines.insert(1, f"{counts.questions_cut:,} questions were longer than max_question_tokens and were cut")
+    if counts.duplicates:
+        lines.insert(1, f"{counts.duplicates:,} rows ask what another of their unit asks, and were scored with it")
     if summary.exit_code == 3:
         lines.append("more rows failed than --max-failed allows: exit code 3")
     if summary.profile is not None:

@@ -37,11 +37,14 @@ ADDED_FIELDS = (
 )
 """What annotate adds to a row; docs/columns.md says what each means."""
 N_BEST_FIELD = pa.field("n_best", pa.list_(SPAN_TYPE))
+MENTIONS_FIELD = pa.field("mentions", pa.list_(pa.struct([*SPAN_TYPE, ("confidence", pa.float64())])))
 
 
 def added_fields(columns: ColumnSettings) -> list[pa.Field]:
     """The fields that are added, under their prefixed names."""
-    fields = [*ADDED_FIELDS, N_BEST_FIELD] if columns.n_best > 1 else [*ADDED_FIELDS]
+    fields = [*ADDED_FIELDS]
+    fields += [N_BEST_FIELD] if columns.n_best > 1 else []
+    fields += [MENTIONS_FIELD] if columns.answers_per_row > 1 else []
     return [field.with_name(columns.prefix + field.name) for field in fields]
 
 
@@ -138,6 +141,6 @@ def part_table(
 
 
 def _cell(answer: Answer, name: str) -> object:
-    if name != "n_best":
+    if name not in ("n_best", "mentions"):
         return getattr(answer, name)
-    return [asdict(span) for span in answer.n_best] if answer.n_best else None
+    return None if answer.status == "failed" else [asdict(span) for span in getattr(answer, name)]

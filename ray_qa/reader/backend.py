@@ -22,12 +22,15 @@ class WindowScores:
     """What a backend says about W windows.
 
     ``null_score_W`` is start + end logit of each window's CLS/BOS token. Where ``finite_W`` is false some logit of the
-    window is no number, and the other figures mean nothing.
+    window is no number, and the other figures mean nothing. The logits, shape (W, T), are there where several answers a
+    row are asked for.
     """
 
     spans: WindowSpans
     null_score_W: Floats
     finite_W: Bools
+    start_logits_WT: Floats | None = None
+    end_logits_WT: Floats | None = None
 
 
 class BrokenDeviceError(RuntimeError):
@@ -51,7 +54,8 @@ class Backend(Protocol):
         Args:
             batch: W windows of at most T tokens.
             null_position: where the CLS/BOS token lies in every window.
-            settings: ``max_answer_tokens`` and ``n_best``, as :func:`ray_qa.reader.spans.best_spans` takes them.
+            settings: ``max_answer_tokens`` and ``n_best``, as :func:`ray_qa.reader.spans.best_spans` takes them; with
+                ``answers_per_row`` above 1 logits are given too.
 
         Raises:
             MemoryError: if the batch does not fit the device; a smaller one may.
@@ -90,4 +94,11 @@ def search_spans(
         char_end_WT=batch.char_end_WT,
     )
     null_W = start_WT[:, null_position] + end_WT[:, null_position]
-    return WindowScores(spans=spans, null_score_W=to_numpy(null_W), finite_W=to_numpy(finite_W))
+    keeps_logits = settings.answers_per_row > 1
+    return WindowScores(
+        spans=spans,
+        null_score_W=to_numpy(null_W),
+        finite_W=to_numpy(finite_W),
+        start_logits_WT=to_numpy(start_WT) if keeps_logits else None,
+        end_logits_WT=to_numpy(end_WT) if keeps_logits else None,
+    )

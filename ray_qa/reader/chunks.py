@@ -104,7 +104,7 @@ def _looks_at_few_characters(normalizer: dict[str, Any]) -> bool:
     """Whether it does to one side of a cut what it does without the other."""
     if normalizer["type"] == "Replace":
         pattern = normalizer["pattern"]
-        return pattern.get("Regex") in _RUNS_OF_WHITE_SPACE or regex.fullmatch(r"\S+", pattern.get("String", ""))
+        return pattern.get("Regex") in _RUNS_OF_WHITE_SPACE or bool(regex.fullmatch(r"\S+", pattern.get("String", "")))
     if normalizer["type"] == "Strip":
         return not normalizer["strip_left"]
     return normalizer["type"] in _BY_THE_CHARACTER

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import get_args
 
 import numpy as np
@@ -76,6 +76,28 @@ class EncodedRows:
             context_ids=self.context_ids[context_at],
             context_start=self.context_start[context_at],
             context_end=self.context_end[context_at],
+            reason_R=self.reason_R[row_K],
+        )
+
+    def first_alike(self) -> Ints:
+        """For each row the first one with its question and context, shape (R,); itself, where it cannot be scored."""
+        row_R = np.arange(len(self))
+        pair_R = self.question_R.astype(np.int64) * len(self.context_offsets) + self.context_R
+        _, first_P, pair_of_R = np.unique(pair_R, return_index=True, return_inverse=True)
+        return np.where(self.reason_R == NO_REASON, first_P[pair_of_R], row_R) if len(self) else row_R
+
+    @property
+    def duplicates(self) -> int:
+        """How many rows ask what an earlier one asks of the same context."""
+        return int((self.first_alike() < np.arange(len(self))).sum())
+
+    def only(self, row_K: Ints) -> EncodedRows:
+        """The rows ``row_K`` alone, in that order, with all texts as they lie: nothing of them is copied."""
+        return replace(
+            self,
+            question_R=self.question_R[row_K],
+            question_cut_R=self.question_cut_R[row_K],
+            context_R=self.context_R[row_K],
             reason_R=self.reason_R[row_K],
         )
 

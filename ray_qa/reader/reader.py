@@ -16,6 +16,7 @@ from ray_qa.reader.batching import BatchBudget, automatic_batch_tokens
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.limits import check_fits
 from ray_qa.reader.loading import load_model
+from ray_qa.reader.mentions import with_mentions
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.scoring import score_windows
@@ -112,12 +113,20 @@ class Reader:
         return self.score(encoded, [record.context for record in records])
 
     def score(self, encoded: EncodedRows, contexts: Sequence[str | None]) -> list[Answer]:
-        """Answer rows that are already encoded, given their contexts."""
+        """Answer rows that are already encoded, given their contexts; those that are alike are scored once."""
+        row_D, distinct_R = np.unique(encoded.first_alike(), return_inverse=True)
+        answers = self._score_distinct(encoded.only(row_D), [contexts[row] for row in row_D.tolist()])
+        return [answers[distinct] for distinct in distinct_R.tolist()]
+
+    def _score_distinct(self, encoded: EncodedRows, contexts: Sequence[str | None]) -> list[Answer]:
         with step("collate"):
             windows = encoded.windows(self.settings, self.tokenizer.template.special_tokens)
         scored = score_windows(self.backend, self.tokenizer.template, encoded, windows, self.settings, self.budget)
         with step("decode"):
-            return choose_answers(encoded, windows.row, scored, contexts, self.settings)
+            answers = choose_answers(encoded, windows.row, scored, contexts, self.settings)
+            if self.settings.answers_per_row > 1:
+                answers = with_mentions(answers, encoded, windows, scored, contexts, self.settings)
+        return answers
 
     def logits(
         self,

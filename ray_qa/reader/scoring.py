@@ -5,11 +5,12 @@ Shapes: W windows of a call, C candidates: spans that the windows propose.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ray_qa.reader.arrays import Bools, Floats
+from ray_qa.reader.arrays import Bools, Floats, Ints
 from ray_qa.reader.backend import Backend, WindowScores
 from ray_qa.reader.batching import BatchBudget, batch_by_length, padded_tokens
 from ray_qa.reader.collate import Batch, Template, collate
@@ -21,13 +22,22 @@ from ray_qa.settings import ReadingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowLogits:
+    """The logits of a window's T context tokens."""
+
+    start_T: Floats
+    end_T: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredWindows:
     """What the model said about W windows: their candidates, null scores, and log-sum-exps over all their spans.
 
     Of very many candidates those are left out that are not among the best of their rows.
 
     Where ``fits_W`` is false the window did not fit the memory, where ``finite_W`` is some logit was no number; such a
-    window has no candidates, and its figures mean nothing.
+    window has no candidates, and its figures mean nothing. ``logits`` holds those of windows that fit, by number, where
+    several answers a row are asked for.
     """
 
     candidates: Candidates
@@ -35,6 +45,7 @@ class ScoredWindows:
     log_sum_W: Floats
     finite_W: Bools
     fits_W: Bools
+    logits: dict[int, WindowLogits] = field(default_factory=dict)
 
 
 def score_windows(
@@ -73,15 +84,30 @@ def score_windows(
                 waiting = [left_W[batch] for batch in batches]
             continue
         longest = padded_tokens(int(windows.tokens[window_W].max()), backend.token_multiple)
+        count("windows", len(window_W))
         count("tokens", int(windows.tokens[window_W].sum()))
         count("computed", len(window_W) * longest)
         scored.fits_W[window_W] = True
         scored.finite_W[window_W] = scores.finite_W
         scored.null_score_W[window_W] = scores.null_score_W
         scored.log_sum_W[window_W] = scores.spans.log_sum_W
+        scored.logits.update(_logits(windows, window_W, scores, len(template.after)))
         with step("decode"):
             candidates.add(_candidates(batch, scores))
     return replace(scored, candidates=candidates.all())
+
+
+def _logits(
+    windows: Windows, window_W: Ints, scores: WindowScores, specials_after: int
+) -> Iterator[tuple[int, WindowLogits]]:
+    """The logits of a batch's windows, if there are any, as copies: the batch's own arrays are not kept."""
+    if scores.start_logits_WT is None or scores.end_logits_WT is None:
+        return
+    for nth, window in enumerate(window_W.tolist()):
+        end = int(windows.tokens[window]) - specials_after
+        own = slice(end - int(windows.stop[window] - windows.start[window]), end)
+        start_T, end_T = scores.start_logits_WT[nth, own].copy(), scores.end_logits_WT[nth, own].copy()
+        yield window, WindowLogits(start_T=start_T, end_T=end_T)
 
 
 def _candidates(batch: Batch, scores: WindowScores) -> Candidates:

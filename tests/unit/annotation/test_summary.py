@@ -53,7 +53,15 @@ def record() -> dict[str, Any]:
 
 def test_run_json_holds_counts_times_settings_versions_and_fingerprints() -> None:
     content = record()
-    counts = {"rows": 1_000, "answered": 600, "no_answer": 390, "failed": 10, "questions_cut": 0, "windows": 1_500}
+    counts = {
+        "rows": 1_000,
+        "answered": 600,
+        "no_answer": 390,
+        "failed": 10,
+        "questions_cut": 0,
+        "duplicates": 0,
+        "windows": 1_500,
+    }
     times = {"units": 4, "scored_rows": 500, "start_seconds": 7.25, "run_seconds": 100.0, "rows_per_second": 5.0}
     assert {name: content[name] for name in counts} == counts
     assert {name: content[name] for name in times} == times

@@ -166,6 +166,23 @@ def test_taken_rows_leave_no_other_text_behind_and_hold_each_once(rows: EncodedR
         assert offsets_of[-1] == len(flat_of)
 
 
+@given(some_rows())
+def test_rows_are_alike_that_ask_the_same_of_the_same_and_can_be_scored(rows: EncodedRows) -> None:
+    pairs = list(zip(rows.question_R.tolist(), rows.context_R.tolist(), rows.reason_R.tolist(), strict=True))
+    expected = [at if pair[2] != NO_REASON else pairs.index(pair) for at, pair in enumerate(pairs)]
+    assert rows.first_alike().tolist() == expected
+    assert rows.duplicates == len(pairs) - len(set(expected))
+
+
+@given(some_rows(), st.data())
+def test_rows_alone_are_those_rows_with_nothing_copied(rows: EncodedRows, data: st.DataObject) -> None:
+    picked = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=6)) if len(rows) else []
+    alone = rows.only(numbers(picked))
+    assert contents(alone) == [contents(rows)[row] for row in picked]
+    assert cut(alone) == [cut(rows)[row] for row in picked]
+    assert alone.context_ids is rows.context_ids
+
+
 @given(some_rows(), st.lists(st.integers(0, 5), max_size=4))
 def test_rows_that_were_parted_are_joined_to_what_they_were(rows: EncodedRows, borders: list[int]) -> None:
     at = [0, *sorted(min(border, len(rows)) for border in borders), len(rows)]
