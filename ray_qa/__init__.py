@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ray_qa.finetuning.summary import FinetuneSummary as FinetuneSummary
     from ray_qa.reader.reader import Reader as Reader
     from ray_qa.records import Answer as Answer
+    from ray_qa.records import Mention as Mention
     from ray_qa.records import Row as Row
     from ray_qa.records import Span as Span
     from ray_qa.settings import ReadingSettings as ReadingSettings
@@ -30,6 +31,7 @@ _HOMES = {
     "EvaluateConfig": "ray_qa.evaluation.config",
     "FinetuneConfig": "ray_qa.finetuning.config",
     "FinetuneSummary": "ray_qa.finetuning.summary",
+    "Mention": "ray_qa.records",
     "RayQaError": "ray_qa.errors",
     "Reader": "ray_qa.reader.reader",
     "ReadingSettings": "ray_qa.settings",

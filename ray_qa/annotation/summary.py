@@ -191,7 +191,11 @@ def describe(summary: RunSummary) -> str:
     if counts.questions_cut:
         lines.insert(1, f"{counts.questions_cut:,} questions were longer than max_question_tokens and were cut")
     if counts.duplicates:
-        lines.insert(1, f"{counts.duplicates:,} rows ask what another of their unit asks, and were scored with it")
+        lines.insert(
+            1,
+            f"{counts.duplicates:,} rows ask what an earlier one of their unit asks of the same context, and have its "
+            "answer",
+        )
     if summary.exit_code == 3:
         lines.append("more rows failed than --max-failed allows: exit code 3")
     if summary.profile is not None:

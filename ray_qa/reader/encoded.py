@@ -81,10 +81,13 @@ class EncodedRows:
 
     def first_alike(self) -> Ints:
         """For each row the first one with its question and context, shape (R,); itself, where it cannot be scored."""
-        row_R = np.arange(len(self))
         pair_R = self.question_R.astype(np.int64) * len(self.context_offsets) + self.context_R
-        _, first_P, pair_of_R = np.unique(pair_R, return_index=True, return_inverse=True)
-        return np.where(self.reason_R == NO_REASON, first_P[pair_of_R], row_R) if len(self) else row_R
+        unlike_any_R = -1 - np.arange(len(self))
+        _, first_P, pair_of_R = np.unique(
+            np.where(self.reason_R == NO_REASON, pair_R, unlike_any_R), return_index=True, return_inverse=True
+        )
+        first_R: Ints = first_P[pair_of_R]
+        return first_R
 
     @property
     def duplicates(self) -> int:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from tests.cluster import corpora
 from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS, Annotated
 from tests.tiny import tiny_bert
 
+REPEATED = 5
 NUMBERS = ("start_score", "end_score", "null_score", "log_partition", "confidence")
 
 
@@ -109,6 +111,7 @@ def with_options(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) ->
     """A BERT, string views, and the options that change the columns."""
     folder = tmp_path_factory.mktemp("options")
     rows = corpora.as_views(corpora.good_and_bad(corpora.BAD_FOR_ANY_MODEL + corpora.BAD_FOR_WORD_PIECE, good=12))
+    rows = pa.concat_tables([rows, rows.slice(0, REPEATED)])
     corpora.write(folder / "in.parquet", rows)
     config = AnnotateConfig(
         input=(str(folder / "*.parquet"),),
@@ -117,6 +120,7 @@ def with_options(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) ->
         keep=("context", "id", "expected"),
         prefix="qa_",
         n_best=3,
+        answers_per_row=4,
         always_answer=True,
         max_failed=0.0,
         profile=True,
@@ -130,7 +134,7 @@ def test_keep_and_prefix_decide_the_columns(with_options: Annotated) -> None:
     names = with_options.output.schema.names
 
     assert names[:4] == ["id", "expected", "context", "qa_answer"]
-    assert names[-1] == "qa_n_best"
+    assert names[-2:] == ["qa_n_best", "qa_mentions"]
     assert all(name.startswith("qa_") for name in names[3:])
     assert with_options.output["qa_reason"].to_pylist() == with_options.rows["expected"].to_pylist()
 
@@ -147,6 +151,27 @@ def test_n_best_lists_distinct_spans_best_first(with_options: Annotated) -> None
         assert all(row["context"][span["start"] : span["end"]] == span["text"] for span in spans)
         assert spans[0]["text"] == row["qa_answer"]
         assert math.isclose(scores[0], row["qa_start_score"] + row["qa_end_score"])
+
+
+def test_mentions_list_spans_that_do_not_overlap(with_options: Annotated) -> None:
+    for row in _readable(with_options.output):
+        mentions = row["qa_mentions"]
+        if row["qa_status"] == "failed":
+            assert mentions is None
+            continue
+        assert 1 < len(mentions) <= 4
+        places = sorted((one["start"], one["end"]) for one in mentions)
+        assert all(first[1] <= second[0] for first, second in pairwise(places))
+        assert all(row["context"][one["start"] : one["end"]] == one["text"] for one in mentions)
+        assert mentions[0]["text"] == row["qa_span"]
+        assert math.isclose(mentions[0]["confidence"], row["qa_confidence"])
+
+
+def test_rows_that_repeat_have_the_answers_of_the_first_and_are_counted(with_options: Annotated) -> None:
+    answers = with_options.output.drop_columns(["context"]).to_pylist()
+    assert answers[-REPEATED:] == answers[:REPEATED]
+    assert with_options.summary.counts.duplicates == REPEATED
+    assert json.loads((with_options.folder / ".ray_qa" / "run.json").read_text())["duplicates"] == REPEATED
 
 
 def test_always_answer_leaves_no_row_without_an_answer_but_the_failed(with_options: Annotated) -> None:

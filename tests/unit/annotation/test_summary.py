@@ -152,9 +152,11 @@ def test_the_summary_of_a_finished_run_says_that_there_was_nothing_to_do() -> No
     assert describe(replace(SUMMARY, units=1, scored_rows=1)).splitlines()[1].endswith("start-up; 1 unit")
 
 
-def test_the_summary_tells_of_cut_questions_and_too_many_failures() -> None:
-    lines = describe(replace(SUMMARY, counts=replace(COUNTS, questions_cut=1_200), exit_code=3)).splitlines()
-    assert lines[1] == "1,200 questions were longer than max_question_tokens and were cut"
+def test_the_summary_tells_of_cut_questions_duplicates_and_too_many_failures() -> None:
+    counts = replace(COUNTS, questions_cut=1_200, duplicates=34)
+    lines = describe(replace(SUMMARY, counts=counts, exit_code=3)).splitlines()
+    assert lines[1] == "34 rows ask what an earlier one of their unit asks of the same context, and have its answer"
+    assert lines[2] == "1,200 questions were longer than max_question_tokens and were cut"
     assert lines[-1] == "more rows failed than --max-failed allows: exit code 3"
 
 
@@ -181,8 +183,8 @@ def test_counts_of_two_units_add_up_to_the_counts_of_both(first: list[Answer], s
 
 def test_answers_are_counted_by_what_became_of_them() -> None:
     rows = [Answer(status="answered", windows=3), Answer(status="no_answer", windows=2, question_cut=True)]
-    assert count_answers([*rows, failed("not_finite", windows=1), failed("context_empty")]) == Counts(
-        rows=4, answered=1, no_answer=1, failed=2, questions_cut=1, windows=6
+    assert count_answers([*rows, failed("not_finite", windows=1), failed("context_empty")], duplicates=1) == Counts(
+        rows=4, answered=1, no_answer=1, failed=2, questions_cut=1, duplicates=1, windows=6
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ray_qa.data.schemas import (
 )
 from ray_qa.errors import InputError
 from ray_qa.reader.answers import failed
-from ray_qa.records import Answer, Span
+from ray_qa.records import Answer, Mention, Span
 from ray_qa.settings import ColumnSettings
 
 ROWS = pa.table({"id": [7, 8], "question": ["who?", None], "context": ["Ada did.", ""], "note": ["x", "y"]})
@@ -36,7 +37,9 @@ FOUND = Answer(
     confidence=0.75,
     windows=1,
     n_best=(Span(text="Ada", start=0, end=3, start_score=1.0, end_score=2.0),),
+    mentions=(Mention(text="Ada", start=0, end=3, start_score=1.0, end_score=2.0, confidence=0.75),),
 )
+ADA = {"text": "Ada", "start": 0, "end": 3, "start_score": 1.0, "end_score": 2.0}
 TEXT_TYPES = [
     pa.string(),
     pa.large_string(),
@@ -148,7 +151,9 @@ def test_kept_columns_come_in_the_inputs_order() -> None:
     assert kept_columns(ROWS.schema, ("note", "id")) == ["id", "note"]
 
 
-@pytest.mark.parametrize("settings", [{}, {"n_best": 3}, {"prefix": "qa_"}, {"keep": ("note",)}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"n_best": 3}, {"answers_per_row": 2}, {"prefix": "qa_"}, {"keep": ("note",)}], ids=str
+)
 def test_a_part_has_the_same_schema_whatever_became_of_its_rows(settings: dict[str, Any]) -> None:
     nothing = [failed("question_missing"), failed("context_empty")]
     schemas = [part(answers, **settings).schema for answers in ([FOUND, nothing[0]], nothing)]
@@ -160,7 +165,7 @@ def test_a_part_has_the_same_schema_whatever_became_of_its_rows(settings: dict[s
 
 
 def test_a_part_holds_the_kept_columns_unchanged_and_the_answers_fields() -> None:
-    table = part([FOUND, failed("question_missing")], n_best=2)
+    table = part([FOUND, failed("question_missing")], n_best=2, answers_per_row=2)
     assert table.select(ROWS.schema.names).equals(ROWS.select(ROWS.schema.names))
     rows = table.drop_columns(ROWS.schema.names).to_pylist()
     assert rows[0] == {
@@ -176,7 +181,8 @@ def test_a_part_holds_the_kept_columns_unchanged_and_the_answers_fields() -> Non
         "status": "answered",
         "reason": None,
         "windows": 1,
-        "n_best": [{"text": "Ada", "start": 0, "end": 3, "start_score": 1.0, "end_score": 2.0}],
+        "n_best": [ADA],
+        "mentions": [ADA | {"confidence": 0.75}],
     }
     there = {name: value for name, value in rows[1].items() if value is not None}
     assert there == {"status": "failed", "reason": "question_missing", "windows": 0}
@@ -189,9 +195,15 @@ def test_a_prefix_goes_before_every_added_name_even_where_it_is_like_one() -> No
     assert table["sstart"].to_pylist() == [0, 0]
 
 
-def test_n_best_is_a_column_only_where_it_is_asked_for() -> None:
-    one, two = (added_fields(ColumnSettings(n_best=n_best)) for n_best in (1, 2))
-    assert [field.name for field in two] == [*(field.name for field in one), "n_best"]
+@pytest.mark.parametrize(("setting", "column"), [("n_best", "n_best"), ("answers_per_row", "mentions")])
+def test_a_list_of_spans_is_a_column_only_where_it_is_asked_for(setting: str, column: str) -> None:
+    one, two = (added_fields(replace(ColumnSettings(), **{setting: most})) for most in (1, 2))
+    assert [field.name for field in two] == [*(field.name for field in one), column]
+
+
+def test_a_row_without_a_mention_is_told_from_one_that_failed() -> None:
+    table = part([replace(FOUND, mentions=()), failed("question_missing")], answers_per_row=2)
+    assert table["mentions"].to_pylist() == [[], None]
 
 
 def test_a_part_carries_its_metadata_through_parquet() -> None:
