@@ -197,7 +197,8 @@ def test_a_prefix_goes_before_every_added_name_even_where_it_is_like_one() -> No
 
 @pytest.mark.parametrize(("setting", "column"), [("n_best", "n_best"), ("answers_per_row", "mentions")])
 def test_a_list_of_spans_is_a_column_only_where_it_is_asked_for(setting: str, column: str) -> None:
-    one, two = (added_fields(replace(ColumnSettings(), **{setting: most})) for most in (1, 2))
+    settings: list[dict[str, Any]] = [{setting: most} for most in (1, 2)]
+    one, two = (added_fields(ColumnSettings(**each)) for each in settings)
     assert [field.name for field in two] == [*(field.name for field in one), column]
 
 
