@@ -19,6 +19,7 @@ from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS, Annotated
 from tests.tiny import tiny_bert
 
 REPEATED = 5
+ABOVE_300 = corpora.BadRow(question=b"Who?", context=b"a" * 301, reason="context_too_long")
 NUMBERS = ("start_score", "end_score", "null_score", "log_partition", "confidence")
 
 
@@ -110,7 +111,8 @@ def test_a_finished_folder_holds_the_parts_the_mark_of_success_and_nothing_unfin
 def with_options(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Annotated:  # noqa: ARG001  # only has to be there
     """A BERT, string views, and the options that change the columns."""
     folder = tmp_path_factory.mktemp("options")
-    rows = corpora.as_views(corpora.good_and_bad(corpora.BAD_FOR_ANY_MODEL + corpora.BAD_FOR_WORD_PIECE, good=12))
+    bad = (*corpora.BAD_FOR_ANY_MODEL, *corpora.BAD_FOR_WORD_PIECE, ABOVE_300)
+    rows = corpora.as_views(corpora.good_and_bad(bad, good=12))
     rows = pa.concat_tables([rows, rows.slice(0, REPEATED)])
     corpora.write(folder / "in.parquet", rows)
     config = AnnotateConfig(
@@ -121,6 +123,7 @@ def with_options(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) ->
         prefix="qa_",
         n_best=3,
         answers_per_row=4,
+        max_context_chars=300,
         always_answer=True,
         max_failed=0.0,
         profile=True,
