@@ -252,8 +252,8 @@ def test_a_file_is_refused_above_the_share_of_malformed_rows_and_counted_file_by
         ("x.json", b"[]", "must be SQuAD JSON, but .* has no list 'data'"),
         ("x.parquet", b"", "must be readable Parquet files, but .* gives: "),
         ("x.parquet", b"PAR1 but not really PAR1", "must be readable Parquet files, but .* gives: "),
-        ("x.parquet", None, "must lead to Parquet, SQuAD JSON or JSONL files (.*), but .* leads to nothing"),
-        ("x.jsonl", None, "must lead to Parquet, SQuAD JSON or JSONL files (.*), but .* leads to nothing"),
+        ("x.parquet", None, "must lead to row files (.*), but .* leads to nothing"),
+        ("x.jsonl", None, "must lead to row files (.*), but .* leads to nothing"),
     ],
 )
 def test_unreadable_files_are_refused(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
