@@ -91,7 +91,7 @@ def open_named(source: str, setting: str, *, streaming: bool = False) -> Dataset
     from huggingface_hub.utils import logging
 
     datasets.disable_progress_bars()
-    logging.set_verbosity_error()  # it tells of every try
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it tells of every try
     try:
         return datasets.load_dataset(**_where(source), streaming=streaming)
     except Exception as error:  # datasets raises what its hub, its files and its builders do

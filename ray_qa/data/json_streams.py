@@ -29,9 +29,11 @@ def items_of(stream: BinaryIO, key: str | None = None) -> Iterator[object] | Non
     if key is None:
         return _items(text) if text.peek() == "[" else None
     if text.peek() != "{":
+        if text.peek() != "[":
+            text.value()
         return None
     text.take("{")
-    while text.peek() not in ("}", ""):
+    while text.peek() != "}":
         name = text.value()
         text.take(":")
         if name == key:

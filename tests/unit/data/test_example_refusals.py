@@ -278,7 +278,7 @@ def test_a_file_that_comes_twice_or_is_not_there_is_refused_before_any_is_read(t
     first = write_parquet(tmp_path / "a.parquet", [a_row()])
     with refused("`train` must name every file once, but names .*a.parquet twice"):
         rows_of(first, str(tmp_path / "*.parquet"))
-    with refused("`train` must lead to Parquet, SQuAD JSON or JSONL files (.*), but .*b.parquet leads to nothing"):
+    with refused("`train` must lead to row files (.*), but .*b.parquet leads to nothing"):
         rows_of(first, str(tmp_path / "b.parquet"))
 
 
