@@ -22,10 +22,12 @@ from ray_qa.storage.remote import Place
 
 
 class AnnotateConfig(ReadingSettings, ModelSettings):
-    """Answer every row of a Parquet corpus and write the answers back to Parquet."""
+    """Answer every row of a corpus and write the answers to Parquet."""
 
     input: Annotated[Texts, FREE] = Field(
-        min_length=1, description="Parquet files, folders or globs, or their URLs in a bucket, read in this order."
+        min_length=1,
+        description="Files, folders, globs, or their URLs in a bucket, read in this order: Parquet, JSONL, JSON, CSV, "
+        "TSV, Arrow, plain or .gz or .zst; or data sets, as NAME:SPLIT, a saved folder or hf://datasets/NAME.",
     )
     output: Annotated[OutputText, FREE] = Field(
         description="Folder for the annotated parts, or its URL in a bucket; run again to resume."

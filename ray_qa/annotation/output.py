@@ -117,7 +117,7 @@ def check_joins(folder: Place, earlier: Plan, wanted: Plan, unsettled: Collectio
 def plan_digest(plan: Plan) -> str:
     """What stands for a plan in its parts and its claim: all that decides what they hold, wherever the input lies."""
     content = replace(plan, input=tuple(replace(file, path="", mtime_ns=0) for file in plan.input))
-    digested = _PLAN_JSON.dump_json(content, exclude={"input": {"__all__": {"version"}}})
+    digested = _PLAN_JSON.dump_json(content, exclude={"input": {"__all__": {"version", "source"}}})
     return hashlib.sha256(digested).hexdigest()
 
 
@@ -151,8 +151,7 @@ def _differences(earlier: Plan, now: Plan) -> Iterable[str]:
     yield from different_settings(earlier.settings, now.settings)
     if earlier.int8 != now.int8:
         yield f"what int8 is ({earlier.int8} there, {now.int8} now)"
-    before = {file.path: (file.size, file.footer_sha256, file.partitions) for file in earlier.input}
-    after = {file.path: (file.size, file.footer_sha256, file.partitions) for file in now.input}
+    before, after = _by_name(earlier.input), _by_name(now.input)
     for path in [*before, *(path for path in after if path not in before)]:
         if path not in after:
             yield f"the input ({path} was there, and is not now)"
@@ -162,3 +161,11 @@ def _differences(earlier: Plan, now: Plan) -> Iterable[str]:
             yield f"the input ({path} has changed)"
     if list(before) != list(after) and before == after:
         yield "the input (the same files in another order)"
+
+
+def _by_name(files: Iterable[InputFile]) -> dict[str, tuple[object, ...]]:
+    """What tells files' content apart, by what their owner knows them by; all that was made of one source together."""
+    content: dict[str, tuple[object, ...]] = {}
+    for file in files:
+        content[file.said] = (*content.get(file.said, ()), file.size, file.footer_sha256, file.partitions)
+    return content

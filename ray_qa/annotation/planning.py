@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from ray_qa.annotation.calibration import calibration_digest, calibration_inputs
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import ALGORITHM, Plan, check_output, read_plan
-from ray_qa.data.file_search import check_apart
-from ray_qa.data.parquet_files import Inputs, read_inputs
+from ray_qa.data.conversion import bring_into_parquet, find_rows, is_brought
+from ray_qa.data.data_sets import is_data_set
+from ray_qa.data.file_search import FoundFile, FoundFiles, check_apart
+from ray_qa.data.parquet_files import Inputs, describe_inputs
 from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
 from ray_qa.data.units import auto_unit_rows, plan_units
-from ray_qa.errors import InputError, OutputError, Problems, StorageError
+from ray_qa.errors import InputError, OutputError, Problems, RayQaError, StorageError, first_line, listed
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.reader.quantization import check_nncf_installed
+from ray_qa.runs.live_line import tell
+from ray_qa.runs.output_folder import ROWS
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import deciding_settings
 from ray_qa.storage.remote import Place
@@ -46,14 +50,6 @@ def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
     with problems.gather():
         versions = check_output(folder)
     with problems.gather():
-        for pattern in config.input:
-            check_outlives_job("input", pattern)
-        inputs = read_inputs(
-            config.input, config.columns, _known_inputs(config, folder), skip_bad=config.skip_bad_files
-        )
-        check_columns(inputs.schema, config.columns)
-        check_apart([file.path for file in inputs.files], config.input, folder, "input")
-    with problems.gather():
         for pattern in config.calibration:
             check_outlives_job("calibration", pattern)
         apart = calibration_inputs(config)
@@ -63,10 +59,46 @@ def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
         if config.dtype == "int8":
             check_nncf_installed()
         model = find_model(config.model)
+    with problems.gather():
+        inputs = _inputs(config, folder, problems)
+        check_columns(inputs.schema, config.columns)
     problems.stop_here_if_any(InputError)
     assert inputs is not None
     assert model is not None
     return Named(inputs=inputs, model=model, apart=apart, versions=versions)
+
+
+def _inputs(config: AnnotateConfig, folder: Place, problems: Problems) -> Inputs:
+    """The input as Parquet files; what is none is brought into Parquet first, unless there are problems already."""
+    for pattern in config.input:
+        if not is_data_set(pattern):
+            check_outlives_job("input", pattern)
+    found = find_rows(config.input, "input")
+    patterns = [pattern for pattern in config.input if not is_data_set(pattern)]
+    check_apart([source.name for source in found.sources if source.file is not None], patterns, folder, "input")
+    others = [source.name for source in found.sources if not is_brought(source, folder / ROWS)]
+    if others and problems.found:
+        raise RayQaError  # said already
+    if others:
+        tell("annotate", f"`input` is brought into Parquet once, in {folder / ROWS}: {listed(others, 3)}")
+    files: list[FoundFile] = []
+    bad: list[str] = []
+    for source in found.sources:
+        try:
+            files += bring_into_parquet(source, folder / ROWS, "input")
+        except InputError as error:
+            bad += error.problems
+        except OSError as error:
+            raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
+    if bad and not (config.skip_bad_files and files):
+        raise InputError(*bad)
+    return describe_inputs(
+        FoundFiles(files=tuple(files), passed_over=found.passed_over),
+        config.columns,
+        _known_inputs(config, folder),
+        skip_bad=config.skip_bad_files,
+        bad=bad,
+    )
 
 
 def _known_inputs(config: AnnotateConfig, folder: Place) -> Inputs | None:

@@ -22,11 +22,13 @@ from ray_qa.cluster.connection import Cluster, connected, quiet_ray
 from ray_qa.cluster.growth import can_grow, cannot_fit
 from ray_qa.cluster.placement import Placement, place
 from ray_qa.cluster.room import wait_for_room
+from ray_qa.data.conversion import remove_others
 from ray_qa.errors import ClusterError
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, model_kind
 from ray_qa.reader.openvino_conversion import is_converted
 from ray_qa.runs.live_line import shown, tell
+from ray_qa.runs.output_folder import ROWS
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
 from ray_qa.settings import AUTO, in_seconds, unsettled
 from ray_qa.storage import places
@@ -89,6 +91,7 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
                 kept.publish()
             if lock.is_the_last():
                 remove_drafts(folder)
+                remove_others(folder / ROWS, {file.path for file in plan.input})
             return finish_run(config, plan, standing_of(folder, plan), sum(unit.rows for unit in left), clock)
 
 

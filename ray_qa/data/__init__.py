@@ -1,7 +1,8 @@
 """Rows in and out: which files and rows there are, what columns they have, what the gold answers say.
 
-``file_kinds`` · ``file_search`` · ``object_search`` · ``parquet_opening`` ·
-``partitions`` · ``schemas`` · ``schema_union`` · ``dictionaries`` ·
-``parquet_files`` · ``units`` · ``row_groups`` · ``parts`` · ``squad_json`` · ``example_schema`` · ``example_rows`` ·
-``example_tables`` · ``example_sources`` · ``example_digest`` · ``examples`` · ``gold``
+``row_forms`` · ``unpacking`` · ``file_kinds`` · ``file_search`` · ``object_search`` · ``parquet_opening`` ·
+``partitions`` · ``schemas`` · ``schema_union`` · ``dictionaries`` · ``parquet_files`` · ``units`` · ``row_groups`` ·
+``parts`` · ``json_streams`` · ``json_lines`` · ``squad_json`` · ``data_sets`` · ``object_tables`` · ``row_streams`` ·
+``conversion`` · ``example_schema`` · ``example_rows`` · ``example_tables`` · ``example_sources`` ·
+``example_digest`` · ``examples`` · ``gold``
 """

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import codecs
 import itertools
-import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from ray_qa.data.data_sets import is_data_set, open_named, open_saved, saved_data_set
 from ray_qa.data.example_rows import JsonRow, chunks_of_rows
 from ray_qa.data.example_schema import CHUNK_ROWS, Chunk, ExampleColumns, Setting
 from ray_qa.data.example_tables import chunks_of_tables
-from ray_qa.data.file_kinds import instead_of_parquet, is_saved_data_set
-from ray_qa.data.file_search import PARQUET, FoundFile, FoundFiles, find_files
+from ray_qa.data.file_kinds import instead_of_parquet
+from ray_qa.data.file_search import FoundFile, FoundFiles, find_files
+from ray_qa.data.json_lines import has_an_object_a_line, read_json_lines
 from ray_qa.data.parquet_opening import open_parquet
+from ray_qa.data.row_forms import ALL, form_of
+from ray_qa.data.row_streams import stream_rows
 from ray_qa.data.squad_json import read_squad_json
 from ray_qa.errors import InputError, first_line
-from ray_qa.storage.places import open_lines
-from ray_qa.storage.remote import place_of
 
-SUFFIXES = (*PARQUET, ".json", ".jsonl")
-DATASET_NAME = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]+))?")
 SQUAD_COLUMNS = ExampleColumns()
 
 
@@ -44,12 +40,13 @@ def open_source(source: str, columns: ExampleColumns, setting: Setting) -> Itera
     Raises:
         InputError: about ``setting``, if it cannot be found or read, or has not the columns.
     """
-    if (saved := _saved_data_set(source)) is not None:
-        yield ExampleFile(name=source, chunks=_saved(saved, columns, setting))
+    if (saved := saved_data_set(source)) is not None:
+        rows = open_saved(saved, setting, default="train" if setting == "train" else None)
+        yield ExampleFile(name=source, chunks=_chunks_of(rows, columns, setting, str(saved.folder)))
     elif is_data_set(source):
-        yield ExampleFile(name=source, chunks=_named(source, columns, setting))
+        yield ExampleFile(name=source, chunks=_chunks_of(open_named(source, setting), columns, setting, source))
     else:
-        for path in find_files([source], setting, suffixes=SUFFIXES).paths:
+        for path in find_files([source], setting, suffixes=ALL).paths:
             yield ExampleFile(name=path, chunks=_file(path, columns, setting))
 
 
@@ -59,75 +56,14 @@ def source_files(sources: Sequence[str], setting: Setting) -> FoundFiles:
     Raises:
         InputError: if one cannot be found or comes twice.
     """
-    saved = [_saved_data_set(source) for source in sources]
+    saved = [saved_data_set(source) for source in sources]
     plain = [source for source, place in zip(sources, saved, strict=True) if place is None and not is_data_set(source)]
     for source, place in zip(sources, saved, strict=True):
         if place is not None and saved.count(place) > 1:
             raise InputError(f"`{setting}` must name every data set once, but names {source} twice")
     arrow = [path.resolve() for place in saved if place for path in sorted(place.folder.rglob("*.arrow"))]
-    found = find_files(plain, setting, suffixes=SUFFIXES)
+    found = find_files(plain, setting, suffixes=ALL)
     return replace(found, files=(*found.files, *(FoundFile(path=str(path)) for path in arrow)))
-
-
-def is_data_set(source: str) -> bool:
-    """Whether a source is the name of a data set, rather than files."""
-    return DATASET_NAME.fullmatch(source) is not None and not (
-        Path(source).exists() or source.lower().endswith(SUFFIXES) or _saved_data_set(source)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SavedDataSet:
-    """A folder that ``save_to_disk`` wrote, and the split to read of it, if one is named."""
-
-    folder: Path
-    split: str | None
-
-
-def _saved_data_set(source: str) -> _SavedDataSet | None:
-    whole = Path(source).expanduser()
-    if is_saved_data_set(whole):
-        return _SavedDataSet(folder=whole, split=None)
-    before, _, split = source.rpartition(":")
-    folder = Path(before).expanduser()
-    return _SavedDataSet(folder=folder, split=split) if before and is_saved_data_set(folder) else None
-
-
-def _saved(saved: _SavedDataSet, columns: ExampleColumns, setting: Setting) -> Iterator[Chunk]:
-    import datasets
-
-    try:
-        rows = datasets.load_from_disk(str(saved.folder), keep_in_memory=False)
-    except Exception as error:  # datasets raises what its files provoke
-        raise InputError(
-            f"`{setting}` must be a data set that can be read, but {saved.folder} gives: {first_line(error)}"
-        ) from error
-    if isinstance(rows, datasets.DatasetDict):
-        splits = ", ".join(sorted(rows))
-        if saved.split is None and setting != "train":
-            raise InputError(f"`{setting}` must name a split, {saved.folder}:SPLIT, one of {splits}, but names none")
-        if (saved.split or "train") not in rows:
-            raise InputError(
-                f"`{setting}` must name a split of {saved.folder} ({splits}), but it has no {saved.split or 'train'!r}"
-            )
-        rows = rows[saved.split or "train"]
-    yield from _chunks_of(rows, columns, setting, str(saved.folder))
-
-
-def _named(source: str, columns: ExampleColumns, setting: Setting) -> Iterator[Chunk]:
-    import datasets
-
-    match = DATASET_NAME.fullmatch(source)
-    assert match is not None
-    datasets.disable_progress_bars()
-    try:
-        rows = datasets.load_dataset(match[1], split=match[2] or "train")
-    except Exception as error:  # datasets raises what its hub, its files and its builders do
-        raise InputError(
-            f"`{setting}` must be files, folders, globs or data sets that can be fetched, but {source!r} is no file "
-            f"here, and datasets gave: {first_line(error)}"
-        ) from error
-    yield from _chunks_of(rows, columns, setting, source)
 
 
 def _chunks_of(rows: Any, columns: ExampleColumns, setting: Setting, where: str) -> Iterator[Chunk]:
@@ -136,12 +72,14 @@ def _chunks_of(rows: Any, columns: ExampleColumns, setting: Setting, where: str)
 
 
 def _file(path: str, columns: ExampleColumns, setting: Setting) -> Iterator[Chunk]:
-    suffix = Path(path).suffix.lower()
-    if suffix == ".jsonl" or (suffix == ".json" and _has_an_object_a_line(path)):
+    form = form_of(path)
+    if form.form == "jsonl" or (form.form == "json" and has_an_object_a_line(path, setting)):
         return chunks_of_rows(_lines(path, setting), columns, setting, path)
-    if suffix == ".json":
+    if form.form == "json":
         return chunks_of_rows(_squad_rows(path, setting), SQUAD_COLUMNS, setting, path)
-    return _parquet(path, columns, setting)
+    if form.is_parquet:
+        return _parquet(path, columns, setting)
+    return chunks_of_tables(stream_rows(path, setting), columns, setting, path)
 
 
 def _parquet(path: str, columns: ExampleColumns, setting: Setting) -> Iterator[Chunk]:
@@ -167,29 +105,9 @@ def _squad_rows(path: str, setting: Setting) -> Iterator[JsonRow]:
         yield JsonRow(where=f"row {number:,}", value=names)
 
 
-def _has_an_object_a_line(path: str) -> bool:
-    """Whether a file's first line is a JSON object by itself, and no SQuAD JSON."""
-    try:
-        with open_lines(place_of(path, "train")) as stream:
-            texts = (line.removeprefix(codecs.BOM_UTF8).strip() for line in stream)
-            first = json.loads(next(filter(None, texts), b""))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(first, dict) and "data" not in first
-
-
 def _lines(path: str, setting: Setting) -> Iterator[JsonRow]:
     try:
-        with open_lines(place_of(path, setting)) as stream:
-            for number, line in enumerate(stream, start=1):
-                if number == 1:
-                    line = line.removeprefix(codecs.BOM_UTF8)
-                if not line.strip():
-                    continue
-                where = f"line {number:,}"
-                try:
-                    yield JsonRow(where=where, value=json.loads(line.decode()))
-                except (ValueError, RecursionError):
-                    yield JsonRow(where=where, value=line.decode(errors="replace").strip(), broken=True)
+        for line in read_json_lines(path, setting):
+            yield JsonRow(where=f"line {line.number:,}", value=line.value, broken=bool(line.broken))
     except OSError as error:
         raise InputError(f"`{setting}` must be readable JSONL, but {path} gives: {first_line(error)}") from error

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ray_qa.data.data_sets import is_data_set
 from ray_qa.data.example_digest import ValueDigest
 from ray_qa.data.example_schema import (
     CHUNK_ROWS,
@@ -19,7 +20,7 @@ from ray_qa.data.example_schema import (
     MalformedRow,
     Setting,
 )
-from ray_qa.data.example_sources import ExampleFile, is_data_set, open_source, source_files
+from ray_qa.data.example_sources import ExampleFile, open_source, source_files
 from ray_qa.data.file_search import FoundFile
 from ray_qa.errors import InputError
 from ray_qa.storage.places import draft_for, open_input

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 from ray_qa.data.file_kinds import is_saved_data_set
 from ray_qa.data.object_search import WILD, find_objects
+from ray_qa.data.row_forms import PARQUET, has_suffix
 from ray_qa.errors import InputError, first_line, listed
 from ray_qa.storage.remote import Place, Remote, is_url, place_of
 
-PARQUET = (".parquet", ".pq")
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -36,6 +36,8 @@ class FoundFile:
     partitions: tuple[tuple[str, str | None], ...] = ()
     """Columns that its folders' names state, ``key=value`` as Hive has it: those below the folder that was named, or
     from a glob's first wildcard on."""
+    source: str = ""
+    """What it was made of, if it holds the rows of something that was no Parquet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +175,7 @@ class _Walk:
                 yield from self._below(path)
             elif not path.is_file():
                 self.passed_over.append(f"{path} (a link to nothing)" if entry.is_symlink() else f"{path} (no file)")
-            elif path.suffix.lower() in self.suffixes:
+            elif has_suffix(path.name, self.suffixes):
                 yield path
             else:
                 self.passed_over.append(str(path))
@@ -189,10 +191,10 @@ class _Walk:
 
 
 def _nothing_found(pattern: str, setting: str, walk: _Walk) -> str:
-    kind = "Parquet" if walk.suffixes == PARQUET else "Parquet, SQuAD JSON or JSONL"
+    kind = "Parquet" if walk.suffixes == PARQUET else "row"
     there = f"no {kind} file" if walk.passed_over or Path(pattern).expanduser().is_dir() else "nothing"
     beside = f", only to {listed(walk.passed_over, 3)}" if walk.passed_over else ""
-    wanted = f"{kind} files ({', '.join(f'*{suffix}' for suffix in walk.suffixes)})"
+    wanted = f"{kind} files ({', '.join(f'*{suffix}' for suffix in walk.suffixes if suffix.count('.') == 1)})"
     if not is_url(pattern) and is_saved_data_set(Path(pattern).expanduser()):
         beside = "; it is a data set that `save_to_disk` wrote: write it with its `to_parquet`"
     return f"`{setting}` must lead to {wanted}, but {pattern} leads to {there}{beside}"

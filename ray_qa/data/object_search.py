@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from ray_qa.data.row_forms import has_suffix
 from ray_qa.storage import objects
 from ray_qa.storage.objects import Found
 from ray_qa.storage.remote import Remote
@@ -62,8 +63,8 @@ def _names(found: Found, root: Remote) -> tuple[str, ...]:
 def _in_folders(below: Sequence[tuple[Found, tuple[str, ...]]], suffixes: Sequence[str]) -> FoundObjects:
     """Those with one of the suffixes; names that begin with ``_`` or ``.`` are passed over without a word."""
     seen = [(each, names) for each, names in below if not any(name[0] in "._" for name in names)]
-    wanted = [(each, names) for each, names in seen if PurePosixPath(names[-1]).suffix.lower() in suffixes]
-    others = [str(each.place) for each, names in seen if PurePosixPath(names[-1]).suffix.lower() not in suffixes]
+    wanted = [(each, names) for each, names in seen if has_suffix(names[-1], suffixes)]
+    others = [str(each.place) for each, names in seen if not has_suffix(names[-1], suffixes)]
     return FoundObjects(files=_in_order(wanted), passed_over=tuple(others))
 
 

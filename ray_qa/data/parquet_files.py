@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from ray_qa.data.dictionaries import text_bytes
 from ray_qa.data.file_kinds import instead_of_parquet
-from ray_qa.data.file_search import FoundFile, find_files
+from ray_qa.data.file_search import FoundFile, FoundFiles, find_files
 from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.partitions import PartitionValue, partition_schema, typed_partitions
 from ray_qa.data.row_groups import Source
 from ray_qa.data.schema_union import unify
 from ray_qa.data.schemas import is_text
 from ray_qa.data.units import RowGroup
-from ray_qa.errors import InputError, first_line
+from ray_qa.errors import InputError, first_line, listed
 from ray_qa.settings import ColumnSettings
 from ray_qa.storage.places import open_input
 from ray_qa.storage.remote import place_of
@@ -47,6 +47,13 @@ class InputFile:
     """Columns that the names of its folders state, with the value that all its rows have."""
     version: str = ""
     """Of an object: what changes with its content."""
+    source: str = ""
+    """What it was made of, if that was no Parquet."""
+
+    @property
+    def said(self) -> str:
+        """What its owner knows it by."""
+        return self.source or self.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,21 +101,34 @@ def read_inputs(
     *,
     skip_bad: bool = False,
 ) -> Inputs:
-    """Find and describe the input files.
+    """Find and describe Parquet files: files, folders or globs, as :func:`describe_inputs` has them."""
+    return describe_inputs(find_files(patterns, setting), columns, known, setting, skip_bad=skip_bad)
+
+
+def describe_inputs(
+    found: FoundFiles,
+    columns: ColumnSettings,
+    known: Inputs | None = None,
+    setting: str = "input",
+    *,
+    skip_bad: bool = False,
+    bad: Sequence[str] = (),
+) -> Inputs:
+    """Describe the input files.
 
     Args:
-        patterns: files, folders or globs.
+        found: the files.
         columns: which columns hold the text, and which are read.
         known: what an earlier run with the same columns has found; a file is not read again where its size and
             modification time are unchanged.
         setting: what the patterns were given as, for messages.
         skip_bad: leave files out that are no Parquet files or truncated, instead of refusing them.
+        bad: what is wrong with files that are not among ``found``, a line each.
 
     Raises:
         InputError: if a file is missing, is no Parquet file, is truncated, has a schema that cannot be unified with
             the others', or all are empty; with all files of which it can be said.
     """
-    found = find_files(patterns, setting)
     partitions = partition_schema(file.partitions for file in found.files)
     text_columns = (columns.question, columns.context)
     with ThreadPoolExecutor(READERS) as pool:
@@ -119,10 +139,10 @@ def read_inputs(
                 )
             )
             unchanged = tuple(file for file in again if file is not None)
-            if len(unchanged) == len(again):
+            if len(unchanged) == len(again) and not bad:
                 return Inputs(files=unchanged, schema=known.schema, passed_over=found.passed_over)
         looked_at = list(pool.map(lambda file: _look_at(file, partitions, text_columns, setting), found.files))
-    bad = [line for each in looked_at if isinstance(each, InputError) for line in each.problems]
+    bad = [*bad, *(line for each in looked_at if isinstance(each, InputError) for line in each.problems)]
     described = [each for each in looked_at if isinstance(each, _Described)]
     if bad and not (skip_bad and described):
         raise InputError(
@@ -138,7 +158,8 @@ def read_inputs(
         left_out=tuple(bad),
     )
     if inputs.rows == 0:
-        raise InputError(f"`{setting}` must have rows, but {', '.join(found.paths[:3])} has none")
+        names = dict.fromkeys(file.source or file.path for file in found.files)
+        raise InputError(f"`{setting}` must have rows, but {listed(names, 3)} has none")
     return inputs
 
 
@@ -207,6 +228,7 @@ def _describe(found: FoundFile, partitions: pa.Schema, text_columns: Sequence[st
             rows=tuple(group.num_rows for group in groups),
             text_bytes=decoded,
             partitions=typed_partitions(found.partitions, partitions),
+            source=found.source,
         ),
         schema=pa.schema([*schema, *(partitions.field(name) for name in stated)]),
     )

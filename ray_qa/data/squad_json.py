@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
+from ray_qa.data.json_streams import items_of
+from ray_qa.data.unpacking import open_plain
 from ray_qa.errors import InputError, first_line
 from ray_qa.storage.places import read
 from ray_qa.storage.remote import place_of
@@ -21,26 +24,54 @@ class SquadRow:
     context: object
     answers: list[Any]
     """``{"text": …, "answer_start": …}`` for each gold answer; none where unanswerable."""
+    title: object = field(default=None, compare=False)
+    """Of the article."""
+
+    def as_flat(self) -> dict[str, object]:
+        """As a row of a table has it: the answers as two lists."""
+        pairs = [answer if isinstance(answer, dict) else {} for answer in self.answers]
+        lists = {name: [pair.get(name) for pair in pairs] for name in ("text", "answer_start")}
+        return {
+            "id": self.id,
+            "title": self.title,
+            "question": self.question,
+            "context": self.context,
+            "answers": lists,
+        }
 
 
-def read_squad_json(path: str, setting: str) -> Iterator[SquadRow]:
-    """Read the rows of a file, in order.
+def read_squad_json(path: str, setting: str, *, needs_answers: bool = True) -> Iterator[SquadRow]:
+    """Read the rows of a file, in order, an article at a time.
+
+    Args:
+        path: the file, compressed or not.
+        setting: what it was given as.
+        needs_answers: whether each question must have a list of answers.
 
     Raises:
         InputError: about ``setting``, if the file cannot be read or has another form.
     """
-    document = load_json(path, setting, "SQuAD JSON or Parquet")
-    for a, article in enumerate(_items(document, "data", setting, path)):
-        for p, paragraph in enumerate(_items(article, "paragraphs", setting, f"data[{a}] of {path}")):
-            place = f"data[{a}].paragraphs[{p}]"
-            for q, question in enumerate(_items(paragraph, "qas", setting, f"{place} of {path}")):
-                answers = _items(question, "answers", setting, f"{place}.qas[{q}] of {path}")
-                yield SquadRow(
-                    id=question.get("id"),
-                    question=question.get("question"),
-                    context=paragraph.get("context"),
-                    answers=answers,
-                )
+    with _refusing(path, setting, "SQuAD JSON or Parquet"), closing(open_plain(path, setting)) as stream:
+        articles = items_of(stream, "data")
+        if articles is None:
+            raise InputError(f"`{setting}` must be SQuAD JSON, but {path} has no list 'data'")
+        for a, article in enumerate(articles):
+            yield from _rows_of_article(article, f"data[{a}]", path, setting, needs_answers)
+
+
+def _rows_of_article(article: object, at: str, path: str, setting: str, needs_answers: bool) -> Iterator[SquadRow]:
+    for p, paragraph in enumerate(_items(article, "paragraphs", setting, f"{at} of {path}")):
+        place = f"{at}.paragraphs[{p}]"
+        for q, question in enumerate(_items(paragraph, "qas", setting, f"{place} of {path}")):
+            without = not needs_answers and isinstance(question, dict) and "answers" not in question
+            answers = [] if without else _items(question, "answers", setting, f"{place}.qas[{q}] of {path}")
+            yield SquadRow(
+                id=question.get("id"),
+                title=article.get("title") if isinstance(article, dict) else None,
+                question=question.get("question"),
+                context=paragraph.get("context"),
+                answers=answers,
+            )
 
 
 def load_json(
@@ -57,8 +88,14 @@ def load_json(
     Raises:
         InputError: if it cannot be read, or is not JSON.
     """
-    try:
+    with _refusing(path, setting, kind):
         return json.loads(read(place_of(path, setting)).decode("utf-8-sig"), object_pairs_hook=read_object)
+
+
+@contextmanager
+def _refusing(path: str, setting: str, kind: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(f"`{setting}` must be {kind}, but {path} cannot be read: {first_line(error)}") from error
     except (ValueError, RecursionError) as error:

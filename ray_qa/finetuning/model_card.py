@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ray_qa.data.example_sources import is_data_set
+from ray_qa.data.data_sets import is_data_set
 from ray_qa.finetuning.job import TrainingJob
 from ray_qa.finetuning.learning_curve import draw_learning_curve
 from ray_qa.finetuning.output import CARD, CURVE, TrainingPlan

@@ -9,8 +9,9 @@ import ray.data
 
 from ray_qa.cluster.placement import READ_CPUS
 from ray_qa.cluster.worker_errors import error_from_worker
+from ray_qa.data.data_sets import is_data_set
 from ray_qa.data.example_schema import Setting
-from ray_qa.data.example_sources import is_data_set, source_files
+from ray_qa.data.example_sources import source_files
 from ray_qa.data.examples import Examples, ExamplesSummary, survey_examples, write_examples
 from ray_qa.data.file_search import check_apart
 from ray_qa.data.parquet_opening import open_parquet

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,8 @@ OURS = ".ray_qa"
 PLAN, RUN = f"{OURS}/plan.json", f"{OURS}/run.json"
 LEASES = f"{OURS}/leases"
 """See ``ray_qa.runs.leases``: clearing an output must not let go of it."""
+ROWS = f"{OURS}/rows"
+"""Rows that were brought into Parquet: made before a command has its output for itself, they outlive clearing."""
 OLD_SIDE_FOLDER = "_ray_qa"
 
 
@@ -95,15 +98,19 @@ def clear_output_folder(folder: Place, published: Iterable[Place]) -> None:
         if isinstance(folder, Remote):
             found = [each.place for each in objects.list_below(folder / OURS)]
             ours = [
-                place for place in found if place not in (plan, folder / LEASES) and place.parent != folder / LEASES
+                place
+                for place in found
+                if place not in (plan, folder / LEASES) and place.parent not in (folder / LEASES, folder / ROWS)
             ]
             places.delete([folder / SUCCESS, *published, *ours])
             places.delete([plan])
             return
         for path in [folder / SUCCESS, *drafts_of(folder / SUCCESS), *published, *(folder / OURS).glob("*")]:
-            if isinstance(path, Path) and path != plan:
+            if isinstance(path, Path) and path not in (plan, folder / ROWS):
                 remove(path)
-        remove(folder / OURS)
+        places.delete([plan])
+        with suppress(OSError):  # it holds rows
+            (folder / OURS).rmdir()
     except OSError as error:
         raise OutputError(
             f"`output` must be a folder that can be cleared, but {folder} gives: {first_line(error)}"

@@ -22,7 +22,7 @@ LONGEST = 400
 FLOORS: list[dict[str, set[str]]] = [
     {"errors": set(), "records": set(), "validation_messages": {"pydantic"}, "settings": {"pydantic"}},
     {"storage": {"filelock", "obstore", "pyarrow"}},
-    {"data": {"datasets", "numpy", "pyarrow"}},
+    {"data": {"datasets", "huggingface_hub", "numpy", "pyarrow", "pydantic"}},
     {"metrics": {"numpy"}},
     {
         "reader": {

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from ray_qa import AnnotateConfig, annotate
+from ray_qa.errors import OutputError
 from tests.cluster import corpora
 from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS
 
@@ -53,3 +57,38 @@ def test_files_of_several_writers_in_linked_and_partitioned_folders_are_one_corp
         lost.unlink()
     assert annotate(config).scored_rows == 3
     assert pa.concat_tables([pq.read_table(part) for part in parts]).equals(whole)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_rows_that_are_no_parquet_are_answered_as_if_they_were(
+    tiny_reader_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = corpora.plain(6, words=20)
+    corpora.write(tmp_path / "rows.parquet", rows)
+    lines = "".join(json.dumps(row) + "\n" for row in rows.to_pylist())
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+
+    def config(name: str, **more: Any) -> AnnotateConfig:
+        return AnnotateConfig(
+            input=(str(tmp_path / name),),
+            output=str(tmp_path / f"out-{name}"),
+            model=str(tiny_reader_folder),
+            unit_rows=4,
+            **{**ONE_REPLICA, **SMALL_WINDOWS, **more},
+        )
+
+    annotate(config("rows.parquet"))
+    assert annotate(config("rows.jsonl.gz")).counts.rows == 6
+    assert "`input` is brought into Parquet once" in capsys.readouterr().err
+    parquet, jsonl = (pq.read_table(tmp_path / f"out-{name}") for name in ("rows.parquet", "rows.jsonl.gz"))
+    assert jsonl.equals(parquet)
+
+    assert annotate(config("rows.jsonl.gz")).was_finished
+    assert "brought" not in capsys.readouterr().err
+    assert annotate(config("rows.jsonl.gz", overwrite=True)).scored_rows == 6
+
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(lines[: lines.index("\n") + 1].encode()))
+    with pytest.raises(OutputError, match=r"differs in the input \(.*rows\.jsonl\.gz has changed\)"):
+        annotate(config("rows.jsonl.gz"))
+    assert annotate(config("rows.jsonl.gz", overwrite=True)).counts.rows == 1
+    assert len(list((tmp_path / "out-rows.jsonl.gz/.ray_qa/rows").iterdir())) == 2  # those of the rows before are gone

@@ -115,6 +115,15 @@ def test_clearing_removes_what_annotate_wrote_and_nothing_else(folder: Path) -> 
     assert sorted(path.name for path in folder.iterdir()) == sorted(foreign)
 
 
+def test_clearing_leaves_rows_that_were_brought_into_parquet(folder: Path) -> None:
+    (folder / ".ray_qa/rows").mkdir()
+    (folder / ".ray_qa/rows/a.parquet").touch()
+    finish(folder, b"{}")
+    clear_output(folder)
+    assert [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()] == [".ray_qa/rows/a.parquet"]
+    check_output(folder)
+
+
 def test_clearing_what_is_not_there_does_nothing(tmp_path: Path) -> None:
     clear_output(tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []

@@ -252,8 +252,8 @@ def test_a_file_is_refused_above_the_share_of_malformed_rows_and_counted_file_by
         ("x.json", b"[]", "must be SQuAD JSON, but .* has no list 'data'"),
         ("x.parquet", b"", "must be readable Parquet files, but .* gives: "),
         ("x.parquet", b"PAR1 but not really PAR1", "must be readable Parquet files, but .* gives: "),
-        ("x.parquet", None, "must lead to Parquet, SQuAD JSON or JSONL files (.*), but .* leads to nothing"),
-        ("x.jsonl", None, "must lead to Parquet, SQuAD JSON or JSONL files (.*), but .* leads to nothing"),
+        ("x.parquet", None, "must lead to row files (.*), but .* leads to nothing"),
+        ("x.jsonl", None, "must lead to row files (.*), but .* leads to nothing"),
     ],
 )
 def test_unreadable_files_are_refused(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
@@ -278,7 +278,7 @@ def test_a_file_that_comes_twice_or_is_not_there_is_refused_before_any_is_read(t
     first = write_parquet(tmp_path / "a.parquet", [a_row()])
     with refused("`train` must name every file once, but names .*a.parquet twice"):
         rows_of(first, str(tmp_path / "*.parquet"))
-    with refused("`train` must lead to Parquet, SQuAD JSON or JSONL files (.*), but .*b.parquet leads to nothing"):
+    with refused("`train` must lead to row files (.*), but .*b.parquet leads to nothing"):
         rows_of(first, str(tmp_path / "b.parquet"))
 
 

@@ -135,7 +135,7 @@ def test_json_that_is_not_squad_is_refused_where_it_differs(tmp_path: Path, docu
     [
         ("x.json", b"{", "is not JSON: "),
         ("x.json", b"\xff\xfe", "is not JSON: "),
-        ("x.json", b"[" * 100_000, "is not JSON: "),
+        ("x.json", b'{"data": ' + b"[" * 100_000, "is not JSON: "),
         ("x.json", None, ""),
         ("x.parquet", b"PAR1 but not really PAR1", ""),
         ("x.parquet", None, ""),
