@@ -29,6 +29,14 @@ Reason = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One of the questions that every context of a corpus is asked, and what its answers are known by."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One question and the context to answer it from. ``None`` is allowed and comes out as a failed row."""
 

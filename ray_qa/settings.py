@@ -249,3 +249,12 @@ class ColumnSettings:
     """Above 1 the column ``n_best`` is added."""
     answers_per_row: int = 1
     """Above 1 the column ``mentions`` is added."""
+    questions: tuple[str, ...] = ()
+    """Ids of the questions that are asked of every context, instead of those in a column of the corpus."""
+    wide: bool = False
+    """Whether the answers to each of them are a column of their own."""
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns whose texts are read."""
+        return (self.context,) if self.questions else (self.question, self.context)

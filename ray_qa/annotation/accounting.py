@@ -120,7 +120,8 @@ def standing_of(
         for unit, part in ({} if open_all else known_parts(folder, digest)).items()
         if part.version == versions.get(unit)
     }
-    unknown = {unit.number: unit.rows for unit in plan.units if unit.number in versions and unit.number not in known}
+    unopened = [unit for unit in plan.units if unit.number in versions and unit.number not in known]
+    unknown = {unit.number: plan.asked * unit.rows for unit in unopened}
     return Standing(versions=versions, counts=known | read_parts(folder, unknown, digest))
 
 
@@ -145,11 +146,11 @@ def has_every_part(plan: Plan, versions: Mapping[int, str]) -> bool:
     return all(unit.number in versions for unit in plan.units)
 
 
-def to_retry(config: AnnotateConfig, standing: Standing) -> frozenset[int]:
+def to_retry(config: AnnotateConfig, plan: Plan, standing: Standing) -> frozenset[int]:
     """The finished units that are to be scored once more."""
     if not config.retry_failed:
         return frozenset()
-    return units_to_retry(config.folder, standing.counts, f"{config.prefix}reason")
+    return units_to_retry(config.folder, standing.counts, config.columns(plan.questions))
 
 
 def finish_run(config: AnnotateConfig, plan: Plan, standing: Standing, scored_rows: int, clock: Clock) -> RunSummary:

@@ -60,7 +60,7 @@ def _already_done(config: AnnotateConfig, named: Named, plan: Plan, clock: Clock
     if not has_every_part(plan, versions):
         return None
     standing = standing_of(folder, plan, versions)
-    if not standing.is_all_of(plan) or to_retry(config, standing):
+    if not standing.is_all_of(plan) or to_retry(config, plan, standing):
         return None
     if is_finished:
         return _told_again(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,13 @@ from ray_qa.annotation.engine_used import Int8
 from ray_qa.cluster.placement import Placement
 from ray_qa.cluster.worker_errors import error_from_worker, said_by
 from ray_qa.data.parquet_files import Inputs, read_inputs
+from ray_qa.data.question_sets import rows_to_read
 from ray_qa.data.row_groups import read_units
-from ray_qa.data.schemas import check_columns, texts
+from ray_qa.data.schemas import check_columns
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import ClusterError, ModelError
 from ray_qa.reader.model_files import ModelFiles, model_here
-from ray_qa.records import Row
+from ray_qa.records import Question, Row
 from ray_qa.settings import ColumnSettings
 
 CALIBRATION_ROWS, HELD_ROWS = 300, 200
@@ -66,32 +68,37 @@ def calibration_digest(inputs: Inputs | None) -> str | None:
     return hashlib.sha256(json.dumps([(file.size, file.footer_sha256) for file in inputs.files]).encode()).hexdigest()
 
 
-def draw_calibration(config: AnnotateConfig, corpus: Inputs, apart: Inputs | None) -> Calibration:
+def draw_calibration(
+    config: AnnotateConfig, corpus: Inputs, apart: Inputs | None, questions: Sequence[Question] = ()
+) -> Calibration:
     """Draw rows by a fixed seed.
 
     Args:
         config: the settings.
         corpus: the input.
         apart: what to calibrate on instead of the corpus.
+        questions: what is asked of its contexts, if that does not stand in its rows.
     """
-    drawn = _draw(config, corpus, CALIBRATION_ROWS + HELD_ROWS)
+    drawn = _draw(config, corpus, CALIBRATION_ROWS + HELD_ROWS, questions)
     if apart is not None:
         return Calibration(rows=tuple(_draw(config, apart, CALIBRATION_ROWS)), held=tuple(drawn[:HELD_ROWS]))
     others = drawn[HELD_ROWS:] if len(drawn) >= 2 * HELD_ROWS else drawn
     return Calibration(rows=tuple(others[:CALIBRATION_ROWS]), held=tuple(drawn[:HELD_ROWS]))
 
 
-def _draw(config: AnnotateConfig, inputs: Inputs, wanted: int) -> list[Row]:
+def _draw(config: AnnotateConfig, inputs: Inputs, wanted: int, questions: Sequence[Question] = ()) -> list[Row]:
     """At most ``wanted`` rows of ``UNITS`` places all over the input, in an order of chance."""
     random = np.random.default_rng(0)
     chosen = _places(inputs, wanted, random)
-    names = (config.question_column, config.context_column)
-    schema = pa.schema([field for field in inputs.schema if field.name in names])
+    columns = config.columns(questions)
+    schema = pa.schema([field for field in inputs.schema if field.name in columns.read])
     rows: list[Row] = []
     for table in read_units(inputs.sources, chosen, schema):
         some = table.take(np.sort(random.permutation(table.num_rows)[: -(-wanted // len(chosen))]))
-        pairs = zip(*(texts(some[name]) for name in names), strict=True)
-        rows += [Row(question=question, context=context) for question, context in pairs]
+        asked = rows_to_read(some, columns, questions)
+        if questions:
+            asked = [asked[number] for number in random.permutation(len(asked))[: some.num_rows].tolist()]
+        rows += asked
     return [rows[number] for number in random.permutation(len(rows))[:wanted].tolist()]
 
 

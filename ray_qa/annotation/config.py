@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from ray_qa.records import Question
 from ray_qa.runs.output_folder import OutputText, output_place
 from ray_qa.settings import (
     FREE,
@@ -34,6 +36,14 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     )
     question_column: str = Field("question", description="Column that holds the question.")
     context_column: str = Field("context", description="Column that holds the context.")
+    questions: Annotated[str | None, FREE] = Field(
+        None,
+        description="Ask every context these questions, instead of those in a column: rows with id and question, or a "
+        "text file with one a line.",
+    )
+    wide: bool = Field(
+        False, description="With `questions`: one row a context, and for each question a column named by its id."
+    )
     keep: Texts = Field((), description="Input columns to carry to the output; all unless given.")
     prefix: str = Field("", description="Put before the name of every column that is added.")
     calibration: Annotated[Texts, FREE] = Field(
@@ -104,6 +114,12 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         return self
 
     @model_validator(mode="after")
+    def _wide_is_for_questions(self) -> AnnotateConfig:
+        if self.wide and self.questions is None:
+            raise ValueError("`wide` must be left out unless `questions` names a set, but there is none")
+        return self
+
+    @model_validator(mode="after")
     def _calibration_is_for_int8(self) -> AnnotateConfig:
         if self.calibration and self.dtype != "int8":
             raise ValueError(f"`calibration` must be left out unless `dtype` is int8, but `dtype` is {self.dtype}")
@@ -128,9 +144,8 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         """Where the output is to lie."""
         return output_place(self.output)
 
-    @property
-    def columns(self) -> ColumnSettings:
-        """What is read and what is added."""
+    def columns(self, questions: Sequence[Question] = ()) -> ColumnSettings:
+        """What is read and what is added, where so many questions are asked of every context."""
         return ColumnSettings(
             question=self.question_column,
             context=self.context_column,
@@ -138,4 +153,6 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
             prefix=self.prefix,
             n_best=self.n_best,
             answers_per_row=self.answers_per_row,
+            questions=tuple(question.id for question in questions),
+            wide=self.wide,
         )

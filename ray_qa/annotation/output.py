@@ -20,6 +20,7 @@ from ray_qa.annotation.attempts import forget_attempts
 from ray_qa.data.parquet_files import InputFile
 from ray_qa.data.parts import PART, versions_of
 from ray_qa.data.units import Unit
+from ray_qa.records import Question
 from ray_qa.runs.output_folder import (
     PLAN,
     check_output_folder,
@@ -58,8 +59,15 @@ class Plan:
     input_schema: str
     """What the rows are read in, as :func:`ray_qa.data.schemas.schema_as_text` has it."""
     units: tuple[Unit, ...]
+    questions: tuple[Question, ...] = ()
+    """What every row is asked, if that does not stand in the rows."""
     int8: str | None = None
     """What int8 came to, in words, where that is the arithmetic: not the same on all CPUs."""
+
+    @property
+    def asked(self) -> int:
+        """How many questions every row is asked, and so what its rows come to: units count those of the input."""
+        return max(1, len(self.questions))
 
 
 _PLAN_JSON: TypeAdapter[Plan] = TypeAdapter(Plan)
@@ -149,6 +157,8 @@ def _differences(earlier: Plan, now: Plan) -> Iterable[str]:
     yield from different_digests("the model's weights", earlier.weights_sha256, now.weights_sha256)
     yield from different_digests("the tokenizer", earlier.tokenizer_sha256, now.tokenizer_sha256)
     yield from different_settings(earlier.settings, now.settings)
+    if earlier.questions != now.questions:
+        yield f"the questions ({len(earlier.questions):,} there, {len(now.questions):,} now, not the same)"
     if earlier.int8 != now.int8:
         yield f"what int8 is ({earlier.int8} there, {now.int8} now)"
     before, after = _by_name(earlier.input), _by_name(now.input)

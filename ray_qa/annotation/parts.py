@@ -16,6 +16,7 @@ from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.parts import part_path
 from ray_qa.errors import OutputError, first_line
 from ray_qa.records import Reason
+from ray_qa.settings import ColumnSettings
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place
 
@@ -94,7 +95,7 @@ def read_parts(folder: Place, rows_of: Mapping[int, int], plan: str) -> dict[int
         return {unit: counts for unit, counts in found if counts is not None}
 
 
-def units_to_retry(folder: Place, finished: Mapping[int, Counts], reason_column: str) -> frozenset[int]:
+def units_to_retry(folder: Place, finished: Mapping[int, Counts], columns: ColumnSettings) -> frozenset[int]:
     """The units that hold rows which failed for a reason that may pass.
 
     Raises:
@@ -105,10 +106,10 @@ def units_to_retry(folder: Place, finished: Mapping[int, Counts], reason_column:
         path = part_path(folder, unit)
         try:
             with open_parquet(str(path)) as part:
-                reasons = part.read(columns=[reason_column])[reason_column]
+                reasons = _reasons_in(part, columns)
         except (OSError, pa.ArrowException, KeyError) as error:
             raise OutputError(f"{path} must be readable, but gives: {first_line(error)}") from error
-        return bool(pc.any(pc.is_in(reasons, pa.array(MAY_PASS))).as_py())
+        return any(pc.any(pc.is_in(column, pa.array(MAY_PASS))).as_py() for column in reasons)
 
     with_failures = [unit for unit, counts in finished.items() if counts.failed]
     with ThreadPoolExecutor(READERS) as pool:
@@ -127,3 +128,17 @@ def remove_strays(folder: Place, numbers: Iterable[int], plan: str) -> None:
         if read_label(path).plan == plan:
             raise OutputError(f"{path} must be of a unit of the plan, but is of none; remove it and run again")
         places.delete([path])
+
+
+def _reasons_in(part: pq.ParquetFile, columns: ColumnSettings) -> list[pa.ChunkedArray]:
+    """The reasons that a part states, in one column or in that of each question.
+
+    Raises:
+        KeyError, pyarrow.ArrowException: if it has none.
+    """
+    if not columns.wide:
+        name = f"{columns.prefix}reason"
+        return [part.read(columns=[name])[name]]
+    names = [columns.prefix + question for question in columns.questions]
+    answers = part.read(columns=names)
+    return [pc.struct_field(answers[name], "reason") for name in names]

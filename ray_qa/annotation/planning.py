@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ray_qa.annotation.calibration import calibration_digest, calibration_inputs
 from ray_qa.annotation.config import AnnotateConfig
@@ -12,12 +12,14 @@ from ray_qa.data.conversion import bring_into_parquet, find_rows, is_brought
 from ray_qa.data.data_sets import is_data_set
 from ray_qa.data.file_search import FoundFile, FoundFiles, check_apart
 from ray_qa.data.parquet_files import Inputs, describe_inputs
+from ray_qa.data.question_sets import read_questions
 from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
 from ray_qa.data.units import auto_unit_rows, plan_units
 from ray_qa.errors import InputError, OutputError, Problems, RayQaError, StorageError, first_line, listed
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.reader.quantization import check_nncf_installed
+from ray_qa.records import Question
 from ray_qa.runs.live_line import tell
 from ray_qa.runs.output_folder import ROWS
 from ray_qa.runs.submitted_job import check_outlives_job
@@ -27,10 +29,11 @@ from ray_qa.storage.remote import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What the settings lead to: the corpus, the model, rows to calibrate on that are not the corpus's own, and the
-    parts that the output holds, as they are listed."""
+    """What the settings lead to: the corpus, what is asked of it if that does not stand there, the model, rows to
+    calibrate on that are not the corpus's own, and the parts that the output holds, as they are listed."""
 
     inputs: Inputs
+    questions: tuple[Question, ...]
     model: ModelFiles
     apart: Inputs | None
     versions: Mapping[int, str]
@@ -59,16 +62,23 @@ def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
         if config.dtype == "int8":
             check_nncf_installed()
         model = find_model(config.model)
+    questions: tuple[Question, ...] = ()
     with problems.gather():
-        inputs = _inputs(config, folder, problems)
-        check_columns(inputs.schema, config.columns)
+        if config.questions is not None:
+            check_outlives_job("questions", config.questions)
+            questions = read_questions(config.questions)
+    with problems.gather():
+        if config.questions is not None and not questions:
+            raise RayQaError  # said already
+        inputs = _inputs(config, folder, questions, problems)
+        check_columns(inputs.schema, config.columns(questions))
     problems.stop_here_if_any(InputError)
     assert inputs is not None
     assert model is not None
-    return Named(inputs=inputs, model=model, apart=apart, versions=versions)
+    return Named(inputs=inputs, questions=questions, model=model, apart=apart, versions=versions)
 
 
-def _inputs(config: AnnotateConfig, folder: Place, problems: Problems) -> Inputs:
+def _inputs(config: AnnotateConfig, folder: Place, questions: tuple[Question, ...], problems: Problems) -> Inputs:
     """The input as Parquet files; what is none is brought into Parquet first, unless there are problems already."""
     for pattern in config.input:
         if not is_data_set(pattern):
@@ -94,7 +104,7 @@ def _inputs(config: AnnotateConfig, folder: Place, problems: Problems) -> Inputs
         raise InputError(*bad)
     return describe_inputs(
         FoundFiles(files=tuple(files), passed_over=found.passed_over),
-        config.columns,
+        config.columns(questions),
         _known_inputs(config, folder),
         skip_bad=config.skip_bad_files,
         bad=bad,
@@ -108,8 +118,10 @@ def _known_inputs(config: AnnotateConfig, folder: Place) -> Inputs | None:
     except (OutputError, StorageError):  # said already, of the output as a whole
         return None
     now = deciding_settings(config)
-    if plan is None or any(
-        plan.settings.get(name) != now[name] for name in ("question_column", "context_column", "keep")
+    if (
+        plan is None
+        or bool(plan.questions) != (config.questions is not None)
+        or any(plan.settings.get(name) != now[name] for name in ("question_column", "context_column", "keep"))
     ):
         return None
     return Inputs(files=plan.input, schema=schema_from_text(plan.input_schema))
@@ -118,9 +130,12 @@ def _known_inputs(config: AnnotateConfig, folder: Place) -> Inputs | None:
 def plan_of(config: AnnotateConfig, named: Named, replicas: int = 1) -> Plan:
     """What the settings ask for, but for what is left to the machines to settle; automatic units suit ``replicas``."""
     inputs, model = named.inputs, named.model
-    row_groups = inputs.row_groups
+    asked = max(1, len(named.questions))
+    row_groups = [replace(group, text_bytes=asked * group.text_bytes) for group in inputs.row_groups]
     text_bytes = sum(group.text_bytes for group in row_groups)
-    unit_rows = auto_unit_rows(inputs.rows, text_bytes, replicas) if config.unit_rows == "auto" else config.unit_rows
+    unit_rows = config.unit_rows
+    if unit_rows == "auto":
+        unit_rows = auto_unit_rows(asked * inputs.rows, text_bytes, replicas)
     return Plan(
         algorithm=ALGORITHM,
         settings=deciding_settings(config) | {"unit_rows": unit_rows, "calibration": calibration_digest(named.apart)},
@@ -128,5 +143,6 @@ def plan_of(config: AnnotateConfig, named: Named, replicas: int = 1) -> Plan:
         tokenizer_sha256=model.tokenizer_sha256,
         input=inputs.files,
         input_schema=schema_as_text(inputs.schema),
-        units=tuple(plan_units(row_groups, unit_rows)),
+        units=tuple(plan_units(row_groups, max(1, unit_rows // asked))),
+        questions=named.questions,
     )

@@ -48,7 +48,7 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
         RayQaError: if the cluster has no room, or a worker refuses; what is done is kept.
     """
     folder, inputs, model = config.folder, named.inputs, named.model
-    progress = Progress(rows=inputs.rows)
+    progress = Progress(rows=inputs.rows * max(1, len(named.questions)))
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
         clock.passed("Ray")
         placement = _place(config, cluster, progress)
@@ -56,7 +56,9 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
         arithmetic = _settle(config, model, cluster, placement, earlier, progress)
         tell("annotate", arithmetic.in_words)
         clock.passed("the engine")
-        drawn = draw_calibration(config, named.inputs, named.apart) if arithmetic.dtype == "int8" else None
+        drawn = None
+        if arithmetic.dtype == "int8":
+            drawn = draw_calibration(config, named.inputs, named.apart, named.questions)
         int8 = None if drawn is None else _int8(config, named.model, drawn, placement, earlier, progress)
         if drawn is not None:
             clock.passed("calibration")
@@ -65,14 +67,15 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
             plan = _begin(config, basis, arithmetic, lock)
             note_engine(folder, EngineUsed(arithmetic=arithmetic.in_words, int8=int8))
             standing = standing_of(folder, plan)
-            again = to_retry(config, standing)
+            again = to_retry(config, plan, standing)
             done = {unit: counts for unit, counts in standing.counts.items() if unit not in again}
             progress.go_on_from(sum(done.values(), start=Counts()), len(done), of=len(plan.units))
             left = [unit for unit in plan.units if unit.number not in done]
             job = AnnotateJob(
                 config=config,
                 model=model,
-                schema=schema_to_read(inputs.schema, config),
+                schema=schema_to_read(inputs.schema, config.columns(named.questions)),
+                questions=named.questions,
                 arithmetic=arithmetic,
                 calibration=drawn.rows if drawn else (),
                 int8=int8,
@@ -92,7 +95,8 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
             if lock.is_the_last():
                 remove_drafts(folder)
                 remove_others(folder / ROWS, {file.path for file in plan.input})
-            return finish_run(config, plan, standing_of(folder, plan), sum(unit.rows for unit in left), clock)
+            scored = plan.asked * sum(unit.rows for unit in left)
+            return finish_run(config, plan, standing_of(folder, plan), scored, clock)
 
 
 def _settle(

@@ -30,9 +30,11 @@ from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
 from ray_qa.cluster.interruptions import uninterrupted
 from ray_qa.cluster.telemetry import Telemetry, UnitWork
 from ray_qa.cluster.worker import node_here, nodes_alive
+from ray_qa.data.part_tables import part_table
 from ray_qa.data.parts import part_path
+from ray_qa.data.question_sets import rows_to_read
 from ray_qa.data.row_groups import read_units
-from ray_qa.data.schemas import kept_columns, part_table, texts
+from ray_qa.data.schemas import kept_columns, texts
 from ray_qa.errors import ModelError, RayQaError
 from ray_qa.reader.answers import failed
 from ray_qa.reader.arithmetic import Arithmetic
@@ -40,8 +42,9 @@ from ray_qa.reader.backend import BrokenDeviceError
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_files import ModelFiles, model_here, tokenizer_here
 from ray_qa.reader.stopwatch import Stopwatch, counting_on, step
-from ray_qa.records import Answer, Row
+from ray_qa.records import Answer, Question, Row
 from ray_qa.runs.ownership import check_claim
+from ray_qa.settings import ColumnSettings
 from ray_qa.storage import places
 
 ENCODED_SCHEMA = pa.schema(
@@ -63,6 +66,8 @@ class AnnotateJob:
     model: ModelFiles
     schema: pa.Schema
     """Input columns to read, in the types to read them in: those to keep, the question and the context."""
+    questions: tuple[Question, ...]
+    """What is asked of every row, if that does not stand in the rows."""
     arithmetic: Arithmetic
     calibration: tuple[Row, ...]
     """What int8 is calibrated on."""
@@ -75,9 +80,9 @@ class AnnotateJob:
     """The digest of the plan: what workers show before they write, and every part carries."""
 
 
-def schema_to_read(schema: pa.Schema, config: AnnotateConfig) -> pa.Schema:
-    """The kept columns and the two that are read, in the input's order."""
-    wanted = {*kept_columns(schema, config.keep), config.question_column, config.context_column}
+def schema_to_read(schema: pa.Schema, columns: ColumnSettings) -> pa.Schema:
+    """The kept columns and those whose texts are read, in the input's order."""
+    wanted = {*kept_columns(schema, columns.keep), *columns.read}
     return pa.schema([field for field in schema if field.name in wanted])
 
 
@@ -96,15 +101,13 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
         with counting_on(stopwatch if config.profile else None):
             with step("read"):
                 rows = next(read)
-                questions, contexts = texts(rows[config.question_column]), texts(rows[config.context_column])
             with step("tokenise"):
-                pairs = zip(questions, contexts, strict=True)
-                records = [Row(question=question, context=context) for question, context in pairs]
+                records = rows_to_read(rows, config.columns(), job.questions)
                 encoded = tokenizer.encode(records, config.max_question_tokens, config.max_context_chars)
             with step("pack"):
                 packed = [pa.array([value], pa.large_binary()) for value in (_to_ipc(rows), encoded.to_ipc())]
         steps = pa.array([asdict(StepSeconds(**stopwatch.take()))], ENCODED_SCHEMA.field("steps").type)
-        numbers = [pa.array([unit.number]), pa.array([unit.rows])]
+        numbers = [pa.array([unit.number]), pa.array([len(records)])]
         yield pa.Table.from_arrays([*numbers, *packed, steps], schema=ENCODED_SCHEMA)
 
 
@@ -192,7 +195,8 @@ class Annotator:
         config, folder = self._job.config, self._job.config.folder
         with step("unpack"):
             rows = _from_ipc(row["rows"])
-            encoded, contexts = EncodedRows.from_ipc(row["encoded"]), texts(rows[config.context_column])
+            encoded, asked = EncodedRows.from_ipc(row["encoded"]), max(1, len(self._job.questions))
+            contexts = [context for context in texts(rows[config.context_column]) for _ in range(asked)]
         attempts = begin_unit(folder, row["unit"], node_here())
         # To ask which nodes are alive takes a while; nobody asks before a unit has been tried often enough.
         alive = nodes_alive() if len(attempts.nodes) >= MOST_ATTEMPTS else set()
@@ -203,7 +207,8 @@ class Annotator:
         with step("write"):
             counts = count_answers(answers, encoded.duplicates)
             label = PartLabel(plan=self._job.plan, counts=counts)
-            part = part_table(rows, answers, config.columns, label.as_metadata())
+            columns, questions = config.columns(self._job.questions), self._job.questions
+            part = part_table(rows, answers, columns, label.as_metadata(), questions)
             check_claim(folder, self._job.plan)
             version = publish_part(folder, row["unit"], part)
             end_unit(attempts)

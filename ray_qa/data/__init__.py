@@ -3,6 +3,6 @@
 ``row_forms`` · ``unpacking`` · ``file_kinds`` · ``file_search`` · ``object_search`` · ``parquet_opening`` ·
 ``partitions`` · ``schemas`` · ``schema_union`` · ``dictionaries`` · ``parquet_files`` · ``units`` · ``row_groups`` ·
 ``parts`` · ``json_streams`` · ``json_lines`` · ``squad_json`` · ``data_sets`` · ``object_tables`` · ``row_streams`` ·
-``conversion`` · ``example_schema`` · ``example_rows`` · ``example_tables`` · ``example_sources`` ·
-``example_digest`` · ``examples`` · ``gold``
+``conversion`` · ``question_sets`` · ``part_tables`` · ``example_schema`` · ``example_rows`` · ``example_tables`` ·
+``example_sources`` · ``example_digest`` · ``examples`` · ``gold``
 """

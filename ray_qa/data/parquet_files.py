@@ -130,7 +130,7 @@ def describe_inputs(
             the others', or all are empty; with all files of which it can be said.
     """
     partitions = partition_schema(file.partitions for file in found.files)
-    text_columns = (columns.question, columns.context)
+    text_columns = columns.read
     with ThreadPoolExecutor(READERS) as pool:
         if known and _same_places(found.files, partitions, known):
             again = list(

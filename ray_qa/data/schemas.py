@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 
 import pyarrow as pa
 
 from ray_qa.errors import InputError
-from ray_qa.records import Answer
 from ray_qa.settings import ColumnSettings
 
 SPAN_TYPE = pa.struct(
@@ -40,12 +38,26 @@ N_BEST_FIELD = pa.field("n_best", pa.list_(SPAN_TYPE))
 MENTIONS_FIELD = pa.field("mentions", pa.list_(pa.struct([*SPAN_TYPE, ("confidence", pa.float64())])))
 
 
+QUESTION_FIELDS = (pa.field("question_id", pa.string()), pa.field("question", pa.string()))
+"""What is added too where every context is asked a set of questions."""
+
+
 def added_fields(columns: ColumnSettings) -> list[pa.Field]:
     """The fields that are added, under their prefixed names."""
+    fields = answer_fields(columns)
+    if columns.wide:
+        fields = [pa.field(question, pa.struct(fields)) for question in columns.questions]
+    elif columns.questions:
+        fields = [*QUESTION_FIELDS, *fields]
+    return [field.with_name(columns.prefix + field.name) for field in fields]
+
+
+def answer_fields(columns: ColumnSettings) -> list[pa.Field]:
+    """The fields of an answer, without prefix."""
     fields = [*ADDED_FIELDS]
     fields += [N_BEST_FIELD] if columns.n_best > 1 else []
     fields += [MENTIONS_FIELD] if columns.answers_per_row > 1 else []
-    return [field.with_name(columns.prefix + field.name) for field in fields]
+    return fields
 
 
 def kept_columns(schema: pa.Schema, keep: Sequence[str]) -> list[str]:
@@ -67,7 +79,8 @@ def check_columns(schema: pa.Schema, columns: ColumnSettings) -> None:
     """
     there = ", ".join(schema.names) or "no columns"
     problems = []
-    for setting, column in (("question_column", columns.question), ("context_column", columns.context)):
+    settings = {columns.question: "question_column", columns.context: "context_column"}
+    for setting, column in ((settings[column], column) for column in columns.read):
         if schema.names.count(column) != 1:
             problems.append(f"`{setting}` must name one column of the input, but is {column!r}; there are: {there}")
         elif not is_text(schema.field(column).type):
@@ -125,22 +138,3 @@ def texts(column: pa.ChunkedArray) -> list[str | None]:
         raw = column.cast(pa.large_string()).cast(pa.large_binary()).to_pylist()
         values = [None if value is None else value.decode(errors="surrogateescape") for value in raw]
     return values
-
-
-def part_table(
-    rows: pa.Table, answers: Sequence[Answer], columns: ColumnSettings, metadata: Mapping[bytes, bytes]
-) -> pa.Table:
-    """The table of one part: the kept columns, then ours."""
-    kept = rows.select(kept_columns(rows.schema, columns.keep)).columns
-    added = [
-        pa.array([_cell(answer, field.name.removeprefix(columns.prefix)) for answer in answers], type=field.type)
-        for field in added_fields(columns)
-    ]
-    schema = output_schema(rows.schema, columns).with_metadata(dict(metadata))
-    return pa.Table.from_arrays([*kept, *added], schema=schema)
-
-
-def _cell(answer: Answer, name: str) -> object:
-    if name not in ("n_best", "mentions"):
-        return getattr(answer, name)
-    return None if answer.status == "failed" else [asdict(span) for span in getattr(answer, name)]

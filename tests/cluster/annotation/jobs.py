@@ -16,6 +16,7 @@ def job_for(config: AnnotateConfig, model: ModelFiles, schema: pa.Schema) -> Ann
         config=config,
         model=model,
         schema=schema,
+        questions=(),
         arithmetic=Arithmetic(device="cpu", dtype="float32", batch_tokens=1_024),
         calibration=(),
         int8=None,

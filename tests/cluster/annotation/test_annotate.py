@@ -33,7 +33,7 @@ def test_every_row_comes_out_once_and_in_order_with_all_its_columns_unchanged(an
 
 
 def test_every_part_has_the_same_schema_even_where_all_its_rows_failed(annotated: Annotated) -> None:
-    expected = output_schema(annotated.rows.schema, annotated.config.columns)
+    expected = output_schema(annotated.rows.schema, annotated.config.columns())
     tables = [pq.read_table(part) for part in annotated.parts]
 
     assert all(table.schema.remove_metadata() == expected for table in tables)
@@ -89,7 +89,7 @@ def test_run_json_tells_what_was_done_and_its_counts_reconcile(annotated: Annota
 def test_run_json_has_the_fingerprints_of_model_and_input(annotated: Annotated) -> None:
     fingerprints = json.loads((annotated.folder / ".ray_qa" / "run.json").read_text())["fingerprints"]
     model = find_model(annotated.config.model)
-    files = read_inputs(annotated.config.input, annotated.config.columns).files
+    files = read_inputs(annotated.config.input, annotated.config.columns()).files
 
     assert fingerprints["weights_sha256"] == model.weights_sha256
     assert fingerprints["tokenizer_sha256"] == model.tokenizer_sha256

@@ -55,7 +55,7 @@ def test_int8_says_how_many_answers_it_leaves_and_is_refused_where_too_few(
 def test_rows_are_drawn_from_all_over_the_input_and_compared_ones_are_others(tmp_path: Path) -> None:
     corpora.write(tmp_path / "in.parquet", corpora.plain(30_000, words=3), row_group_size=1_000)
     settings = config(tmp_path)
-    inputs = read_inputs(settings.input, settings.columns)
+    inputs = read_inputs(settings.input, settings.columns())
     drawn = draw_calibration(settings, inputs, None)
     assert (len(drawn.rows), len(drawn.held)) == (CALIBRATION_ROWS, HELD_ROWS)
     assert draw_calibration(settings, inputs, None) == drawn
@@ -68,7 +68,7 @@ def test_rows_are_drawn_from_all_over_the_input_and_compared_ones_are_others(tmp
 def test_of_few_rows_all_serve_for_both(tmp_path: Path) -> None:
     corpora.write(tmp_path / "in.parquet", corpora.plain(30))
     settings = config(tmp_path)
-    drawn = draw_calibration(settings, read_inputs(settings.input, settings.columns), None)
+    drawn = draw_calibration(settings, read_inputs(settings.input, settings.columns()), None)
     assert len(drawn.rows) == len(drawn.held) == 30
 
 
@@ -76,7 +76,7 @@ def test_rows_to_calibrate_on_may_be_named_and_are_checked_like_an_input(tmp_pat
     corpora.write(tmp_path / "in.parquet", corpora.plain(600))
     other = corpora.write(tmp_path / "other.parquet", corpora.plain(20, seed=1))
     settings = config(tmp_path, dtype="int8", calibration=str(other))
-    inputs = read_inputs(settings.input, settings.columns)
+    inputs = read_inputs(settings.input, settings.columns())
     drawn = draw_calibration(settings, inputs, calibration_inputs(settings))
     assert {row.question for row in drawn.rows} == set(corpora.plain(20, seed=1)["question"].to_pylist())
     assert len(drawn.held) == HELD_ROWS

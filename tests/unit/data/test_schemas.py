@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ray_qa.data.part_tables import part_table
 from ray_qa.data.schemas import (
     added_fields,
     check_columns,
     is_text,
     kept_columns,
     output_schema,
-    part_table,
     texts,
 )
 from ray_qa.errors import InputError
