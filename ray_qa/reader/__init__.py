@@ -3,6 +3,6 @@
 ``reader`` (the whole way) · ``model_check`` · ``model_files`` · ``model_cache`` · ``loading`` · ``engine`` · ``cpu`` ·
 ``limits`` · ``tokenizer_loading`` · ``pair_tokenizer`` · ``text_ranges`` · ``encoded`` · ``windows`` · ``batching`` ·
 ``collate`` · ``scoring`` · ``backend`` · ``span_model`` · ``openvino_model`` · ``openvino_conversion`` ·
-``quantization`` · ``spans`` · ``answers`` · ``ranking`` · ``arithmetic`` · ``arrays`` · ``stopwatch`` ·
-``transformers_logging``
+``quantization`` · ``spans`` · ``answers`` · ``ranking`` · ``alignment`` · ``labels`` · ``inspection`` ·
+``inspecting`` · ``inspected_labels`` · ``arithmetic`` · ``arrays`` · ``stopwatch`` · ``transformers_logging``
 """
