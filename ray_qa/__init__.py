@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ray_qa.finetuning.config import FinetuneConfig as FinetuneConfig
     from ray_qa.finetuning.finetune import finetune as finetune
     from ray_qa.finetuning.summary import FinetuneSummary as FinetuneSummary
+    from ray_qa.reader.inspection import Inspection as Inspection
     from ray_qa.reader.reader import Reader as Reader
     from ray_qa.records import Answer as Answer
     from ray_qa.records import Mention as Mention
@@ -31,6 +32,7 @@ _HOMES = {
     "EvaluateConfig": "ray_qa.evaluation.config",
     "FinetuneConfig": "ray_qa.finetuning.config",
     "FinetuneSummary": "ray_qa.finetuning.summary",
+    "Inspection": "ray_qa.reader.inspection",
     "Mention": "ray_qa.records",
     "RayQaError": "ray_qa.errors",
     "Reader": "ray_qa.reader.reader",

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 from pydantic import Field
 from rich.console import Console
-from rich.text import Text
 
+from ray_qa.asking.sentences import answer_in_its_sentence
 from ray_qa.errors import OutputError, first_line
 from ray_qa.settings import Settings
 from ray_qa.storage.remote import place_of
@@ -28,7 +26,6 @@ SCHEMA = pa.schema(
     ]
 )
 SHOWN = 8
-SHOWN_CHARACTERS = 90
 
 
 class DemoConfig(Settings):
@@ -60,32 +57,16 @@ def demo(config: DemoConfig) -> int:
     rows = pq.read_table(annotated, columns=["question", "context", "answer", "start", "end", "confidence"]).to_pylist()
     console.print()
     for row in rows[:: max(1, len(rows) // SHOWN)][:SHOWN]:
-        console.print(shown_answer(row))
+        console.print(
+            answer_in_its_sentence(
+                row["question"], row["context"], row["answer"], row["start"], row["confidence"]
+            ).append("\n")
+        )
     console.print(describe(summary), soft_wrap=True)
     console.print(
         f"\nNext: ray-qa evaluate --predictions {annotated} --gold {corpus}\n"
+        '      ray-qa ask --question "…?" --context FILE\n'
         "      ray-qa annotate --input YOUR.parquet --output FOLDER",
         soft_wrap=True,
     )
     return summary.exit_code
-
-
-def shown_answer(row: dict[str, Any]) -> Text:
-    """A question and, under it, the sentence with the answer marked; or that there is none."""
-    text = Text.assemble((row["question"], "bold"), "\n  → ")
-    if row["answer"] is None:
-        return text.append("no answer", style="italic").append("\n")
-    before, after = _surroundings(row["context"], row["start"], row["end"])
-    text.append(before).append(f"[{row['answer']}]", style="bold green").append(after)
-    return text.append(f"  ({row['confidence']:.0%})\n", style="dim")
-
-
-def _surroundings(context: str, start: int, end: int) -> tuple[str, str]:
-    """What stands around a span in its sentence, shortened to fit a line."""
-    before = re.split(r"(?<=[.!?])\s|\n", context[:start])[-1]
-    after = re.split(r"(?<=[.!?])(?=\s)|\n", context[end:])[0]
-    if len(before) > SHOWN_CHARACTERS:
-        before = "… " + before[-SHOWN_CHARACTERS:].partition(" ")[2]
-    if len(after) > SHOWN_CHARACTERS:
-        after = after[:SHOWN_CHARACTERS].rpartition(" ")[0] + " …"
-    return before, after

@@ -18,6 +18,8 @@ Distributed extractive question answering.
 
 commands:
   demo       annotate the corpus that comes with the package, and show what comes out
+  ask        answer questions from one text, at once
+  inspect    show what goes into the model for one question, and what comes out
   annotate   answer every row of a Parquet corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
@@ -48,8 +50,10 @@ def _run(arguments: list[str]) -> int:
     if command not in _COMMANDS:
         print(f"ray-qa: the command must be one of {', '.join(_COMMANDS)}, but is {command!r}", file=sys.stderr)
         return 2
-    there = "the last checkpoint" if command == "finetune" else "there"
-    farewell = f"ray-qa {command}: stopped; what is done is kept, and the same command goes on from {there}"
+    farewell = f"ray-qa {command}: stopped"
+    if command not in ("ask", "inspect"):
+        there = "the last checkpoint" if command == "finetune" else "there"
+        farewell += f"; what is done is kept, and the same command goes on from {there}"
     try:
         return run_stoppable(lambda: _COMMANDS[command](rest), farewell)
     except RayQaError as error:
@@ -107,6 +111,26 @@ def _evaluate(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _ask(arguments: Sequence[str]) -> int:
+    from ray_qa.asking.config import AskConfig
+    from ray_qa.cli.parser import parse
+
+    config = parse(AskConfig, "ray-qa ask", arguments)
+    from ray_qa.asking.ask import ask
+
+    return ask(config)
+
+
+def _inspect(arguments: Sequence[str]) -> int:
+    from ray_qa.asking.config import InspectConfig
+    from ray_qa.cli.parser import parse
+
+    config = parse(InspectConfig, "ray-qa inspect", arguments)
+    from ray_qa.asking.inspect import inspect
+
+    return inspect(config)
+
+
 def _demo(arguments: Sequence[str]) -> int:
     from ray_qa.cli.demo import DemoConfig
     from ray_qa.cli.parser import parse
@@ -119,6 +143,8 @@ def _demo(arguments: Sequence[str]) -> int:
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
+    "ask": _ask,
+    "inspect": _inspect,
     "annotate": _annotate,
     "finetune": _finetune,
     "evaluate": _evaluate,

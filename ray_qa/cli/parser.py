@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import tyro
@@ -15,8 +15,6 @@ from pydantic.fields import FieldInfo
 
 from ray_qa.errors import ConfigError, first_line
 from ray_qa.settings import AutoOrCount
-from ray_qa.storage.places import read
-from ray_qa.storage.remote import place_of
 
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -33,7 +31,8 @@ def parse(kind: type[Config], program: str, arguments: Sequence[str]) -> Config:
     """
     file_values = _read_yaml(path) if (path := _config_path(arguments)) else {}
     flags_kind = _flags_of(kind, file_values)
-    flags = tyro.cli(flags_kind, prog=program, description=kind.__doc__, args=list(arguments))
+    lists = {name for name, field in kind.model_fields.items() if field.annotation == tuple[str, ...]}
+    flags = tyro.cli(flags_kind, prog=program, description=kind.__doc__, args=_gathered(arguments, lists))
     given = {
         flag.name: value
         for flag in dataclasses.fields(flags_kind)
@@ -52,9 +51,33 @@ def _config_path(arguments: Sequence[str]) -> str | None:
     return path
 
 
+def _gathered(arguments: Sequence[str], lists: Set[str]) -> list[str]:
+    """The arguments with all values of a list's flag behind it once, where it is repeated: tyro would take the last.
+
+    ``lists`` are the settings that are lists.
+    """
+    flags = [argument.partition("=")[0] for argument in arguments]
+    values_of: dict[str, list[str]] = {
+        flag: [] for name in lists if flags.count(flag := f"--{name.replace('_', '-')}") > 1
+    }
+    others: list[str] = []
+    current = others
+    for argument in arguments:
+        flag, is_joined, value = argument.partition("=")
+        if flag in values_of:
+            current = values_of[flag]
+            current += [value] if is_joined else []
+            continue
+        if argument.startswith("--"):
+            current = others
+        current.append(argument)
+    return [*others, *(each for flag, values in values_of.items() for each in (flag, *values))]
+
+
 def _flags_of(kind: type[BaseModel], file_values: Mapping[str, Any]) -> type[Any]:
-    required = [_flag(name, field, file_values) for name, field in kind.model_fields.items() if field.is_required()]
-    optional = [_flag(name, field, file_values) for name, field in kind.model_fields.items() if not field.is_required()]
+    fields = {field.alias or name: field for name, field in kind.model_fields.items()}
+    required = [_flag(name, field, file_values) for name, field in fields.items() if field.is_required()]
+    optional = [_flag(name, field, file_values) for name, field in fields.items() if not field.is_required()]
     config = (
         "config",
         *_annotated(
@@ -123,6 +146,9 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _read_yaml(path: str) -> dict[str, Any]:
+    from ray_qa.storage.places import read
+    from ray_qa.storage.remote import place_of
+
     try:
         content = yaml.load(read(place_of(path, "config")).decode(), _PlainNumbers)  # a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

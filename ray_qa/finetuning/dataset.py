@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ray_qa.finetuning.alignment import choose_golds
 from ray_qa.finetuning.label_counts import LabelCounts
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.collate import Batch, Template, collate
 from ray_qa.reader.encoded import EncodedRows, arrays_from_ipc, arrays_to_ipc, join_rows
+from ray_qa.reader.labels import Labels, label_positions, labels_in_windows
 from ray_qa.reader.windows import Windows
 from ray_qa.settings import WindowSettings
 from ray_qa.storage.places import open_input, publish
@@ -50,14 +50,6 @@ class LabelledBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
-    """Each window's answer in one epoch, as positions among the row's context tokens; −1 where it holds none."""
-
-    first_W: Ints
-    last_W: Ints
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSet:
     """All training rows, memory-mapped, and their windows."""
 
@@ -80,8 +72,7 @@ class TrainingSet:
         has_gold_W = gold_W >= 0
         first_W = np.where(has_gold_W, self.gold_first[gold_W] if len(self.gold_first) else 0, -1)
         last_W = np.where(has_gold_W, self.gold_last[gold_W] if len(self.gold_last) else 0, -1)
-        inside_W = has_gold_W & (first_W >= self.windows.start) & (last_W < self.windows.stop)
-        return Labels(first_W=np.where(inside_W, first_W, -1), last_W=np.where(inside_W, last_W, -1))
+        return labels_in_windows(first_W, last_W, self.windows)
 
     def batch(self, window_B: Ints, labels: Labels, template: Template) -> LabelledBatch:
         """Read the windows ``window_B`` from the shards and put them together with their labels."""
@@ -95,12 +86,10 @@ class TrainingSet:
         encoded = self._rows(row_K)
         batch = collate(encoded, windows, np.arange(len(window_B)), template)
         question_tokens_B = np.diff(encoded.question_offsets)[encoded.question_R[row_B]]
-        shift_B = len(template.before) + question_tokens_B + len(template.between) - windows.start
-        first_B, last_B = labels.first_W[window_B], labels.last_W[window_B]
+        labels_B = Labels(first_W=labels.first_W[window_B], last_W=labels.last_W[window_B])
+        positions = label_positions(labels_B, windows, question_tokens_B, template)
         return LabelledBatch(
-            batch=batch,
-            start_positions_B=np.where(first_B >= 0, first_B + shift_B, template.null_position),
-            end_positions_B=np.where(first_B >= 0, last_B + shift_B, template.null_position),
+            batch=batch, start_positions_B=positions.start_positions_W, end_positions_B=positions.end_positions_W
         )
 
     def _rows(self, row_K: Ints) -> EncodedRows:
@@ -112,6 +101,22 @@ class TrainingSet:
                 for shard in np.unique(shard_K)
             ]
         )
+
+
+def choose_golds(gold_offsets: Ints, *, seed: int, epoch: int) -> Ints:
+    """Draw one gold answer for every row, anew each epoch.
+
+    Args:
+        gold_offsets: the answers of row r are ``gold_offsets[r]:gold_offsets[r + 1]``; shape (R + 1,).
+        seed: the run's seed.
+        epoch: which pass over the rows, from 0.
+
+    Returns:
+        The index of each row's answer, −1 for a row without any; shape (R,).
+    """
+    count_R = np.diff(gold_offsets)
+    draw_R = np.random.default_rng([seed, epoch, 0]).random(len(count_R))
+    return np.where(count_R > 0, gold_offsets[:-1] + (draw_R * count_R).astype(np.int64), -1)
 
 
 def write_shard(path: Place, rows: TrainingRows, counts: LabelCounts) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.finetuning.dataset import Labels, TrainingSet
+from ray_qa.finetuning.dataset import TrainingSet
 from ray_qa.finetuning.step_plan import plan_epoch
 from ray_qa.reader.arrays import Ints
+from ray_qa.reader.labels import Labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import logging
+import sys
 from dataclasses import dataclass
 
 from ray_qa.errors import ConfigError, ModelError
@@ -13,6 +15,9 @@ from ray_qa.reader.engine import engine_on_cpu
 from ray_qa.reader.model_files import ModelFiles, model_kind
 from ray_qa.reader.openvino_model import load_openvino_model
 from ray_qa.settings import AUTO, WindowSettings
+
+GPU_DRIVERS = ("/dev/nvidia*", "/dev/nvhost*", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
+"""Device files that there are where a driver of GPUs is loaded: NVIDIA's, those of its boards, Windows', AMD's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,8 @@ def _with_torch(files: ModelFiles, device: str, dtype: str, threads: int | None)
 
 
 def _automatic_device() -> str:
+    if sys.platform == "linux" and not any(map(glob.glob, GPU_DRIVERS)):
+        return "cpu"  # importing torch to be told so would take longer than all the rest
     from ray_qa.reader.span_model import pick_device
 
     return pick_device(AUTO).type

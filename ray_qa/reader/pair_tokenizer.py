@@ -78,6 +78,12 @@ class PairTokenizer:
             reason_R=np.array(codes, dtype=np.int8),
         )
 
+    def question_ranges(self, question: str, max_question_tokens: int) -> Ints:
+        """The range of each of a question's tokens in it, in code points, trimmed as those of contexts are; (Q, 2)."""
+        bare = question.lstrip()
+        offsets = self.fast_tokenizer.encode(bare, add_special_tokens=False).offsets[:max_question_tokens]
+        return readable_ranges([bare], [len(offsets)], [offsets]) + (len(question) - len(bare))
+
     def _first_ids(self, texts: Sequence[str], most: int) -> list[list[int]]:
         """At most ``most`` ids of each text."""
         ids: list[list[int]] = [[] for _ in texts]

@@ -14,6 +14,7 @@ from ray_qa.reader.answers import choose_answers
 from ray_qa.reader.backend import Backend
 from ray_qa.reader.batching import BatchBudget, automatic_batch_tokens
 from ray_qa.reader.encoded import EncodedRows
+from ray_qa.reader.inspection import AnswerGiven, Inspection
 from ray_qa.reader.limits import check_fits
 from ray_qa.reader.loading import load_model
 from ray_qa.reader.mentions import with_mentions
@@ -26,7 +27,7 @@ from ray_qa.records import Answer, Row
 from ray_qa.settings import AUTO, ReadingSettings
 
 if TYPE_CHECKING:
-    from ray_qa.reader.span_model import SpanLogits
+    from ray_qa.reader.span_model import SpanLogits, SpanModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,38 @@ class Reader:
                 answers = with_mentions(answers, encoded, windows, scored, contexts, self.settings)
         return answers
 
+    def inspect(
+        self,
+        question: str,
+        context: str,
+        answer: str | None = None,
+        *,
+        answer_start: int | None = None,
+        n_best: int = 10,
+    ) -> Inspection:
+        """Show what goes into the model for one question and its context, and what comes out, token by token.
+
+        Only torch has logits: load the reader with ``backend="torch"``.
+
+        Args:
+            question: the question.
+            context: the context; a long one makes several windows, each of which is shown.
+            answer: label the windows with this answer as :func:`ray_qa.finetune` would, and give the loss; the empty
+                text stands for a question without an answer.
+            answer_start: the character of the context at which it begins; needed where it occurs more than once.
+            n_best: pairs of start and end to show, the best over all windows.
+
+        Raises:
+            InputError: if the row cannot be read, makes too many windows, or training could not use the answer.
+            ModelError: if the backend has no logits to show.
+        """
+        from ray_qa.reader.inspecting import inspect_row
+
+        _check_texts(question=question, context=context, **({} if answer is None else {"answer": answer}))
+        given = None if answer is None else AnswerGiven(text=answer, start=answer_start)
+        settings = self.settings.model_copy(update={"n_best": n_best})
+        return inspect_row(question, context, given, self.tokenizer, self._span_model(), settings)
+
     def logits(
         self,
         *,
@@ -159,13 +192,7 @@ class Reader:
         A base checkpoint such as roberta-base is no question answerer: its span head would be random numbers until
         fine-tuned, so :meth:`load` refuses it.
         """
-        from ray_qa.reader.span_model import SpanModel
-
-        if not isinstance(self.backend, SpanModel):
-            raise ModelError(
-                f"`backend` must be torch's to give logits and a loss, but is {type(self.backend).__name__}; "
-                "load the reader with backend='torch'"
-            )
+        model = self._span_model()
         _check_texts(question=question, context=context)
         ids = [
             encoding.ids
@@ -173,7 +200,7 @@ class Reader:
         ]
         template = self.tokenizer.template
         window = [*template.before, *ids[0], *template.between, *ids[1], *template.after]
-        limit = self.backend.limits.max_positions
+        limit = model.limits.max_positions
         if limit is not None and len(window) > limit:
             raise ModelError(
                 f"question and context must fit the model's {limit} positions, but take {len(window)}; use read"
@@ -186,13 +213,24 @@ class Reader:
             if template.context_type is None
             else (np.arange(len(window)) >= context_at)[None, :] * template.context_type
         )
-        return self.backend.forward(
+        return model.forward(
             input_ids_WT,
             np.ones_like(input_ids_WT),
             types_WT,
             start_positions_W=None if start_positions is None else np.array(start_positions),
             end_positions_W=None if end_positions is None else np.array(end_positions),
         )
+
+    def _span_model(self) -> SpanModel:
+        """The backend, which must be one that has logits."""
+        from ray_qa.reader.span_model import SpanModel
+
+        if not isinstance(self.backend, SpanModel):
+            raise ModelError(
+                f"`backend` must be torch's to give logits and a loss, but is {type(self.backend).__name__}; "
+                "load the reader with backend='torch'"
+            )
+        return self.backend
 
 
 def _records(rows: Iterable[Row | Mapping[str, Any]]) -> list[Row]:

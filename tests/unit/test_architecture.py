@@ -39,6 +39,7 @@ FLOORS: list[dict[str, set[str]]] = [
             "tensorboardX", "torch", "transformers",
         },
         "evaluation": {"pydantic"},
+        "asking": {"jinja2", "pydantic", "rich"},
     },
     {"cli": {"pyarrow", "pydantic", "rich", "tyro", "yaml"}},
     {"__main__": set()},

@@ -30,7 +30,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
-        "ray-qa: the command must be one of demo, annotate, finetune, evaluate, but is 'anotate'\n"
+        "ray-qa: the command must be one of demo, ask, inspect, annotate, finetune, evaluate, but is 'anotate'\n"
     )
 
 
@@ -109,3 +109,14 @@ def test_a_crash_is_not_dressed_up_as_a_mistake_of_the_user(monkeypatch: pytest.
     monkeypatch.setitem(cli._COMMANDS, "demo", command)
     with pytest.raises(type(error)):
         cli.main(["demo"])
+
+
+def test_a_command_that_keeps_nothing_promises_nothing_when_it_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(_: Sequence[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli._COMMANDS, "ask", command)
+    assert cli.main(["ask"]) == 130
+    assert capsys.readouterr().err == "ray-qa ask: stopped\n"

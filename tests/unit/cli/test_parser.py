@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.asking.config import AskConfig
 from ray_qa.cli.demo import DemoConfig
 from ray_qa.cli.parser import parse
 from ray_qa.errors import ConfigError
@@ -42,8 +43,25 @@ def test_flags_become_settings() -> None:
     assert config == AnnotateConfig(
         input=("in",), output="out", n_best=3, null_threshold=-1.5, keep=("id", "title"), replicas="1:4"
     )
-    assert annotate("--input", "a", "b").input == ("a", "b")
+    assert annotate("--keep", "a", "b").keep == ("a", "b")
     assert annotate("--prefix=--").prefix == "--"
+
+
+def test_a_list_s_flag_may_be_repeated() -> None:
+    config = annotate("--input", "a", "--keep", "id", "title", "--n-best", "3", "--input=b", "--input", "c", "d")
+    assert (config.input, config.keep) == (("in", "a", "b", "c", "d"), ("id", "title"))
+    assert config.n_best == 3
+    assert annotate("--keep=--x").keep == ("--x",)
+
+
+def test_a_flag_may_have_another_name_than_its_field() -> None:
+    asked = ["--question", "Who?", "--question", "When?", "--context", "text"]
+    assert parse(AskConfig, "ray-qa ask", [*asked, "--json"]) == AskConfig(
+        question=("Who?", "When?"), context="text", json=True
+    )
+    assert not parse(AskConfig, "ray-qa ask", asked).as_json
+    with pytest.raises(ConfigError, match=r"^`dtype` must be another than int8, which is calibrated on many rows"):
+        parse(AskConfig, "ray-qa ask", [*asked, "--dtype", "int8"])
 
 
 @pytest.mark.parametrize(("flag", "value"), [("--always-answer", True), ("--no-always-answer", False)])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,18 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.finetuning.alignment import choose_golds
 from ray_qa.finetuning.dataset import (
     LabelledBatch,
-    Labels,
     TrainingRows,
     TrainingSet,
+    choose_golds,
     open_training_set,
     shard_counts,
     write_shard,
 )
 from ray_qa.finetuning.label_counts import LabelCounts
 from ray_qa.reader.collate import Template, collate
+from ray_qa.reader.labels import Labels
 from ray_qa.settings import WindowSettings
 from tests.unit.reader.test_collate import BERT, ODD, ROBERTA
 from tests.unit.reader.test_encoded import encoded_rows
@@ -241,3 +242,29 @@ def test_shards_stay_on_disk_until_a_batch_reads_them(tmp_path: Path, shards: in
     for shard in data.shards:
         assert not shard.encoded.context_ids.flags.owndata
         assert not shard.encoded.context_ids.flags.writeable
+
+
+@given(st.lists(st.integers(0, 4), max_size=10), st.integers(0, 2**40), st.integers(0, 100))
+def test_a_drawn_gold_is_always_one_of_the_rows_own(counts: list[int], seed: int, epoch: int) -> None:
+    offsets = np.array([0, *np.cumsum(counts, dtype=np.int64)], dtype=np.int64)
+    chosen = choose_golds(offsets, seed=seed, epoch=epoch)
+    assert chosen.tolist() == choose_golds(offsets, seed=seed, epoch=epoch).tolist()
+    assert len(chosen) == len(counts)
+    for gold, count, first in zip(chosen, counts, offsets[:-1], strict=True):
+        assert gold in range(first, first + count) if count else gold == -1
+
+
+def test_every_gold_is_drawn_about_as_often_as_the_others_over_many_epochs() -> None:
+    offsets = np.array([0, 3, 3, 4, 6])
+    drawn = Counter(
+        gold for epoch in range(600) for gold in choose_golds(offsets, seed=5, epoch=epoch).tolist() if gold >= 0
+    )
+    assert drawn[3] == 600
+    assert all(abs(drawn[gold] - 200) < 60 for gold in (0, 1, 2))
+    assert all(abs(drawn[gold] - 300) < 70 for gold in (4, 5))
+
+
+def test_golds_depend_on_seed_and_epoch() -> None:
+    offsets = np.arange(0, 301, 3)
+    chosen = [choose_golds(offsets, seed=seed, epoch=epoch).tolist() for seed, epoch in [(1, 0), (1, 1), (2, 0)]]
+    assert len({tuple(golds) for golds in chosen}) == 3

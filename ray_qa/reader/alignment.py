@@ -100,19 +100,3 @@ def align_to_tokens(char_start_T: Ints, char_end_T: Ints, answer: LocatedAnswer)
     first, last = int(touching[0]), int(touching[-1])
     aligned = int(char_start_T[first]) == answer.start and int(char_end_T[last]) == answer.end
     return TokenRun(first=first, last=last, aligned=aligned)
-
-
-def choose_golds(gold_offsets: Ints, *, seed: int, epoch: int) -> Ints:
-    """Draw one gold answer for every row, anew each epoch.
-
-    Args:
-        gold_offsets: the answers of row r are ``gold_offsets[r]:gold_offsets[r + 1]``; shape (R + 1,).
-        seed: the run's seed.
-        epoch: which pass over the rows, from 0.
-
-    Returns:
-        The index of each row's answer, −1 for a row without any; shape (R,).
-    """
-    count_R = np.diff(gold_offsets)
-    draw_R = np.random.default_rng([seed, epoch, 0]).random(len(count_R))
-    return np.where(count_R > 0, gold_offsets[:-1] + (draw_R * count_R).astype(np.int64), -1)

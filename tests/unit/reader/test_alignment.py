@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.finetuning.alignment import Drop, LocatedAnswer, TokenRun, align_to_tokens, choose_golds, locate_answer
+from ray_qa.reader.alignment import Drop, LocatedAnswer, TokenRun, align_to_tokens, locate_answer
 
 few_letters = st.text("ab \n\u3000é🙂", max_size=12)
 ranges = st.lists(st.tuples(st.integers(0, 15), st.integers(0, 4)), max_size=8)
@@ -113,29 +111,3 @@ def test_an_answer_that_ends_within_a_token_is_not_aligned() -> None:
 
 def test_all_tokens_of_one_character_are_covered() -> None:
     assert run_of([(0, 1), (1, 2), (1, 2), (1, 2), (2, 3)], 1, 2) == TokenRun(first=1, last=3, aligned=True)
-
-
-@given(st.lists(st.integers(0, 4), max_size=10), st.integers(0, 2**40), st.integers(0, 100))
-def test_a_drawn_gold_is_always_one_of_the_rows_own(counts: list[int], seed: int, epoch: int) -> None:
-    offsets = np.array([0, *np.cumsum(counts, dtype=np.int64)], dtype=np.int64)
-    chosen = choose_golds(offsets, seed=seed, epoch=epoch)
-    assert chosen.tolist() == choose_golds(offsets, seed=seed, epoch=epoch).tolist()
-    assert len(chosen) == len(counts)
-    for gold, count, first in zip(chosen, counts, offsets[:-1], strict=True):
-        assert gold in range(first, first + count) if count else gold == -1
-
-
-def test_every_gold_is_drawn_about_as_often_as_the_others_over_many_epochs() -> None:
-    offsets = np.array([0, 3, 3, 4, 6])
-    drawn = Counter(
-        gold for epoch in range(600) for gold in choose_golds(offsets, seed=5, epoch=epoch).tolist() if gold >= 0
-    )
-    assert drawn[3] == 600
-    assert all(abs(drawn[gold] - 200) < 60 for gold in (0, 1, 2))
-    assert all(abs(drawn[gold] - 300) < 70 for gold in (4, 5))
-
-
-def test_golds_depend_on_seed_and_epoch() -> None:
-    offsets = np.arange(0, 301, 3)
-    chosen = [choose_golds(offsets, seed=seed, epoch=epoch).tolist() for seed, epoch in [(1, 0), (1, 1), (2, 0)]]
-    assert len({tuple(golds) for golds in chosen}) == 3

@@ -1,0 +1,82 @@
+"""Ask, the whole way: a text and questions in, the answers out, without Ray."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.text import Text
+
+from ray_qa.asking.config import AskConfig
+from ray_qa.asking.context import read_context
+from ray_qa.asking.sentences import answer_in_its_sentence, printable
+from ray_qa.errors import InputError
+from ray_qa.reader.answers import confidence
+from ray_qa.reader.reader import Reader
+from ray_qa.records import Answer, Row
+
+LOADING = "loading the model (the first time on a machine it is also converted for it)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question and what the reader says to it."""
+
+    question: str
+    answer: Answer
+
+
+def ask(config: AskConfig) -> int:
+    """Read the context, answer all questions from it and print the answers; returns the exit code.
+
+    Raises:
+        InputError: if the context cannot be read, or a question cannot be answered; with one line a question.
+        ModelError, ConfigError: as :meth:`ray_qa.Reader.load` has it.
+    """
+    context = read_context(config.context)
+    asked = answers(config, context)
+    if config.as_json:
+        for each in asked:
+            print(json.dumps({"question": each.question} | asdict(each.answer), ensure_ascii=False))
+        return 0
+    console = Console(highlight=False)
+    for each in asked:
+        console.print(shown(each, context, config.n_best), soft_wrap=True)
+    return 0
+
+
+def answers(config: AskConfig, context: str) -> list[Asked]:
+    """The answers to all questions, in order.
+
+    Raises:
+        InputError: if one cannot be answered.
+    """
+    with Console(stderr=True).status(LOADING):
+        reader = Reader.load(
+            config.model,
+            settings=config,
+            device=config.device,
+            dtype=config.dtype,
+            batch_tokens=config.batch_tokens,
+            backend=config.backend,
+        )
+    found = reader.read(Row(question=question, context=context) for question in config.question)
+    if failures := [
+        f"`question` and `context` must be a row that can be read, but {question!r:.60} fails with {answer.reason}"
+        for question, answer in zip(config.question, found, strict=True)
+        if answer.status == "failed"
+    ]:
+        raise InputError(*failures)
+    return [Asked(question=question, answer=each) for question, each in zip(config.question, found, strict=True)]
+
+
+def shown(asked: Asked, context: str, n_best: int) -> Text:
+    """A question with its answer, and with the best spans where several are asked for."""
+    answer = asked.answer
+    text = answer_in_its_sentence(asked.question, context, answer.answer, answer.start, answer.confidence)
+    if n_best > 1 and answer.log_partition is not None:
+        for span in answer.n_best:
+            share = confidence(span.score, answer.log_partition)
+            text.append(f"\n    {share:6.1%}  {span.score:7.2f}  {printable(span.text)}", style="dim")
+    return text

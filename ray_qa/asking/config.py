@@ -1,0 +1,47 @@
+"""The settings of ask and inspect."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from ray_qa.settings import ModelSettings, PathText, ReadingSettings, Texts
+
+CONTEXT = "The text to answer from; a file (UTF-8) where it names one; or - for standard input, never taken for a name."
+MODEL = "A folder, a hub id (owner/name[@revision]), or the small embedded model."
+
+
+class AskConfig(ReadingSettings, ModelSettings):
+    """Answer questions from one text, at once and without Ray."""
+
+    question: Texts = Field(min_length=1, description="A question, or several; the flag may be repeated.")
+    context: str = Field(min_length=1, description=CONTEXT)
+    n_best: int = Field(
+        1, ge=1, le=1000, description="Best distinct spans to show; above 1 they stand below the answer."
+    )
+    as_json: bool = Field(False, alias="json", description="Print a JSON object a question, with all scores.")
+
+    @field_validator("dtype")
+    @classmethod
+    def _int8_wants_rows(cls, value: str) -> str:
+        if value == "int8":
+            raise ValueError("`dtype` must be another than int8, which is calibrated on many rows; use annotate")
+        return value
+
+
+class InspectConfig(ReadingSettings):
+    """Show what goes into the model for one question, and what comes out: tokens, positions, logits, labels, loss."""
+
+    question: str = Field(min_length=1, description="The question.")
+    context: str = Field(min_length=1, description=CONTEXT)
+    answer: str | None = Field(
+        None,
+        description="TEXT or TEXT@CHARACTER: the answer that training would be given, and where in the context it "
+        "begins; shows start_positions, end_positions and the loss. Empty for a question without an answer.",
+    )
+    model: PathText = Field("embedded", min_length=1, description=MODEL)
+    n_best: int = Field(10, ge=1, le=1000, description="Best pairs of start and end to show.")
+    tokens: int = Field(
+        40, ge=0, description="Most tokens of a window to show in the terminal, the likeliest; 0 for all."
+    )
+    html: PathText | None = Field(None, min_length=1, description="Write all of it to this file, as a page of its own.")
+    as_json: bool = Field(False, alias="json", description="Print all of it as a JSON object.")

@@ -1,0 +1,96 @@
+"""The command ask, the whole way, with a model that knows nothing."""
+
+from __future__ import annotations
+
+import glob
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from ray_qa.cli.main import main
+from ray_qa.reader.reader import Reader
+from ray_qa.settings import ReadingSettings
+from tests.model.conftest import EXACT
+
+CONTEXT = "In 1815 the river rose by 3.5 metres and the old bridge at Ulm was carried away. The town was dry."
+QUESTIONS = ("When did the river rise?", "What was carried away?")
+
+
+@pytest.fixture
+def asked(tiny_reader_folder: Path) -> list[str]:
+    flags = [flag for question in QUESTIONS for flag in ("--question", question)]
+    exact = ["--backend", "torch", "--dtype", "float32", "--device", "cpu", "--always-answer"]
+    return ["ask", *flags, "--model", str(tiny_reader_folder), *exact]
+
+
+@pytest.fixture
+def reader(tiny_reader_folder: Path) -> Reader:
+    settings = ReadingSettings(n_best=3, always_answer=True)
+    return Reader.load(str(tiny_reader_folder), settings=settings, device="cpu", **EXACT)
+
+
+def test_answers_are_those_of_a_reader(asked: list[str], reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*asked, "--context", CONTEXT, "--n-best", "3", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.pop("question") for line in lines] == list(QUESTIONS)
+    answers = [reader.answer(question, CONTEXT) for question in QUESTIONS]
+    for line, answer in zip(lines, answers, strict=True):
+        expected = json.loads(json.dumps(asdict(answer)))
+        assert line.keys() == expected.keys()
+        assert (line["answer"], line["start"], line["status"]) == (answer.answer, answer.start, "answered")
+        assert [span["text"] for span in line["n_best"]] == [span.text for span in answer.n_best]
+
+
+def test_answers_are_marked_in_their_sentences_with_the_best_spans_below(
+    asked: list[str], reader: Reader, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "context"
+    path.write_text(CONTEXT, encoding="utf-8")
+    assert main([*asked, "--context", str(path), "--n-best", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0::5] == list(QUESTIONS)
+    for question, shown in zip(QUESTIONS, (lines[:5], lines[5:]), strict=True):
+        answer = reader.answer(question, CONTEXT)
+        assert f"[{answer.answer}]" in shown[1]
+        assert shown[1].endswith(f"({answer.confidence:.0%})")
+        for line, span in zip(shown[2:], answer.n_best, strict=True):
+            assert line.endswith(f"{span.score:7.2f}  {span.text}")
+
+
+def test_what_cannot_be_read_is_told_in_one_line_a_question(
+    asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*asked, "--question", " ", "--context", CONTEXT]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        "ray-qa ask: `question` and `context` must be a row that can be read, but ' ' fails with question_empty\n"
+    )
+
+
+def test_a_missing_file_is_told_in_one_line(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*asked, "--context", "missing.txt"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch tells whether there is a GPU")
+def test_neither_torch_nor_ray_is_loaded_where_openvino_reads_on_a_machine_without_gpu(
+    tiny_reader_folder: Path,
+) -> None:
+    pytest.importorskip("openvino")
+    from ray_qa.reader.loading import GPU_DRIVERS
+
+    if any(map(glob.glob, GPU_DRIVERS)):
+        pytest.skip("there is the driver of a GPU")
+    Reader.load(str(tiny_reader_folder), device="cpu", dtype="float32", backend="openvino")  # converted and kept
+    arguments = ["ask", "--question", QUESTIONS[0], "--context", CONTEXT, "--model", str(tiny_reader_folder)]
+    script = (
+        f"import sys\nfrom ray_qa.cli.main import main\ncode = main({arguments})\n"
+        "print(code, *sorted({'torch', 'transformers', 'ray', 'openvino'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 openvino"
