@@ -13,6 +13,8 @@ from ray_qa.runs import live_line
 from tests.cluster.conftest import Annotated
 from tests.cluster.processes import PATIENCE, driver, wait_until
 
+pytestmark = pytest.mark.slow
+
 OFTEN = "import sys; from ray_qa.runs import live_line; live_line.LOG_SECONDS = 0.2; from ray_qa.cli.main import main; "
 
 
