@@ -230,6 +230,20 @@ Duration = Annotated[str, AfterValidator(_duration)]
 """A time such as 90, 90s, 15m or 2h."""
 
 
+LogFormat = Literal["text", "json"]
+LogFormatSetting = Annotated[
+    LogFormat,
+    FREE,
+    Field(
+        description="Of standard error, and of the summary on standard output: text, or a JSON object a line for log "
+        "collectors."
+    ),
+]
+QuietSetting = Annotated[
+    bool, FREE, Field(description="Say neither how far it is nor what is only worth knowing; warnings and errors stay.")
+]
+
+
 def in_seconds(duration: str) -> float:
     """A :data:`Duration` in seconds."""
     return float(duration.rstrip("smh")) * {"m": 60, "h": 3_600}.get(duration[-1], 1)

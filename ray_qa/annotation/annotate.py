@@ -12,7 +12,8 @@ from ray_qa.annotation.summary import RunSummary, read_summary
 from ray_qa.data.parquet_files import MOST_NAMED
 from ray_qa.errors import listed
 from ray_qa.reader.model_check import check_model
-from ray_qa.runs.live_line import counted, tell
+from ray_qa.runs.live_line import counted
+from ray_qa.runs.log import logged, notice
 from ray_qa.runs.output_folder import RUN
 from ray_qa.runs.ownership import check_claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
@@ -30,14 +31,19 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     """
     clock = Clock(called=time.time())
     check_kind(config, AnnotateConfig)
+    with logged("annotate", config.log_format, quiet=config.quiet):
+        return _annotate(config, clock)
+
+
+def _annotate(config: AnnotateConfig, clock: Clock) -> RunSummary:
     check_outlives_job("output", config.output)
     folder = config.folder
     config = config.model_copy(update={"output": str(folder)})
     named = check_what_is_named(config, folder)
     if named.inputs.passed_over:
-        tell("annotate", f"`input` passes over {listed(named.inputs.passed_over, 3)}")
+        notice(f"`input` passes over {listed(named.inputs.passed_over, 3)}")
     if left_out := named.inputs.left_out:
-        tell("annotate", *left_out[:MOST_NAMED], f"`skip_bad_files` leaves out {counted(len(left_out), 'file')}")
+        notice(*left_out[:MOST_NAMED], f"`skip_bad_files` leaves out {counted(len(left_out), 'file')}")
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
         check_joins(folder, earlier, plan_of(config, named), unsettled(config))
@@ -71,5 +77,5 @@ def _already_done(config: AnnotateConfig, named: Named, plan: Plan, clock: Clock
 
 def _told_again(config: AnnotateConfig) -> RunSummary:
     if config.profile:
-        tell("annotate", f"there is nothing to profile, as nothing is done; the run's own is in {config.folder / RUN}")
+        notice(f"there is nothing to profile, as nothing is done; the run's own is in {config.folder / RUN}")
     return read_summary(config.folder, config.max_failed)

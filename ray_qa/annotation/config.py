@@ -16,7 +16,9 @@ from ray_qa.settings import (
     AutoOrCount,
     ColumnSettings,
     Duration,
+    LogFormatSetting,
     ModelSettings,
+    QuietSetting,
     ReadingSettings,
     Texts,
 )
@@ -90,6 +92,8 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         description="HOST:PORT of the Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this "
         "machine.",
     )
+    log_format: LogFormatSetting = "text"
+    quiet: QuietSetting = False
 
     @field_validator("replicas", mode="before")
     @classmethod

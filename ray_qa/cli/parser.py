@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import tyro
@@ -19,20 +21,28 @@ from ray_qa.settings import AutoOrCount
 Config = TypeVar("Config", bound=BaseModel)
 
 
-def parse(kind: type[Config], program: str, arguments: Sequence[str]) -> Config:
+def parse(kind: type[Config], program: str, arguments: Sequence[str], *, framed: bool = True) -> Config:
     """Read flags, and the YAML file that ``--config`` names, into a configuration; flags override the file.
 
     tyro gets a plain record of texts: types and limits are checked by the model, which says in our words what is wrong
     with all of them at once.
 
+    Args:
+        kind: the command's model.
+        program: what the usage calls it.
+        arguments: the command line.
+        framed: whether tyro may draw on standard error what is wrong with flags that it does not know; else that
+            is an error like any other.
+
     Raises:
         ConfigError: for settings that are unknown, missing or wrong, and for a file that is no YAML mapping.
-        SystemExit: after ``--help``, and for flags that tyro does not know.
+        SystemExit: after ``--help``, and, framed, for flags that tyro does not know.
     """
     file_values = _read_yaml(path) if (path := _config_path(arguments)) else {}
     flags_kind = _flags_of(kind, file_values)
     lists = {name for name, field in kind.model_fields.items() if field.annotation == tuple[str, ...]}
-    flags = tyro.cli(flags_kind, prog=program, description=kind.__doc__, args=_gathered(arguments, lists))
+    with nullcontext() if framed else _frames_as_errors():
+        flags = tyro.cli(flags_kind, prog=program, description=kind.__doc__, args=_gathered(arguments, lists))
     given = {
         flag.name: value
         for flag in dataclasses.fields(flags_kind)
@@ -42,6 +52,18 @@ def parse(kind: type[Config], program: str, arguments: Sequence[str]) -> Config:
     if empty := [name for name, value in values.items() if value in ((), []) and name in kind.model_fields]:
         raise ConfigError(*(f"`{name}` must have a value where it is given, but is empty" for name in empty))
     return kind(**values)
+
+
+@contextmanager
+def _frames_as_errors() -> Iterator[None]:
+    drawn = io.StringIO()
+    try:
+        with redirect_stderr(drawn):
+            yield
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise ConfigError(" ".join(re.sub("[─│╭╮╰╯]", " ", drawn.getvalue()).split())) from None
 
 
 def _config_path(arguments: Sequence[str]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ray_qa.settings import PathText, Settings
+from ray_qa.settings import LogFormatSetting, PathText, QuietSetting, Settings
 
 
 class EvaluateConfig(Settings):
@@ -17,3 +17,5 @@ class EvaluateConfig(Settings):
     id_column: str = Field("id", min_length=1, description="Column that ties predictions to gold rows.")
     prefix: str = Field("", description="The --prefix that annotate was given.")
     output: PathText | None = Field(None, description="Also write the scores to this JSON file.")
+    log_format: LogFormatSetting = "text"
+    quiet: QuietSetting = False

@@ -10,7 +10,17 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from ray_qa.data.example_schema import ExampleColumns
 from ray_qa.finetuning.lr_schedule import Schedule
 from ray_qa.runs.output_folder import OutputText, output_place
-from ray_qa.settings import FREE, SETTLED, AutoOrCount, Duration, PathText, Texts, WindowSettings
+from ray_qa.settings import (
+    FREE,
+    SETTLED,
+    AutoOrCount,
+    Duration,
+    LogFormatSetting,
+    PathText,
+    QuietSetting,
+    Texts,
+    WindowSettings,
+)
 from ray_qa.storage.remote import Place
 
 TRACKERS = ("tensorboard", "mlflow")
@@ -119,6 +129,8 @@ class FinetuneConfig(WindowSettings):
         description="HOST:PORT of the Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this "
         "machine.",
     )
+    log_format: LogFormatSetting = "text"
+    quiet: QuietSetting = False
 
     @property
     def folder(self) -> Place:

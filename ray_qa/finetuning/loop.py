@@ -6,6 +6,7 @@ import itertools
 import math
 import shutil
 import time
+from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -233,6 +234,7 @@ class _Run:
         return {
             "step": state.step,
             "steps": self.steps,
+            "epoch": self._epoch_of(state.step),
             "loss": state.loss_sum / max(1, state.logged_windows),
             "learning_rate": self.model.optimizer.param_groups[0]["lr"],
             "gradient_norm": state.gradient_norm,
@@ -241,6 +243,10 @@ class _Run:
             **({"loss_scale": self.model.scaler.get_scale()} if self.model.scaler.is_enabled() else {}),
             "time": time.time(),
         }
+
+    def _epoch_of(self, step: int) -> int:
+        """The epoch that a step belongs to, both counted from 1."""
+        return bisect_left(list(itertools.accumulate(self.steps_of_epochs)), step) + 1
 
     def _evaluate(self, state: TrainingState) -> TrainingState:
         assert self.validator is not None

@@ -177,7 +177,10 @@ def test_names_must_not_be_empty() -> None:
 def test_an_unknown_setting_that_looks_like_one_of_ours_gets_a_suggestion() -> None:
     assert refusals(strid=1) == ("`strid` must be a setting, but is unknown; did you mean `stride`?",)
     (line,) = refusals(EvaluateConfig, predictions="p", gold="g", zzz=1)
-    assert line == "`zzz` must be a setting, but is unknown; there are: predictions, gold, id_column, prefix, output"
+    assert line == (
+        "`zzz` must be a setting, but is unknown; there are: predictions, gold, id_column, prefix, output, "
+        "log_format, quiet"
+    )
 
 
 @pytest.mark.parametrize("name", ["integral", "literally", "tuple", "constrained"])

@@ -66,7 +66,7 @@ def test_the_output_equals_that_in_a_folder_and_is_gone_on_with_and_told_of_and_
     ours = str(folder / "out" / ".ray_qa")
     kept = [str(each.place).removeprefix(ours) for each in objects.list_below(folder / "out" / ".ray_qa")]
     assert {path.split("/")[1] for path in kept} == {
-        "counts", "engine.json", "owner", "plan.json", "run.json",
+        "counts", "engine.json", "owner", "plan.json", "run.json", "timelines",
     }  # fmt: skip
 
     objects.delete([folder / "out" / "_SUCCESS", part_path(folder / "out", 2), part_path(folder / "out", 3)])
