@@ -77,19 +77,36 @@ def open_input(place: Remote) -> pa.NativeFile:
     return pa.PythonFile(_OpenObject(place, reader), mode="r")
 
 
-def download(place: Remote, path: Path) -> None:
-    """Write an object into a file, piece by piece.
+def download(found: Found, path: Path) -> None:
+    """Write an object into a file, piece by piece, as it was when it was listed.
 
     Raises:
-        FileNotFoundError: if there is no such object.
         OSError: if the file cannot be written.
-        StorageError: as :func:`read`.
+        StorageError: as :func:`read`, and if another object or none is there by now.
     """
     import obstore
 
-    with path.open("wb") as stream, explained(place, "read"):
-        for piece in obstore.get(store_of(place.scheme, place.bucket), place.key):
-            stream.write(piece)
+    place = found.place
+    with path.open("wb") as stream:
+        try:
+            with explained(place, "read"):
+                there = obstore.get(store_of(place.scheme, place.bucket), place.key)
+                if not _is_still(found, there.meta):
+                    raise _has_changed(place, "has been replaced")
+                for piece in there:
+                    stream.write(piece)
+        except FileNotFoundError:
+            raise _has_changed(place, "is gone") from None
+
+
+def _is_still(found: Found, now: ObjectMeta) -> bool:
+    """Whether an answer is of the version that was listed; where one of the two has no ETag, sizes must do."""
+    tagged = bool(now["e_tag"]) and found.version != found.modified.isoformat()
+    return now["size"] == found.size and (not tagged or _tag(now["e_tag"]) == found.version)
+
+
+def _has_changed(place: Remote, how: str) -> StorageError:
+    return StorageError(f"{place} must stay while it is fetched, but {how}; run the same command again")
 
 
 def look_for(place: Remote) -> Found | None:
@@ -118,11 +135,11 @@ def exists(place: Remote) -> bool:
 
 
 def list_below(place: Remote, *, after: str = "") -> Iterator[Found]:
-    """All objects below a place, by one listing, in the order of their keys.
+    """All objects below a place, by one listing, in the order of their keys; pages are asked for as they are wanted.
 
     Args:
         place: what their keys begin with.
-        after: a name below it; only what comes later is listed.
+        after: a name below it, or how one begins; only what comes later is listed.
 
     Raises:
         StorageError: as :func:`read`.
@@ -134,7 +151,8 @@ def list_below(place: Remote, *, after: str = "") -> Iterator[Found]:
         pages = obstore.list(store_of(place.scheme, place.bucket), prefix=place.key or None, offset=offset)
         for page in pages:
             for each in page:
-                yield _found(place.scheme, place.bucket, each)
+                if offset is None or each["path"] > offset:  # some stores list all, whatever they are asked
+                    yield _found(place.scheme, place.bucket, each)
 
 
 def entries_in(folder: Remote) -> list[Entry]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,23 @@ def test_a_listing_has_all_objects_below_a_place_in_order_and_no_others(folder: 
     later = list(objects.list_below(folder / "out", after="part-0001097"))
     assert [each.place.name for each in later] == names[-2:]
     assert list(objects.list_below(folder / "nothing")) == []
+
+
+@pytest.mark.parametrize("now", [b"two", b"three", None], ids=["other content", "other size", "nothing"])
+def test_what_has_changed_since_it_was_listed_is_not_taken_for_it(
+    folder: Remote, tmp_path: Path, now: bytes | None
+) -> None:
+    objects.publish(folder / "a", b"one")
+    (found,) = objects.list_below(folder)
+    objects.download(found, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"one"
+    if now is None:
+        objects.delete([folder / "a"])
+    else:
+        objects.publish(folder / "a", now)
+    told = rf"^{folder}/a must stay while it is fetched, but (has been replaced|is gone); run the same command again$"
+    with pytest.raises(StorageError, match=told):
+        objects.download(found, tmp_path / "a")
 
 
 def test_deleting_takes_away_what_is_there_and_minds_nothing_that_is_not(folder: Remote) -> None:
