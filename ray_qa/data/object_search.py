@@ -1,4 +1,4 @@
-"""Which objects of a bucket a URL, a folder or a glob leads to: one listing of no more than it takes, no look at each."""
+"""Which objects a URL, a folder or a glob leads to: one listing, of no more than it takes, no look at each."""
 
 from __future__ import annotations
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ray_qa.settings import PathText, Settings
+from ray_qa.settings import Anonymous, PathText, Settings
+from ray_qa.storage.credentials import Access
+from ray_qa.storage.remote import place_of
 
 
 class EvaluateConfig(Settings):
@@ -17,3 +19,10 @@ class EvaluateConfig(Settings):
     id_column: str = Field("id", min_length=1, description="Column that ties predictions to gold rows.")
     prefix: str = Field("", description="The --prefix that annotate was given.")
     output: PathText | None = Field(None, description="Also write the scores to this JSON file.")
+    anonymous: Anonymous = False
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        output = None if self.output is None else place_of(self.output, "output")
+        return Access(anonymous=self.anonymous, output=output)

