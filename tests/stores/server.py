@@ -22,8 +22,8 @@ PATIENCE = 60.0
 
 
 BUCKET, PUBLIC = "bucket", "public"
-"""All that the tests' keys open, and what they do not open, but anybody may read without any: each bucket takes volumes
-of its own, of which there are few."""
+"""What the tests' keys open, as all whose names begin so, and what they do not, but anybody may read without any; each
+bucket takes volumes of its own, of which there are few."""
 ACTIONS = ("Read", "Write", "List", "Tagging")
 
 
@@ -60,12 +60,12 @@ class Server:
 def running(folder: Path) -> Iterator[Server]:
     """A server that keeps its objects in ``folder``."""
     with ExitStack() as stack:
-        ports = [stack.enter_context(_free_port()) for _ in range(4)]
+        ports = [stack.enter_context(free_port()) for _ in range(4)]
     access_key, secret_key = secrets.token_hex(8), secrets.token_hex(16)
     owner = secrets.token_hex(8), secrets.token_hex(16)
     identities = [
         _identity("owner", owner, ["Admin"]),
-        _identity("tests", (access_key, secret_key), [f"{each}:{BUCKET}" for each in ACTIONS]),
+        _identity("tests", (access_key, secret_key), [f"{each}:{BUCKET}*" for each in ACTIONS]),
         _identity("anonymous", None, [f"{each}:{PUBLIC}" for each in ("Read", "List")]),
     ]
     (folder / "keys.json").write_text(json.dumps({"identities": identities}))
@@ -96,7 +96,7 @@ def _identity(name: str, keys: tuple[str, str] | None, actions: list[str]) -> di
 
 
 @contextmanager
-def _free_port() -> Iterator[int]:
+def free_port() -> Iterator[int]:
     """A port that nobody listens at, nor at the one 10,000 above, which weed takes for its own talk."""
     while True:
         with socket.socket() as near, socket.socket() as far:

@@ -76,7 +76,7 @@ def test_nothing_found_is_told_in_a_line(folder: Remote) -> None:
         f"`input` must lead to Parquet files (*.parquet, *.pq), but {folder}/nothing/*.parquet leads to nothing"
     )
     with pytest.raises(StorageError, match="must lie in a bucket, but there is none of the name"):
-        find_files(["s3://no-such-bucket/a"], "input")
+        find_files(["s3://bucket-that-is-not/a"], "input")
 
 
 def test_the_output_must_lie_apart(folder: Remote) -> None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from ray_qa.errors import ConfigError
 from ray_qa.storage.remote import Remote, place_of
 
-KEYS = st.text(st.characters(exclude_characters="/\\?#", exclude_categories=("C", "Z")), min_size=1)
+KEYS = st.text(st.characters(exclude_characters="/\\?#", exclude_categories=("C", "Z")), min_size=1).filter(
+    lambda name: name not in (".", "..")
+)
 
 
 @pytest.mark.parametrize(
