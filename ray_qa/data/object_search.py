@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from ray_qa.storage import objects
-from ray_qa.storage.objects import Found
+from ray_qa.storage.listing import Found
 from ray_qa.storage.remote import Remote
 
 WILD = re.compile(r"[*?[]")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ray_qa.errors import OutputError, first_line
 from ray_qa.storage import objects
+from ray_qa.storage.listing import Found
 from ray_qa.storage.local import draft_of, drafts_of, remove_folder
-from ray_qa.storage.objects import Found
 from ray_qa.storage.remote import Remote
 
 FETCHED_AT_ONCE = 16
