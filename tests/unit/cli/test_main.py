@@ -85,7 +85,11 @@ def test_a_command_prints_what_it_found_as_json_where_that_is_asked_for(
         ),
         (["evaluate", "--log-format=json", "--gold", "/no/where", "--predictions", "p"], "evaluate", "/no/where"),
         (["evaluate", "--log-format", "json", "--golden", "g"], "evaluate", "Unrecognized options: --golden, g"),
-        (["evalute", "--log-format", "json"], "", "the command must be one of demo, ask, inspect, annotate, finetune, evaluate, but"),
+        (
+            ["evalute", "--log-format", "json"],
+            "",
+            "inspect, annotate, finetune, evaluate, but is 'evalute'",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_as_json_where_that_is_asked_for(
