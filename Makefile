@@ -16,6 +16,9 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --c
 # A checkout in a folder of the package's name would hide the package from scripts beside it, were it not on the path itself.
 EDITABLE := --config-settings editable_mode=compat --editable
 
+# A server that speaks as Azure's does; there is none on PyPI.
+AZURITE := npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(VENV)/azurite azurite@3.37.0
+
 # Each of the benchmarks' peers wants its own versions of what ray_qa wants too.
 PEERS := .venv-peers
 
@@ -67,4 +70,5 @@ $(PEERS)/%/installed: benchmarks/peers/requirements-%.txt
 
 $(VENV)/dev: $(VENV)/installed
 	$(PIP) $(EDITABLE) '.[dev]'
+	@$(AZURITE) || echo "npm did not install Azurite: tests of Azure's store will be skipped"
 	@touch $@

@@ -92,6 +92,11 @@ PathText = Annotated[str, BeforeValidator(_as_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
 
 
+Anonymous = Annotated[
+    bool, FREE, Field(description="Show credentials to no bucket but the output's, as for public ones.")
+]
+
+
 def check_kind(config: object, kind: type[BaseModel]) -> None:
     """Raise where a command is given something else than its settings.
 

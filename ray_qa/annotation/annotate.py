@@ -19,6 +19,7 @@ from ray_qa.runs.ownership import check_claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import check_kind, unsettled
 from ray_qa.storage import places
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.local import SUCCESS
 
 
@@ -39,6 +40,7 @@ def _annotate(config: AnnotateConfig, clock: Clock) -> RunSummary:
     check_outlives_job("output", config.output)
     folder = config.folder
     config = config.model_copy(update={"output": str(folder)})
+    use_access(config.access)
     named = check_what_is_named(config, folder)
     if named.inputs.passed_over:
         notice(f"`input` passes over {listed(named.inputs.passed_over, 3)}")

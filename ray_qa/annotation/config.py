@@ -13,6 +13,7 @@ from ray_qa.runs.output_folder import OutputText, output_place
 from ray_qa.settings import (
     FREE,
     SETTLED,
+    Anonymous,
     AutoOrCount,
     ColumnSettings,
     Duration,
@@ -22,6 +23,7 @@ from ray_qa.settings import (
     ReadingSettings,
     Texts,
 )
+from ray_qa.storage.credentials import Access
 from ray_qa.storage.remote import Place
 
 
@@ -84,6 +86,7 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     profile: Annotated[bool, FREE] = Field(
         False, description="Say at the end, and in run.json, which step took how long."
     )
+    anonymous: Anonymous = False
     wait_for_nodes: Annotated[Duration, FREE] = Field(
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )
@@ -147,6 +150,11 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     def folder(self) -> Place:
         """Where the output is to lie."""
         return output_place(self.output)
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        return Access(anonymous=self.anonymous, output=self.folder)
 
     def columns(self, questions: Sequence[Question] = ()) -> ColumnSettings:
         """What is read and what is added, where so many questions are asked of every context."""

@@ -37,8 +37,8 @@ from ray_qa.runs.plan_files import (
     settled,
 )
 from ray_qa.storage import places
+from ray_qa.storage.listing import Entry
 from ray_qa.storage.local import SUCCESS
-from ray_qa.storage.objects import Entry
 from ray_qa.storage.remote import Place
 
 DRAFT = re.compile(rf"\.{PART.pattern}\.[0-9a-f]{{32}}\.draft")

@@ -137,7 +137,9 @@ def _settle(
         return arithmetic
     if not is_converted(model):
         progress.enter("converting the model")
-    against = why_not_openvino(model, cpus=placement.reserved_cpus, patience=in_seconds(config.wait_for_nodes))
+    against = why_not_openvino(
+        model, config.access, cpus=placement.reserved_cpus, patience=in_seconds(config.wait_for_nodes)
+    )
     return arithmetic if against is None else replace(settle(backend="torch"), why=against)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import overload
 
 from ray_qa.storage import places
-from ray_qa.storage.objects import Entry
+from ray_qa.storage.listing import Entry
 from ray_qa.storage.remote import Place, Remote
 
 PART = re.compile(r"part-(\d{7,})\.parquet")

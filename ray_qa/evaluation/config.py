@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ray_qa.settings import LogFormatSetting, PathText, QuietSetting, Settings
+from ray_qa.settings import Anonymous, LogFormatSetting, PathText, QuietSetting, Settings
+from ray_qa.storage.credentials import Access
+from ray_qa.storage.remote import place_of
 
 
 class EvaluateConfig(Settings):
@@ -19,3 +21,10 @@ class EvaluateConfig(Settings):
     output: PathText | None = Field(None, description="Also write the scores to this JSON file.")
     log_format: LogFormatSetting = "text"
     quiet: QuietSetting = False
+    anonymous: Anonymous = False
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        output = None if self.output is None else place_of(self.output, "output")
+        return Access(anonymous=self.anonymous, output=output)

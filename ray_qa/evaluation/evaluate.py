@@ -17,6 +17,7 @@ from ray_qa.runs.log import logged
 from ray_qa.runs.output_folder import PLAN
 from ray_qa.settings import check_kind
 from ray_qa.storage import places
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.remote import Place, place_of
 
@@ -43,6 +44,7 @@ def evaluate(config: EvaluateConfig) -> EvaluationReport:
         ConfigError: ``config`` is something else.
     """
     check_kind(config, EvaluateConfig)
+    use_access(config.access)
     with logged("evaluate", config.log_format, quiet=config.quiet):
         return _evaluate(config)
 

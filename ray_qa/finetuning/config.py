@@ -13,6 +13,7 @@ from ray_qa.runs.output_folder import OutputText, output_place
 from ray_qa.settings import (
     FREE,
     SETTLED,
+    Anonymous,
     AutoOrCount,
     Duration,
     LogFormatSetting,
@@ -21,6 +22,7 @@ from ray_qa.settings import (
     Texts,
     WindowSettings,
 )
+from ray_qa.storage.credentials import Access
 from ray_qa.storage.remote import Place
 
 TRACKERS = ("tensorboard", "mlflow")
@@ -121,6 +123,7 @@ class FinetuneConfig(WindowSettings):
     extend: Annotated[bool, FREE] = Field(
         False, description="Train a finished model further, with more `epochs` or `max_steps` than it had."
     )
+    anonymous: Anonymous = False
     wait_for_nodes: Annotated[Duration, FREE] = Field(
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )
@@ -136,6 +139,11 @@ class FinetuneConfig(WindowSettings):
     def folder(self) -> Place:
         """Where the output is to lie."""
         return output_place(self.output)
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        return Access(anonymous=self.anonymous, output=self.folder)
 
     @property
     def columns(self) -> ExampleColumns:

@@ -50,6 +50,7 @@ from ray_qa.runs.log import logged, notice
 from ray_qa.runs.ownership import claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import AUTO, check_kind, deciding_settings, in_seconds, unsettled
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.places import exists
 from ray_qa.storage.remote import Place, is_url
@@ -66,6 +67,7 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     check_kind(config, FinetuneConfig)
     check_outlives_job("output", config.output)
     config = config.model_copy(update={"output": str(config.folder)})
+    use_access(config.access)
     progress = TrainingProgress(config.folder / BEAT)
     with logged("finetune", config.log_format, quiet=config.quiet), shown(progress.line):
         return _finetune(config, progress, called)

@@ -38,6 +38,7 @@ from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.span_model import pick_device, pick_dtype
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.runs.ownership import check_claim
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.remote import Place, Remote
 from ray_qa.storage.scratch import scratch_folder
 
@@ -58,6 +59,7 @@ def train(job: TrainingJob, group: ProcessGroup | None = None) -> TrainingState:
         ConfigError: if a pass does not fit the device's memory.
     """
     group = group or ProcessGroup.current()
+    use_access(job.config.access)
     job = replace(job, base=model_here(job.base))
     check_output_is_here(job.config.folder)
     if job.threads is not None:

@@ -177,10 +177,8 @@ def test_names_must_not_be_empty() -> None:
 def test_an_unknown_setting_that_looks_like_one_of_ours_gets_a_suggestion() -> None:
     assert refusals(strid=1) == ("`strid` must be a setting, but is unknown; did you mean `stride`?",)
     (line,) = refusals(EvaluateConfig, predictions="p", gold="g", zzz=1)
-    assert line == (
-        "`zzz` must be a setting, but is unknown; there are: predictions, gold, id_column, prefix, output, "
-        "log_format, quiet"
-    )
+    there = "predictions, gold, id_column, prefix, output, log_format, quiet, anonymous"
+    assert line == f"`zzz` must be a setting, but is unknown; there are: {there}"
 
 
 @pytest.mark.parametrize("name", ["integral", "literally", "tuple", "constrained"])
@@ -222,7 +220,8 @@ def test_the_defaults_of_finetuning_are_those_that_readers_know() -> None:
         ({"gpus_per_worker": 2}, "`gpus_per_worker` must be 0 or 1, as a worker trains on one GPU, but is 2"),
         (
             {"output": "hdfs://bucket/model"},
-            "`output` must be a path, or a URL of s3://, gs://, az://, abfs://, but is hdfs://bucket/model",
+            "`output` must be a path, or a URL of s3://, gs://, az://, abfs://, as hdfs:// is for reading rows only, "
+            "but is hdfs://bucket/model",
         ),
         ({"cpus_per_worker": 0}, "`cpus_per_worker` must be greater than 0.0, but is 0"),
         ({"cpus_per_worker": "inf"}, "`cpus_per_worker` must be a finite number, but is 'inf'"),

@@ -139,7 +139,7 @@ def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> Non
         "batch_tokens",
         "unit_rows",
     } <= names
-    indifferent = {"input", "output", "model", "replicas", "cpus_per_replica", "calibration"}
+    indifferent = {"anonymous", "input", "output", "model", "replicas", "cpus_per_replica", "calibration"}
     indifferent |= {
         "gpus_per_replica",
         "log_format",

@@ -88,7 +88,7 @@ def test_a_command_prints_what_it_found_as_json_where_that_is_asked_for(
         (
             ["evalute", "--log-format", "json"],
             "",
-            "the command must be one of demo, ask, inspect, annotate, finetune, evaluate, but",
+            "inspect, annotate, finetune, evaluate, but is 'evalute'",
         ),
     ],
 )
