@@ -28,6 +28,7 @@ from benchmarks.comparison.machine import this_machine
 from benchmarks.comparison.report import table
 from benchmarks.simulation.planning import PlanningFigures, measure_planning
 from benchmarks.simulation.runs import Asked, RunFigures, simulate
+from ray_qa.runs.versions import versions
 
 RESULTS = Path(__file__).parent / "results"
 ROWS = [10_000, 100_000, 1_000_000]
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--replicas", type=int, nargs="*", default=[1, 4, 16], help="runs of 30 units a replica")
     parser.add_argument("--units", type=int, nargs="*", default=UNITS, help="units to plan")
     options = parser.parse_args()
-    print(this_machine().in_words, flush=True)
+    print(this_machine().in_words, ", ".join(f"{name} {of}" for name, of in versions().items()), sep="\n", flush=True)
     by_rows = [Asked(rows=rows) for rows in options.rows]
     by_rows += [Asked(rows=rows, sleep=options.sleep / 1000) for rows in options.sleeping_rows]
     runs = _run_all(by_rows)
@@ -67,6 +68,7 @@ def main() -> None:
         print(f"\n{describe_planning(planned)}", flush=True)
     record = {
         "machine": asdict(this_machine()),
+        "versions": versions(),
         "runs": [asdict(run) for run in (*runs, *units, *replicas)],
         "planned": [asdict(each) for each in planned],
     }
