@@ -6,6 +6,7 @@
 # make bench     measure throughput on this machine
 # make bench-training   measure fine-tuning against a plain loop; half an hour
 # make bench-memory     whether a process grows over 10,000 batches; half an hour
+# make bench-scale      what annotate itself costs by rows, units and replicas, without a model; a quarter of an hour
 # make bench-peers      install the peers into .venv-peers, then measure annotate against them; 40 minutes
 
 PYTHON ?= python3
@@ -22,7 +23,7 @@ AZURITE := npm install --silent --no-audit --no-fund --ignore-scripts --prefix $
 # Each of the benchmarks' peers wants its own versions of what ray_qa wants too.
 PEERS := .venv-peers
 
-.PHONY: demo test test-all install check bench bench-memory bench-training bench-peers clean
+.PHONY: demo test test-all install check bench bench-memory bench-scale bench-training bench-peers clean
 
 demo: install
 	$(VENV)/bin/ray-qa demo
@@ -45,6 +46,9 @@ bench: install
 
 bench-memory: install
 	$(VENV)/bin/python -m benchmarks.memory
+
+bench-scale: install
+	$(VENV)/bin/python -m benchmarks.scale
 
 bench-training: install
 	$(VENV)/bin/python -m benchmarks.plain_loop
