@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from ray_qa.data.parts import Compression
 from ray_qa.runs.output_folder import OutputText, output_place
 from ray_qa.settings import (
     FREE,
@@ -42,6 +43,9 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     )
     unit_rows: Annotated[AutoOrCount, SETTLED] = Field(
         "auto", description="Rows that are read, scored and committed together."
+    )
+    compression: Annotated[Compression, FREE] = Field(
+        "zstd", description="How the parts are compressed: zstd is smaller, snappy is known to older readers."
     )
     replicas: Annotated[str, FREE] = Field("auto", description="Model actors: auto, N, or MIN:MAX to follow the load.")
     cpus_per_replica: Annotated[float | None, FREE] = Field(

@@ -205,7 +205,7 @@ class Annotator:
             label = PartLabel(plan=self._job.plan, counts=counts)
             part = part_table(rows, answers, config.columns, label.as_metadata())
             check_claim(folder, self._job.plan)
-            version = publish_part(folder, row["unit"], part)
+            version = publish_part(folder, row["unit"], part, config.compression)
             end_unit(attempts)
         return _Done(part=KnownPart(version=version, counts=counts), answers=answers)
 
