@@ -47,6 +47,10 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     compression: Annotated[Compression, FREE] = Field(
         "zstd", description="How the parts are compressed: zstd is smaller, snappy is known to older readers."
     )
+    card: Annotated[bool, FREE] = Field(
+        False,
+        description="Write a data card, README.md, beside the parts; pandas and Arrow then want the parts by name.",
+    )
     replicas: Annotated[str, FREE] = Field("auto", description="Model actors: auto, N, or MIN:MAX to follow the load.")
     cpus_per_replica: Annotated[float | None, FREE] = Field(
         None,

@@ -112,7 +112,7 @@ def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> Non
         "batch_tokens",
         "unit_rows",
     } <= names
-    indifferent = {"input", "output", "model", "replicas", "cpus_per_replica", "calibration", "compression"}
+    indifferent = {"input", "output", "model", "replicas", "cpus_per_replica", "calibration", "card", "compression"}
     indifferent |= {
         "gpus_per_replica",
         "max_failed",
