@@ -30,7 +30,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
-        "ray-qa: the command must be one of demo, annotate, finetune, evaluate, but is 'anotate'\n"
+        "ray-qa: the command must be one of demo, annotate, finetune, evaluate, export, but is 'anotate'\n"
     )
 
 
