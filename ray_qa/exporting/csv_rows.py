@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 
 from ray_qa.exporting.json_values import json_values
 from ray_qa.exporting.source import Source, batches
 from ray_qa.runs.live_line import counted, tell
 
-QUOTED = re.compile(r'[",\r\n]|^$|^\s|\s$')
-FORMULA = re.compile(r"[=+\-@\t\r]")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that spreadsheets take for a formula."""
 
 
@@ -24,7 +22,7 @@ def csv_lines(source: Source, columns: Sequence[str]) -> Iterator[str]:
     yield _line(map(quoted, columns))
     for batch in batches(source, columns):
         values = [json_values(batch.column(name), name) for name in columns]
-        formulas += sum(isinstance(value, str) and bool(FORMULA.match(value)) for column in values for value in column)
+        formulas += sum(isinstance(value, str) and value.startswith(FORMULA) for column in values for value in column)
         for row in zip(*values, strict=True):
             line = _line(map(cell, row))
             yield line if line != "\r\n" else '""\r\n'
@@ -42,12 +40,18 @@ def cell(value: object) -> str:
         return ""
     if isinstance(value, str):
         return quoted(value)
+    if type(value) in (int, float):
+        return repr(value)
     return quoted(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def quoted(text: str) -> str:
     """A text in quotes where it would not stand for itself without."""
-    return '"' + text.replace('"', '""') + '"' if QUOTED.search(text) else text
+    # Plain searches: one regular expression for all of this takes several times as long over a context.
+    stands = '"' not in text and "," not in text and "\n" not in text and "\r" not in text
+    if stands and text and text == text.strip():
+        return text
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _line(cells: Iterator[str]) -> str:
