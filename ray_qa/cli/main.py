@@ -30,7 +30,7 @@ Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over
 _GOES_ON = "what is done is kept, and the same command goes on from there"
 _FAREWELLS = {
     "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
-    "export": "nothing is written that is not whole, and the same command with --overwrite starts again",
+    "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
 }
 
 
