@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from ray_qa.annotation.card import write_card
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.engine_used import engine_noted
 from ray_qa.annotation.manifest import known_parts
@@ -173,5 +174,6 @@ def finish_run(config: AnnotateConfig, plan: Plan, standing: Standing, scored_ro
         exit_code=exit_code(counts, config.max_failed),
         profile=clock.profile() if config.profile else None,
     )
+    write_card(config, plan, counts)
     finish(folder, run_json(config, fingerprints(plan), summary, engine_noted(folder), timelines_kept(folder)))
     return summary

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from ray_qa.annotation.accounting import Clock, finish_run, has_every_part, is_whole, standing_of, to_retry
+from ray_qa.annotation.card import write_card
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, check_joins, plan_digest, read_plan
 from ray_qa.annotation.planning import Named, check_what_is_named, plan_of
@@ -64,20 +65,23 @@ def _already_done(config: AnnotateConfig, named: Named, plan: Plan, clock: Clock
     folder, versions = config.folder, named.versions
     is_finished = places.exists(folder / SUCCESS) and is_whole(folder, plan, versions, config.verify)
     if is_finished and not config.retry_failed:
-        return _told_again(config)
+        return _told_again(config, plan)
     if not has_every_part(plan, versions):
         return None
     standing = standing_of(folder, plan, versions)
     if not standing.is_all_of(plan) or to_retry(config, plan, standing):
         return None
     if is_finished:
-        return _told_again(config)
+        return _told_again(config, plan)
     with output_lock(folder, "annotating", may_share=True):
         check_claim(folder, plan_digest(plan))
         return finish_run(config, plan, standing, 0, clock)
 
 
-def _told_again(config: AnnotateConfig) -> RunSummary:
+def _told_again(config: AnnotateConfig, plan: Plan) -> RunSummary:
     if config.profile:
         notice(f"there is nothing to profile, as nothing is done; the run's own is in {config.folder / RUN}")
-    return read_summary(config.folder, config.max_failed)
+    summary = read_summary(config.folder, config.max_failed)
+    if config.card:
+        write_card(config, plan, summary.counts)
+    return summary

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from ray_qa.data.parts import Compression
 from ray_qa.records import Question
 from ray_qa.runs.output_folder import OutputText, output_place
 from ray_qa.settings import (
@@ -58,6 +59,13 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     )
     unit_rows: Annotated[AutoOrCount, SETTLED] = Field(
         "auto", description="Rows that are read, scored and committed together."
+    )
+    compression: Annotated[Compression, FREE] = Field(
+        "zstd", description="How the parts are compressed: zstd is smaller, snappy is known to older readers."
+    )
+    card: Annotated[bool, FREE] = Field(
+        False,
+        description="Write a data card, README.md, beside the parts; pandas and Arrow then want the parts by name.",
     )
     replicas: Annotated[str, FREE] = Field("auto", description="Model actors: auto, N, or MIN:MAX to follow the load.")
     cpus_per_replica: Annotated[float | None, FREE] = Field(

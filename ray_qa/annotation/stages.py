@@ -213,7 +213,7 @@ class Annotator:
             columns, questions = config.columns(self._job.questions), self._job.questions
             part = part_table(rows, answers, columns, label.as_metadata(), questions)
             check_claim(folder, self._job.plan)
-            version = publish_part(folder, row["unit"], part)
+            version = publish_part(folder, row["unit"], part, config.compression)
             end_unit(attempts)
         return _Done(part=KnownPart(version=version, counts=counts), answers=answers)
 

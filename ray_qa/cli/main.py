@@ -34,11 +34,17 @@ commands:
   annotate   answer every row of a Parquet corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
+  export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
 
 ray-qa COMMAND --help lists a command's options; ray-qa --version says which version this is.
 Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over --max-failed,
 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
+_GOES_ON = "what is done is kept, and the same command goes on from there"
+_FAREWELLS = {
+    "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
+    "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,10 +78,7 @@ def _asks_for_json(arguments: Sequence[str]) -> bool:
 
 
 def _carried_out(command: str, arguments: Sequence[str]) -> int:
-    farewell = "stopped"
-    if command not in ("ask", "inspect"):
-        there = "the last checkpoint" if command == "finetune" else "there"
-        farewell += f"; what is done is kept, and the same command goes on from {there}"
+    farewell = f"stopped; {_FAREWELLS.get(command, _GOES_ON)}"
     try:
         return run_stoppable(lambda: _COMMANDS[command](arguments), lambda: as_logged(farewell))
     except RayQaError as error:
@@ -154,6 +157,17 @@ def _inspect(arguments: Sequence[str]) -> int:
     return inspect(config)
 
 
+def _export(arguments: Sequence[str]) -> int:
+    from ray_qa.cli.parser import parse
+    from ray_qa.exporting.config import STANDARD_OUTPUT, ExportConfig
+    from ray_qa.exporting.export import describe, export
+
+    config = parse(ExportConfig, "ray-qa export", arguments)
+    summary = export(config)
+    print(describe(summary), file=sys.stderr if config.output == STANDARD_OUTPUT else sys.stdout)
+    return 0
+
+
 def _demo(arguments: Sequence[str]) -> int:
     from ray_qa.cli.demo import DemoConfig
     from ray_qa.cli.parser import parse
@@ -185,4 +199,5 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "annotate": _annotate,
     "finetune": _finetune,
     "evaluate": _evaluate,
+    "export": _export,
 }

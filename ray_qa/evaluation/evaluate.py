@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ray_qa.data.gold import read_gold, read_predictions
-from ray_qa.data.parts import part_numbers
 from ray_qa.errors import InputError, OutputError, first_line
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.metrics.squad import Convention, SquadScores, convention_for, score_predictions
+from ray_qa.runs.annotated_output import annotated_output
 from ray_qa.runs.log import logged
-from ray_qa.runs.output_folder import PLAN
 from ray_qa.settings import check_kind
 from ray_qa.storage import places
 from ray_qa.storage.credentials import use_access
-from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.remote import Place, place_of
 
 
@@ -93,14 +91,8 @@ def _evaluate(config: EvaluateConfig) -> EvaluationReport:
 
 
 def _unfinished(folder: Place) -> str | None:
-    try:
-        units = len(json.loads(places.read(folder / PLAN))["units"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # no output of annotate
-    there = part_numbers(folder)
-    if places.exists(folder / SUCCESS) and there == set(range(units)):
-        return None
-    return f"{folder} has {len(there):,} of {units:,} parts; run the same annotate command again for the rest"
+    output = annotated_output(folder)
+    return None if output is None else output.unfinished
 
 
 def _line(rows: str, exact: float | None, f1: float | None, total: int) -> str:

@@ -10,6 +10,7 @@ from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.cli.demo import DemoConfig
 from ray_qa.errors import ConfigError
 from ray_qa.evaluation.config import EvaluateConfig
+from ray_qa.exporting.config import ExportConfig
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.settings import (
     FREE,
@@ -25,7 +26,7 @@ from ray_qa.settings import (
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
 FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}
 NEEDED = {AnnotateConfig: ANNOTATE, FinetuneConfig: FINETUNE}
-COMMANDS = [AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig]
+COMMANDS = [AnnotateConfig, FinetuneConfig, EvaluateConfig, ExportConfig, DemoConfig]
 
 
 def refusals(kind: type[BaseModel] = AnnotateConfig, **settings: Any) -> tuple[str, ...]:
@@ -43,11 +44,8 @@ def test_every_setting_says_what_it_is_in_one_sentence(kind: type[BaseModel]) ->
 
 @pytest.mark.parametrize("kind", [*COMMANDS, ReadingSettings, ModelSettings])
 def test_configurations_cannot_be_changed_nor_take_what_they_do_not_know(kind: type[BaseModel]) -> None:
-    required = {
-        name: ["x"] if name in ("input", "train") else "x"
-        for name, field in kind.model_fields.items()
-        if field.is_required()
-    }
+    values: dict[str, Any] = {"train": ["x"], "to": "csv"}
+    required = {name: values.get(name, "x") for name, field in kind.model_fields.items() if field.is_required()}
     config = kind.model_validate(required)
     with pytest.raises(ValidationError, match="frozen"):
         setattr(config, next(iter(kind.model_fields)), "x")

@@ -30,7 +30,8 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
-        "ray-qa: the command must be one of demo, ask, inspect, annotate, finetune, evaluate, but is 'anotate'\n"
+        "ray-qa: the command must be one of demo, ask, inspect, annotate, finetune, evaluate, export, "
+        "but is 'anotate'\n"
     )
 
 
@@ -88,7 +89,7 @@ def test_a_command_prints_what_it_found_as_json_where_that_is_asked_for(
         (
             ["evalute", "--log-format", "json"],
             "",
-            "inspect, annotate, finetune, evaluate, but is 'evalute'",
+            "annotate, finetune, evaluate, export, but is 'evalute'",
         ),
     ],
 )
