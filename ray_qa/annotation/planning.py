@@ -45,18 +45,18 @@ def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
     Raises:
         RayQaError: with all problems that were found.
     """
-    problems = Problems()
+    problems, elsewhere = Problems(), Problems()
     inputs: Inputs | None = None
     apart: Inputs | None = None
     model: ModelFiles | None = None
     versions: Mapping[int, str] = {}
     with problems.gather():
         versions = check_output(folder)
-    with problems.gather():
+    with elsewhere.gather():
         for pattern in config.calibration:
             check_outlives_job("calibration", pattern)
         apart = calibration_inputs(config)
-    with problems.gather():
+    with elsewhere.gather():
         if config.is_openvino:
             check_installed()
         if config.dtype == "int8":
@@ -70,16 +70,17 @@ def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
     with problems.gather():
         if config.questions is not None and not questions:
             raise RayQaError  # said already
-        inputs = _inputs(config, folder, questions, problems)
+        inputs = _inputs(config, folder, questions, may_convert=not (problems.found or elsewhere.found))
         check_columns(inputs.schema, config.columns(questions))
+    problems.found += elsewhere.found
     problems.stop_here_if_any(InputError)
     assert inputs is not None
     assert model is not None
     return Named(inputs=inputs, questions=questions, model=model, apart=apart, versions=versions)
 
 
-def _inputs(config: AnnotateConfig, folder: Place, questions: tuple[Question, ...], problems: Problems) -> Inputs:
-    """The input as Parquet files; what is none is brought into Parquet first, unless there are problems already."""
+def _inputs(config: AnnotateConfig, folder: Place, questions: tuple[Question, ...], *, may_convert: bool) -> Inputs:
+    """The input as Parquet files; what is none is brought into Parquet first, which takes its time."""
     for pattern in config.input:
         if not is_data_set(pattern):
             check_outlives_job("input", pattern)
@@ -87,7 +88,7 @@ def _inputs(config: AnnotateConfig, folder: Place, questions: tuple[Question, ..
     patterns = [pattern for pattern in config.input if not is_data_set(pattern)]
     check_apart([source.name for source in found.sources if source.file is not None], patterns, folder, "input")
     others = [source.name for source in found.sources if not is_brought(source, folder / ROWS)]
-    if others and problems.found:
+    if others and not may_convert:
         raise RayQaError  # said already
     if others:
         notice(f"`input` is brought into Parquet once, in {folder / ROWS}: {listed(others, 3)}")

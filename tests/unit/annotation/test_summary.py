@@ -140,7 +140,7 @@ def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> Non
         "unit_rows",
     } <= names
     indifferent = {"anonymous", "input", "output", "model", "replicas", "cpus_per_replica", "calibration"}
-    indifferent |= {"card", "compression"}
+    indifferent |= {"card", "compression", "questions"}
     indifferent |= {
         "gpus_per_replica",
         "log_format",
