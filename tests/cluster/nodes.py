@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ray.util import get_node_ip_address
 
 from tests.cluster.processes import assert_gone, below, kill_group, wait_until
@@ -101,6 +102,15 @@ def node(head: Head, *, cpus: int, **environment: str) -> Iterator[Process]:
     with _started(head, flags, **environment) as process:
         wait_until(lambda: _up(head) > before, "the node is there")
         yield process
+
+
+@contextmanager
+def in_environment_of(head: Head) -> Iterator[None]:
+    """Let what is started meanwhile be let in by a head."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in head.environment.items():
+            patch.setenv(name, value)
+        yield
 
 
 def cut_off(process: Process) -> None:

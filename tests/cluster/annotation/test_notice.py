@@ -54,6 +54,7 @@ def test_a_replica_on_a_node_that_is_to_be_taken_away_begins_no_unit_more_and_le
         nodes.head(tmp_path, ray_token, cpus=0) as head,
         nodes.node(head, cpus=2) as one,
         nodes.node(head, cpus=2) as other,
+        nodes.in_environment_of(head),
     ):
         command = [*flags, "--output", str(output), "--ray-address", head.address]
         with driver("annotate", command, said, program=("-c", NOTED, str(notes))) as process:

@@ -42,6 +42,7 @@ def test_workers_stop_after_a_checkpoint_before_the_node_of_one_is_taken_away_an
         nodes.head(tmp_path, ray_token, cpus=0) as head,
         nodes.node(head, cpus=1) as one,
         nodes.node(head, cpus=1) as other,
+        nodes.in_environment_of(head),
     ):
         command = [*flags, "--output", str(output), "--ray-address", head.address]
         with driver("finetune", command, said, program=("-c", A_FAILURE_ENDS_THE_RUN)) as process:
