@@ -171,7 +171,7 @@ def test_without_the_token_nothing_can_be_submitted(head: Head, token: str | Non
 
 
 def _long_annotate(reader: Path, folder: Path) -> LongJob:
-    corpus = corpora.write(folder / "in.parquet", corpora.plain(40 * 24, words=3_000), row_group_size=80)
+    corpus = corpora.write(folder / "in.parquet", corpora.plain(40 * 16, words=2_000), row_group_size=80)
     flags = ["--input", str(corpus), "--model", str(reader), "--replicas", "1", "--cpus-per-replica", "1"]
     flags += ["--unit-rows", "40", "--dtype", "float32", "--max-tokens", "96", "--stride", "32"]
     flags += ["--max-question-tokens", "32"]
@@ -192,7 +192,7 @@ def _long_annotate(reader: Path, folder: Path) -> LongJob:
 
 def _long_finetune(base: Path, folder: Path) -> LongJob:
     pq.write_table(questions(120, unanswerable=0.3), folder / "rows.parquet")
-    flags = ["--model", str(base), "--train", str(folder / "rows.parquet"), "--max-steps", "800", "--epochs", "900"]
+    flags = ["--model", str(base), "--train", str(folder / "rows.parquet"), "--max-steps", "500", "--epochs", "900"]
     flags += ["--max-tokens", "96", "--stride", "16", "--max-question-tokens", "24", "--batch-size", "48"]
     flags += ["--workers", "2", "--cpus-per-worker", "0.5", "--save-every", "40", "--learning-rate", "1e-3"]
     output = folder / "out"

@@ -19,8 +19,6 @@ from tests.model.finetuning.training_rows import questions
 
 pytestmark = pytest.mark.slow
 
-WAITING = "waiting for room for 2 workers with 1 CPUs and 0 GPUs each"
-
 
 @pytest.fixture(scope="module")
 def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
@@ -72,16 +70,15 @@ def test_a_cluster_that_grows_is_waited_for(tiny_reader_folder: Path, tmp_path: 
 def test_nodes_that_boot_for_longer_than_ray_train_waits_for_workers_are_waited_for(
     tiny_base: Path, tmp_path: Path
 ) -> None:
-    boot_seconds = DEFAULT_WORKER_GROUP_START_TIMEOUT_S + 5
+    boot_seconds = DEFAULT_WORKER_GROUP_START_TIMEOUT_S + 15
     pq.write_table(questions(20), tmp_path / "rows.parquet")
     flags = ["--train", str(tmp_path / "rows.parquet"), "--model", str(tiny_base), "--max-tokens", "96"]
     flags += ["--stride", "16", "--max-question-tokens", "24", "--workers", "2", "--cpus-per-worker", "1"]
     with nodes.head(tmp_path, None, cpus=0, can_grow=True, boot_seconds=boot_seconds) as head:
-        done = _run(head, "finetune", *flags, "--max-steps", "4", "--output", str(tmp_path / "out"))
+        done = _run(head, "finetune", *flags, "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
-    assert "4 steps in" in done.stdout
-    waiting = [line for line in done.stderr.splitlines() if WAITING in line]
-    assert len(waiting) >= boot_seconds // 10 - 1, done.stderr  # a line every ten seconds
+    assert "2 steps in" in done.stdout
+    assert "waiting for room for 2 workers with 1 CPUs and 0 GPUs each (for 1:00)" in done.stderr
     assert lines_but_progress(done.stderr) == []
 
 
