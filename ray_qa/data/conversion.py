@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from ray_qa.data.data_sets import is_data_set, saved_data_set
-from ray_qa.data.file_search import FoundFile, FoundFiles, Stored, find_files
-from ray_qa.data.row_forms import ALL, PARQUET, form_of
+from ray_qa.data.file_search import FoundFile, Stored, find_row_files
+from ray_qa.data.row_forms import form_of
 from ray_qa.data.row_streams import stream_rows
 from ray_qa.errors import InputError
 from ray_qa.storage import objects, places
@@ -78,7 +78,7 @@ def find_rows(patterns: Sequence[str], setting: str) -> RowSources:
         if is_data_set(pattern) or saved_data_set(pattern):
             sources.append(RowSource(name=pattern, file=None, stamp=_stamp_of_data_set(pattern)))
             continue
-        found = _find(pattern, setting)
+        found = find_row_files([pattern], setting)
         passed_over += found.passed_over
         sources += [RowSource(name=file.path, file=file, stamp=_stamp(file)) for file in found.files]
     names = [source.name for source in sources]
@@ -137,13 +137,6 @@ def _note(source: RowSource, folder: Place) -> Place:
     """Where it is said which files hold a source; as long as that is what it was it is the same."""
     digest = hashlib.sha256(json.dumps([FORM, source.name, source.stamp]).encode()).hexdigest()
     return folder / f"{digest[:32]}.json"
-
-
-def _find(pattern: str, setting: str) -> FoundFiles:
-    try:
-        return find_files([pattern], setting, suffixes=PARQUET)
-    except InputError:
-        return find_files([pattern], setting, suffixes=ALL)
 
 
 def _stamp(file: FoundFile) -> str:
