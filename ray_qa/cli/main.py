@@ -20,6 +20,7 @@ commands:
   demo       annotate the corpus that comes with the package, and show what comes out
   ask        answer questions from one text, at once
   inspect    show what goes into the model for one question, and what comes out
+  prepare    bring rows of any form into Parquet, and check their gold answers
   annotate   answer every row of a Parquet corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
@@ -74,6 +75,18 @@ def _refused(command: str, error: RayQaError) -> int:
     for problem in error.problems:
         print(f"ray-qa {command}: {problem}", file=sys.stderr)
     return 2
+
+
+def _prepare(arguments: Sequence[str]) -> int:
+    from ray_qa.cli.parser import parse
+    from ray_qa.preparation.config import PrepareConfig
+
+    config = parse(PrepareConfig, "ray-qa prepare", arguments)
+    from ray_qa.preparation.prepare import prepare
+    from ray_qa.preparation.summary import describe
+
+    print(describe(prepare(config)))
+    return 0
 
 
 def _annotate(arguments: Sequence[str]) -> int:
@@ -145,6 +158,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "ask": _ask,
     "inspect": _inspect,
+    "prepare": _prepare,
     "annotate": _annotate,
     "finetune": _finetune,
     "evaluate": _evaluate,

@@ -33,6 +33,7 @@ FLOORS: list[dict[str, set[str]]] = [
     {"runs": {"pyarrow", "pydantic", "rich"}},
     {"cluster": {"grpc", "ray", "torch"}},
     {
+        "preparation": {"pyarrow", "pydantic"},
         "annotation": {"numpy", "pyarrow", "pydantic", "ray", "torch"},
         "finetuning": {
             "huggingface_hub", "jinja2", "matplotlib", "mlflow", "numpy", "pyarrow", "pydantic", "ray", "safetensors",
