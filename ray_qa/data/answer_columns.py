@@ -31,19 +31,19 @@ class RowAnswers:
 
 def are_answers(kind: pa.DataType) -> bool:
     """Whether a type is a struct of lists or a list of structs; what is always empty has values of no type."""
-    if _is_list(kind):
+    if is_list(kind):
         return pa.types.is_struct(kind.value_type) and all(
             _is_right(kind.value_type, name, lambda value: value) for name in (TEXT, START)
         )
     return pa.types.is_struct(kind) and all(
-        _is_right(kind, name, lambda value: value.value_type if _is_list(value) else None) for name in (TEXT, START)
+        _is_right(kind, name, lambda value: value.value_type if is_list(value) else None) for name in (TEXT, START)
     )
 
 
 def with_types(kind: pa.DataType) -> pa.DataType:
     """The type of :func:`are_answers` that has texts and 64-bit integers where it had values of no type."""
     missing = {TEXT: pa.string(), START: pa.int64()}
-    if _is_list(kind):
+    if is_list(kind):
         fields = [
             field.with_type(missing.get(field.name, field.type)) if pa.types.is_null(field.type) else field
             for field in kind.value_type
@@ -125,7 +125,7 @@ def _with_child(structs: pa.StructArray, places: pa.Array) -> pa.StructArray:
 
 
 def _is_floating(kind: pa.DataType) -> bool:
-    places = kind.value_type.field(START).type if _is_list(kind) else kind.field(START).type.value_type
+    places = kind.value_type.field(START).type if is_list(kind) else kind.field(START).type.value_type
     return bool(pa.types.is_floating(places))
 
 
@@ -138,7 +138,8 @@ def _is_right(struct: pa.DataType, name: str, value_of: Callable[[pa.DataType], 
     return is_text(value) if name == TEXT else pa.types.is_integer(value) or pa.types.is_floating(value)
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a type is a list of any kind."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 

@@ -168,16 +168,16 @@ def record_of_done(
     return record if is_done else None
 
 
-def finished_records(folder: Place, plan: Plan) -> list[SourceRecord] | None:
-    """The records of all sources, if all are done."""
+def are_all_done(folder: Place, plan: Plan) -> bool:
+    """Whether all sources of a plan are done, and have lost no file since."""
     there = files_there(folder)
     records: list[SourceRecord] = []
     for source in plan.sources:
         record = record_of_done(folder, source.name, records, there)
         if record is None:
-            return None
+            return False
         records.append(record)
-    return records
+    return True
 
 
 def parts_of(records: Sequence[SourceRecord]) -> int:

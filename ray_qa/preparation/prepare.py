@@ -11,11 +11,11 @@ from ray_qa.preparation.named import NamedRows, bring_sources, find_sources
 from ray_qa.preparation.output import (
     Plan,
     apart_files_of,
+    are_all_done,
     check_joins,
     check_output,
     clear_output,
     files_there,
-    finished_records,
     join_plan,
     parts_of,
     plan_of,
@@ -56,8 +56,8 @@ def prepare(config: PrepareConfig) -> PreparedSummary:
         check_joins(folder, earlier, plan)
         if _is_finished(folder, plan):
             return read_summary(folder)
-    rows = bring_sources(config, folder, found)
     with output_lock(folder, "preparing"):
+        rows = bring_sources(config, folder, found)
         if config.overwrite:
             clear_output(folder)
         join_plan(folder, plan)
@@ -85,7 +85,7 @@ def _check_what_is_named(config: PrepareConfig, folder: Place) -> RowSources:
 def _is_finished(folder: Place, plan: Plan) -> bool:
     if not places.exists(folder / SUCCESS):
         return False
-    if finished_records(folder, plan) is not None:
+    if are_all_done(folder, plan):
         return True
     places.delete([folder / SUCCESS])
     tell("prepare", f"{folder} has lost some of its files; they are made again")
