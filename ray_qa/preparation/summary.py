@@ -93,7 +93,7 @@ def describe(summary: PreparedSummary) -> str:
             f"converted, {counts.repaired:,} repaired"
         )
     if counts.apart:
-        lines.append(f"set apart, in {summary.output}/{SET_APART}: {'; '.join(summary.examples)} …")
+        lines.append(f"those lie in {summary.output}/{SET_APART}; the first: {'; '.join(summary.examples)}")
     if summary.was_finished:
         lines.append("nothing to do: an earlier run has finished this output")
     else:

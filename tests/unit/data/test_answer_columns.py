@@ -7,7 +7,7 @@ from ray_qa.data.answer_columns import RowAnswers, are_answers, row_answers, wit
 
 LISTS = pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int64()))])
 PAIRS = pa.list_(pa.struct([("text", pa.string()), ("answer_start", pa.int64())]))
-LISTED = [
+LISTED: list[object] = [
     {"text": ["a", "b"], "answer_start": [1, None]},
     None,
     {"text": None, "answer_start": [3]},
