@@ -87,13 +87,13 @@ def describe(summary: PreparedSummary) -> str:
     counts = summary.counts
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.set_apart.items()))
     lines = [f"{counts.rows:,} rows = {counts.kept:,} kept + {counts.apart:,} set apart{reasons and f' ({reasons})'}"]
+    if counts.apart:
+        lines.append(f"those lie in {summary.output}/{SET_APART}; the first: {'; '.join(summary.examples)}")
     if counts.answers:
         lines.append(
             f"{counts.answers:,} answers are where they should be; {counts.converted:,} of them had their offset "
             f"converted, {counts.repaired:,} repaired"
         )
-    if counts.apart:
-        lines.append(f"those lie in {summary.output}/{SET_APART}; the first: {'; '.join(summary.examples)}")
     if summary.was_finished:
         lines.append("nothing to do: an earlier run has finished this output")
     else:
