@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ray_qa.finetuning.config import FinetuneConfig as FinetuneConfig
     from ray_qa.finetuning.finetune import finetune as finetune
     from ray_qa.finetuning.summary import FinetuneSummary as FinetuneSummary
+    from ray_qa.preparation.config import PrepareConfig as PrepareConfig
+    from ray_qa.preparation.prepare import prepare as prepare
+    from ray_qa.preparation.summary import PreparedSummary as PreparedSummary
     from ray_qa.reader.inspection import Inspection as Inspection
     from ray_qa.reader.reader import Reader as Reader
     from ray_qa.records import Answer as Answer
@@ -39,6 +42,8 @@ _HOMES = {
     "FinetuneSummary": "ray_qa.finetuning.summary",
     "Inspection": "ray_qa.reader.inspection",
     "Mention": "ray_qa.records",
+    "PrepareConfig": "ray_qa.preparation.config",
+    "PreparedSummary": "ray_qa.preparation.summary",
     "RayQaError": "ray_qa.errors",
     "Reader": "ray_qa.reader.reader",
     "ReadingSettings": "ray_qa.settings",
@@ -49,6 +54,7 @@ _HOMES = {
     "evaluate": "ray_qa.evaluation.evaluate",
     "export": "ray_qa.exporting.export",
     "finetune": "ray_qa.finetuning.finetune",
+    "prepare": "ray_qa.preparation.prepare",
 }
 
 __all__ = sorted(_HOMES)  # one list of names, tested against the imports above

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ray_qa.cli.stopping import run_stoppable
@@ -19,8 +20,9 @@ if TYPE_CHECKING:  # loaded with the command that is asked for
     from ray_qa.annotation.config import AnnotateConfig
     from ray_qa.evaluation.config import EvaluateConfig
     from ray_qa.finetuning.config import FinetuneConfig
+    from ray_qa.preparation.config import PrepareConfig
 
-Config = TypeVar("Config", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig")
+Config = TypeVar("Config", "PrepareConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig")
 
 USAGE = """\
 usage: ray-qa COMMAND [--help] [OPTIONS]
@@ -31,6 +33,7 @@ commands:
   demo       annotate the corpus that comes with the package, and show what comes out
   ask        answer questions from one text, at once
   inspect    show what goes into the model for one question, and what comes out
+  prepare    bring rows of any form into Parquet, and check their gold answers
   annotate   answer every row of a Parquet corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
@@ -105,6 +108,18 @@ def _version() -> str:
     from importlib.metadata import version
 
     return f"ray-qa {version('ray_qa')}"
+
+
+def _prepare(arguments: Sequence[str]) -> int:
+    from ray_qa.preparation.config import PrepareConfig
+
+    config = _configured(PrepareConfig, "prepare", arguments)
+    from ray_qa.preparation.prepare import prepare
+    from ray_qa.preparation.summary import describe
+
+    summary = prepare(config)
+    _print(describe(summary), asdict(summary))
+    return 0
 
 
 def _annotate(arguments: Sequence[str]) -> int:
@@ -199,6 +214,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "ask": _ask,
     "inspect": _inspect,
+    "prepare": _prepare,
     "annotate": _annotate,
     "finetune": _finetune,
     "evaluate": _evaluate,

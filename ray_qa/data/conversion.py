@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ray_qa.data.data_sets import is_data_set, saved_data_set
 from ray_qa.data.file_search import FoundFile, Stored, find_row_files
+from ray_qa.data.parquet_writing import FILE_BYTES, GroupWriter
 from ray_qa.data.row_forms import form_of
 from ray_qa.data.row_streams import stream_rows
 from ray_qa.errors import InputError
@@ -27,8 +28,6 @@ from ray_qa.storage.remote import Place, Remote
 
 FORM = 1
 """Goes up when the same rows are written otherwise than before."""
-FILE_BYTES, GROUP_BYTES, MOST_ROWS = 512 * 1024 * 1024, 16 * 1024 * 1024, 65_536
-"""About so many bytes, as Arrow has them, to a file and to a row group, and at most so many rows to that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +176,7 @@ def _convert(source: RowSource, folder: Place, stem: str, setting: str) -> list[
     while table is not None:
         schema = _widened(schema, table.schema, rows, source.name, setting)
         place = folder / f"{stem}-{len(written):04d}.parquet"
-        with places.draft_for(place) as draft, _Groups(draft, schema) as groups:
+        with places.draft_for(place) as draft, GroupWriter(draft, schema) as groups:
             size = 0
             while table is not None and size < FILE_BYTES:
                 if not _widened(schema, table.schema, rows, source.name, setting).equals(schema):
@@ -200,36 +199,11 @@ class _Written:
     schema: pa.Schema
 
 
-class _Groups:
-    """A Parquet file that is written in row groups of some size."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
-        self._waiting: list[pa.Table] = []
-
-    def add(self, table: pa.Table) -> None:
-        self._waiting.append(table)
-        if sum(each.nbytes for each in self._waiting) >= GROUP_BYTES:
-            self._write()
-
-    def __enter__(self) -> _Groups:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._write()
-        self._writer.close()
-
-    def _write(self) -> None:
-        if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=MOST_ROWS)
-        self._waiting = []
-
-
 def _rewrite(place: Place, schema: pa.Schema) -> None:
     with (
         pq.ParquetFile(places.open_input(place)) as file,
         places.draft_for(place) as draft,
-        _Groups(draft, schema) as groups,
+        GroupWriter(draft, schema) as groups,
     ):
         for batch in file.iter_batches():
             groups.add(in_schema(pa.Table.from_batches([batch]), schema))

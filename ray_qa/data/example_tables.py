@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from reprlib import repr as short_repr
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ray_qa.data.answer_columns import are_answers, as_array, lengths, list_of, texts_and_places
 from ray_qa.data.example_schema import ANSWERS, SCHEMA, Chunk, ExampleColumns, Malformed, MalformedRow, Setting
 from ray_qa.data.schemas import is_text
 from ray_qa.errors import InputError, first_line, listed
@@ -45,9 +45,9 @@ def chunks_of_tables(
 
 def _chunk(table: pa.Table, columns: ExampleColumns, first_row: int) -> Chunk:
     numbers = pa.array([f"row {first_row + nth}" for nth in range(table.num_rows)], pa.string())
-    ids = pc.coalesce(_array(table["id"]).cast(pa.string()), numbers) if "id" in table.column_names else numbers
-    question, context = (_texts(_array(table[name])) for name in (columns.question, columns.context))
-    answers = _answers(_array(table[columns.answers]))
+    ids = pc.coalesce(as_array(table["id"]).cast(pa.string()), numbers) if "id" in table.column_names else numbers
+    question, context = (_texts(as_array(table[name])) for name in (columns.question, columns.context))
+    answers = _answers(as_array(table[columns.answers]))
     malformed = pc.coalesce(
         _reason(question.bad, "question_not_unicode"),
         _reason(context.bad, "context_not_unicode"),
@@ -81,16 +81,12 @@ class _Column:
     bad: pa.BooleanArray
 
 
-def _array(column: pa.ChunkedArray) -> pa.Array:
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-
-
 def _reason(bad: pa.BooleanArray, reason: Malformed) -> pa.Array:
     return pc.if_else(bad, pa.scalar(reason), pa.scalar(None, pa.string()))
 
 
 def _answers(column: pa.Array) -> _Column:
-    texts, starts = _two_lists(column)
+    texts, starts = texts_and_places(column)
     text_count, start_count = (pc.fill_null(pc.list_value_length(lists), -1) for lists in (texts, starts))
     text_lists, start_lists = _lists(texts, _answer_texts), _lists(starts, _places)
     bad = pc.or_(pc.not_equal(text_count, start_count), pc.or_(text_lists.bad, start_lists.bad))
@@ -99,34 +95,13 @@ def _answers(column: pa.Array) -> _Column:
     return _Column(values=answers, bad=bad)
 
 
-def _two_lists(answers: pa.Array) -> tuple[pa.ListArray, pa.ListArray]:
-    """The texts and the places of each row, out of a struct of lists or a list of structs."""
-    if pa.types.is_struct(answers.type):
-        texts, starts = (pc.struct_field(answers, field.name) for field in ANSWERS)
-        return tuple(lists.cast(pa.list_(lists.type.value_type)) for lists in (texts, starts))
-    pairs = answers.cast(pa.list_(answers.type.value_type))
-    flat = pc.list_flatten(pairs)
-    return tuple(_list_of(pairs, pc.struct_field(flat, field.name)) for field in ANSWERS)
-
-
 def _lists(lists: pa.ListArray, clean: Callable[[pa.Array], _Column]) -> _Column:
     """Lists of clean values; a list is bad where one of its values is."""
     flat = clean(pc.list_flatten(lists))
-    owner = np.repeat(np.arange(len(lists)), _lengths(lists))
+    owner = np.repeat(np.arange(len(lists)), lengths(lists))
     bad = np.zeros(len(lists), dtype=bool)
     bad[owner[flat.bad.to_numpy(zero_copy_only=False)]] = True
-    return _Column(values=_list_of(lists, flat.values), bad=pa.array(bad))
-
-
-def _list_of(lists: pa.ListArray, flat: pa.Array) -> pa.ListArray:
-    """The same lists with other values."""
-    offsets = pa.array(np.concatenate([[0], np.cumsum(_lengths(lists))]), pa.int32())
-    return pa.ListArray.from_arrays(offsets, flat, mask=lists.is_null())
-
-
-def _lengths(lists: pa.ListArray) -> npt.NDArray[np.int32]:
-    lengths: npt.NDArray[np.int32] = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
-    return lengths
+    return _Column(values=list_of(lists, flat.values), bad=pa.array(bad))
 
 
 def _texts(column: pa.Array) -> _Column:
@@ -179,33 +154,8 @@ def _check_columns(schema: pa.Schema, columns: ExampleColumns, setting: Setting,
         if not is_text(schema.field(name).type):
             raise InputError(f"`{setting}` must have text in {name!r}, but {where} has {schema.field(name).type}")
     kind = schema.field(columns.answers).type
-    if not _are_answers(kind):
+    if not are_answers(kind):
         raise InputError(
             f"`{setting}` must have struct{{text: list of texts, answer_start: list of numbers}}, or a list of such "
             f"pairs, in {columns.answers!r}, but {where} has {kind}"
         )
-
-
-def _are_answers(kind: pa.DataType) -> bool:
-    """Whether a type is a struct of lists or a list of structs; what is always empty has values of no type."""
-    if _is_list(kind):
-        return pa.types.is_struct(kind.value_type) and all(
-            _is_right(kind.value_type, name, lambda value: value) for name in ("text", "answer_start")
-        )
-    return pa.types.is_struct(kind) and all(
-        _is_right(kind, name, lambda value: value.value_type if _is_list(value) else None)
-        for name in ("text", "answer_start")
-    )
-
-
-def _is_right(struct: pa.DataType, name: str, value_of: Callable[[pa.DataType], pa.DataType | None]) -> bool:
-    if struct.get_field_index(name) < 0:
-        return False
-    value = value_of(struct.field(name).type)
-    if value is None or pa.types.is_null(value):
-        return value is not None
-    return is_text(value) if name == "text" else pa.types.is_integer(value) or pa.types.is_floating(value)
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))

@@ -1,18 +1,27 @@
-"""What ``evaluate`` reads: gold answers and predictions by row id, from Parquet or JSON."""
+"""What ``evaluate`` reads: gold answers by row id, from rows of any form, and predictions, from Parquet or JSON."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from reprlib import repr as short_repr
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ray_qa.data.answer_columns import as_array, is_list, list_of
+from ray_qa.data.conversion import RowSource, find_rows
 from ray_qa.data.file_kinds import instead_of_parquet
 from ray_qa.data.file_search import find_files
+from ray_qa.data.json_lines import has_an_object_a_line
+from ray_qa.data.json_streams import items_of
 from ray_qa.data.parquet_opening import open_parquet
+from ray_qa.data.row_forms import form_of
+from ray_qa.data.row_streams import stream_rows
 from ray_qa.data.squad_json import load_json, read_squad_json
+from ray_qa.data.unpacking import open_plain
 from ray_qa.errors import InputError, first_line
 from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
@@ -28,17 +37,15 @@ def read_gold(path: str, id_column: str) -> dict[str, tuple[str, ...]]:
     """Read gold answers by row id, in data-set order; an unanswerable row has none.
 
     Args:
-        path: Official SQuAD JSON (a name that ends in ``.json``), or Parquet: a file, folder or glob with the id column
-            and ``answers`` as ``struct{text: list<string>, ...}``.
-        id_column: The id column in Parquet; in SQuAD JSON it is always ``id``. Integers become strings.
+        path: Official SQuAD JSON; or a file, folder, glob or data set of rows, as ``ray_qa.data.row_streams`` has them,
+            with the id column, and ``answers`` as ``struct{text: list of texts, ...}`` or a list of ``struct{text}``.
+        id_column: The id column; in SQuAD JSON it is always ``id``. Integers become strings.
 
     Raises:
         InputError: Nothing is there, or it cannot be read, or not as this; or an id is null or comes twice.
     """
-    if path.lower().endswith(".json"):
-        rows = _squad_json_rows(path)
-    else:
-        rows = _parquet_rows(find_files([path], "gold").paths, id_column, "answers", "gold", field="text")
+    sources = find_rows([path], "gold").sources
+    rows = itertools.chain.from_iterable(_gold_rows(source, id_column) for source in sources)
     golds = _by_id(rows, _gold_texts, "gold", path)
     if not golds:
         raise InputError(f"`gold` must have rows, but {path} has none")
@@ -89,6 +96,31 @@ def _by_id(rows: Rows, check: Callable[[object, str], Value], setting: Setting, 
     return found
 
 
+def _gold_rows(source: RowSource, id_column: str) -> Rows:
+    if source.is_parquet:
+        return _parquet_rows([source.name], id_column, "answers", "gold", field="text")
+    if source.file is not None and form_of(source.name).form == "json" and not _has_rows(source.name):
+        return _squad_json_rows(source.name)
+    return _streamed_rows(source.name, id_column)
+
+
+def _has_rows(path: str) -> bool:
+    """Whether a JSON file is objects, a line each or in a list, and so no SQuAD JSON."""
+    if has_an_object_a_line(path, "gold"):
+        return True
+    try:
+        with closing(open_plain(path, "gold")) as stream:
+            rows = items_of(stream)
+            return rows is not None and next(rows, None) is not None
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def _streamed_rows(source: str, id_column: str) -> Rows:
+    for table in stream_rows(source, "gold"):
+        yield from _pairs(table, id_column, "answers", "text", "gold", source)
+
+
 def _gold_texts(value: object, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise InputError(
@@ -110,13 +142,22 @@ def _parquet_rows(files: list[str], id_column: str, column: str, setting: Settin
             with open_parquet(file) as parquet:
                 _check_columns(parquet.schema_arrow, id_column, column, field, setting, file)
                 for batch in parquet.iter_batches(columns=[id_column, column]):
-                    values = batch.column(column)
-                    values = pc.struct_field(values, field) if field else values
-                    yield from zip(batch.column(id_column).to_pylist(), values.to_pylist(), strict=True)
+                    yield from _pairs(pa.Table.from_batches([batch]), id_column, column, field, setting, file)
         except (pa.ArrowException, OSError) as error:
             kind = instead_of_parquet(file)
             found = f"is {kind}" if kind else f"cannot be read: {first_line(error)}"
             raise InputError(f"`{setting}` must be Parquet, but {file} {found}") from error
+
+
+def _pairs(table: pa.Table, id_column: str, column: str, field: str | None, setting: Setting, where: str) -> Rows:
+    _check_columns(table.schema, id_column, column, field, setting, where)
+    values = as_array(table[column])
+    if field and pa.types.is_struct(values.type):
+        values = pc.struct_field(values, field)
+    elif field:
+        pairs = values.cast(pa.list_(values.type.value_type))
+        values = list_of(pairs, pc.struct_field(pc.list_flatten(pairs), field))
+    return zip(table[id_column].to_pylist(), values.to_pylist(), strict=True)
 
 
 def _check_columns(
@@ -131,7 +172,8 @@ def _check_columns(
         if schema.get_field_index(name) < 0:
             raise InputError(f"`{setting}` must have a column {name!r}, but {file} has {', '.join(schema.names)}")
     type_there = schema.field(column).type
-    if field and not (pa.types.is_struct(type_there) and type_there.get_field_index(field) >= 0):
+    struct = type_there.value_type if is_list(type_there) else type_there
+    if field and not (pa.types.is_struct(struct) and struct.get_field_index(field) >= 0):
         raise InputError(f"`{setting}` must have a struct with {field!r} in {column!r}, but {file} has {type_there}")
 
 

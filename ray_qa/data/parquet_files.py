@@ -152,7 +152,7 @@ def describe_inputs(
     inputs = Inputs(
         files=tuple(each.file for each in described),
         schema=unify(
-            ((each.file.path, each.schema) for each in described), lambda name: not columns.keep or name in read
+            ((each.file.said, each.schema) for each in described), lambda name: not columns.keep or name in read
         ),
         passed_over=found.passed_over,
         left_out=tuple(bad),

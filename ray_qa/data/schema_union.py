@@ -56,7 +56,8 @@ def unify(schemas: Iterable[tuple[str, pa.Schema]], wanted: Callable[[str], bool
 
 def _different(how: str) -> InputError:
     return InputError(
-        f"`input` files must share one schema, but {how}; bring the files to one, or leave the column out with --keep"
+        f"`input` files must share one schema, but {how}; bring the files to one, or leave the column out "
+        "(annotate's --keep)"
     )
 
 

@@ -14,7 +14,9 @@ class EvaluateConfig(Settings):
 
     predictions: PathText = Field(min_length=1, description="A folder that annotate wrote, or a JSON file {id: text}.")
     gold: PathText = Field(
-        min_length=1, description="Parquet (file, folder, glob) with a column answers, or SQuAD JSON."
+        min_length=1,
+        description="Rows with a column answers, or SQuAD JSON: a file, folder or glob of Parquet, JSONL, JSON or "
+        "Arrow, plain or .gz or .zst; or a data set, as NAME:SPLIT or a saved folder.",
     )
     id_column: str = Field("id", min_length=1, description="Column that ties predictions to gold rows.")
     prefix: str = Field("", description="The --prefix that annotate was given.")

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ray_qa.data.offset_units import counts_as
 from ray_qa.finetuning.dataset import TrainingRows
 from ray_qa.finetuning.label_counts import LabelCounts
-from ray_qa.reader.alignment import LocatedAnswer, TokenRun, align_to_tokens, counts_as, locate_answer
+from ray_qa.reader.alignment import LocatedAnswer, TokenRun, align_to_tokens, locate_answer
 from ray_qa.reader.arrays import Ints
 from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.records import Row

@@ -14,10 +14,6 @@ Drop = Literal["answer_empty", "answer_not_found", "answer_ambiguous", "answer_w
 in the context; the tokenizer gives its characters no token."""
 
 
-OtherUnit = Literal["utf16_units", "utf8_bytes"]
-"""What others count places in: UTF-16 code units (JavaScript, Java) and UTF-8 bytes (Go, Rust)."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocatedAnswer:
     """A gold answer as a half-open range of Unicode code points of its context, without white space at its ends."""
@@ -69,18 +65,6 @@ def locate_answer(context: str, text: str, start: int | None) -> LocatedAnswer |
     assert start is not None
     begin = start + len(sought) - len(sought.lstrip())
     return LocatedAnswer(start=begin, end=begin + len(bare), repaired=not stated, trimmed=bare != text)
-
-
-def counts_as(context: str, text: str, start: int | None) -> frozenset[OtherUnit]:
-    """In which other units than code points the text would be where it is stated to be."""
-    if start is None or start < 0 or not text or context.isascii():
-        return frozenset()
-    encodings: dict[OtherUnit, tuple[str, int]] = {"utf16_units": ("utf-16-le", 2), "utf8_bytes": ("utf-8", 1)}
-    return frozenset(
-        unit
-        for unit, (encoding, width) in encodings.items()
-        if context.encode(encoding, "surrogatepass").startswith(text.encode(encoding, "surrogatepass"), start * width)
-    )
 
 
 def align_to_tokens(char_start_T: Ints, char_end_T: Ints, answer: LocatedAnswer) -> TokenRun | None:

@@ -9,6 +9,7 @@ The rest of a folder is its command's. Readers of Parquet folders pass over name
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -72,7 +73,7 @@ def check_output_folder(folder: Place, program: str, fits: Callable[[Entry], boo
             f"`output` must be a folder of this version of {program}, but {folder} was made by an older one "
             f"(it holds {OLD_SIDE_FOLDER!r}); name another"
         )
-    is_ours = OURS in names and places.exists(folder / PLAN)
+    is_ours = OURS in names and planned_by(folder) in (program, "")
     foreign = [entry.name for entry in there if not entry.name.startswith(".") and not (is_ours and fits(entry))]
     if foreign:
         raise OutputError(
@@ -80,6 +81,17 @@ def check_output_folder(folder: Place, program: str, fits: Callable[[Entry], boo
             f"{foreign[0]!r}; name another"
         )
     return there
+
+
+def planned_by(folder: Place) -> str | None:
+    """The command whose plan a folder has, ``None`` without any; "" where the plan does not say."""
+    try:
+        plan = json.loads(places.read(folder / PLAN))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        return ""
+    return str(plan.get("command", "")) if isinstance(plan, dict) else ""
 
 
 def clear_output_folder(folder: Place, published: Iterable[Place]) -> None:

@@ -33,6 +33,7 @@ FLOORS: list[dict[str, set[str]]] = [
     {"runs": {"jinja2", "pyarrow", "pydantic", "rich"}},
     {"cluster": {"grpc", "ray", "torch"}},
     {
+        "preparation": {"pyarrow", "pydantic"},
         "annotation": {"numpy", "pyarrow", "pydantic", "ray", "torch"},
         "finetuning": {
             "huggingface_hub", "matplotlib", "mlflow", "numpy", "pyarrow", "pydantic", "ray", "safetensors",

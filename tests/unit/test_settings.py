@@ -12,6 +12,7 @@ from ray_qa.errors import ConfigError
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.finetuning.config import FinetuneConfig
+from ray_qa.preparation.config import PrepareConfig
 from ray_qa.settings import (
     FREE,
     ModelSettings,
@@ -26,7 +27,7 @@ from ray_qa.settings import (
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
 FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}
 NEEDED = {AnnotateConfig: ANNOTATE, FinetuneConfig: FINETUNE}
-COMMANDS = [AnnotateConfig, FinetuneConfig, EvaluateConfig, ExportConfig, DemoConfig]
+COMMANDS = [PrepareConfig, AnnotateConfig, FinetuneConfig, EvaluateConfig, ExportConfig, DemoConfig]
 
 
 def refusals(kind: type[BaseModel] = AnnotateConfig, **settings: Any) -> tuple[str, ...]:

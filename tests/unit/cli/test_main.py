@@ -30,7 +30,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
-        "ray-qa: the command must be one of demo, ask, inspect, annotate, finetune, evaluate, export, "
+        "ray-qa: the command must be one of demo, ask, inspect, prepare, annotate, finetune, evaluate, export, "
         "but is 'anotate'\n"
     )
 
@@ -43,7 +43,7 @@ def test_arguments_come_from_the_command_line_unless_given(
     assert "'nonsense'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["annotate", "evaluate"])
+@pytest.mark.parametrize("command", ["prepare", "annotate", "evaluate"])
 def test_every_problem_is_one_line_and_exit_code_2(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([command]) == 2
     captured = capsys.readouterr()

@@ -14,6 +14,7 @@ from ray_qa.cli.parser import parse
 from ray_qa.errors import ConfigError
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.finetuning.config import FinetuneConfig
+from ray_qa.preparation.config import PrepareConfig
 
 NEEDED = ("--input", "in", "--output", "out")
 
@@ -151,7 +152,7 @@ def test_unknown_flags_end_with_exit_code_2(capsys: pytest.CaptureFixture[str]) 
     assert "--strid" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", [AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig])
+@pytest.mark.parametrize("kind", [PrepareConfig, AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig])
 def test_help_tells_every_setting_with_its_description_and_default(
     kind: type[BaseModel], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -83,6 +85,68 @@ def test_squad_json_is_read_with_and_without_is_impossible(tmp_path: Path) -> No
         {"id": 7, "question": "?", "answers": [], "is_impossible": True, "plausible_answers": [{"text": "z"}]},
     )
     assert read_gold(write_json(tmp_path / "dev.JSON", document), "ignored") == {"q1": ("x", "y"), "7": ()}
+
+
+ROWS: list[dict[str, Any]] = [
+    {"id": "z", "answers": {"text": ["Köln", "köln"], "answer_start": [0, 1]}},
+    {"id": "a", "answers": {"text": [], "answer_start": []}},
+]
+PAIRS: list[dict[str, Any]] = [
+    {"id": "z", "answers": [{"text": "Köln", "answer_start": 0}, {"text": "köln", "answer_start": 1}]},
+    {"id": "a", "answers": []},
+]
+
+
+def as_arrow(rows: list[dict[str, Any]]) -> bytes:
+    sink, table = pa.BufferOutputStream(), pa.Table.from_pylist(rows)
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def as_parquet(rows: list[dict[str, Any]]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def as_squad(rows: list[dict[str, Any]]) -> bytes:
+    return json.dumps(squad(*({"question": "?", **row} for row in rows))).encode()
+
+
+@pytest.mark.parametrize("packed", ["", ".gz"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("gold.jsonl", "\n".join(map(json.dumps, ROWS)).encode()),
+        ("pairs.jsonl", "\n".join(map(json.dumps, PAIRS)).encode()),
+        ("lines.json", "\n".join(map(json.dumps, ROWS)).encode()),
+        ("list.json", json.dumps(ROWS, indent=1).encode()),
+        ("gold.arrow", as_arrow(ROWS)),
+        ("gold.parquet", as_parquet(ROWS)),
+        ("pairs.parquet", as_parquet(PAIRS)),
+        ("squad.json", as_squad(PAIRS)),
+    ],
+)
+def test_gold_comes_in_every_form_of_rows(tmp_path: Path, name: str, content: bytes, packed: str) -> None:
+    path = tmp_path / f"{name}{packed}"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    assert list(read_gold(str(path), "id").items()) == [("z", ("Köln", "köln")), ("a", ())]
+    assert list(read_gold(str(tmp_path), "id")) == ["z", "a"]
+
+
+def test_gold_may_be_a_saved_data_set(tmp_path: Path) -> None:
+    datasets.Dataset.from_list(ROWS).save_to_disk(tmp_path / "gold")
+    assert read_gold(str(tmp_path / "gold"), "id") == {"z": ("Köln", "köln"), "a": ()}
+
+
+def test_gold_that_has_texts_for_answers_is_refused_whatever_its_form(tmp_path: Path) -> None:
+    (tmp_path / "gold.csv").write_text("id,answers\n1,x\n")
+    with refused("`gold` must have a struct with 'text' in 'answers', but .*gold.csv has string"):
+        read_gold(str(tmp_path / "gold.csv"), "id")
+    (tmp_path / "gold.jsonl").write_text('{"id": 1, "answers": []}\n{broken')
+    with refused("`gold` must have rows that fit one table, but in .*gold.jsonl line 2 is no JSON"):
+        read_gold(str(tmp_path / "gold.jsonl"), "id")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_the_rest_is_refused_by_name_with_what_to_do(first: pa.DataType, second:
         together(first, second)
     assert str(refused.value) == (
         f"`input` files must share one schema, but 1.parquet has 'x' as {second}, 0.parquet as {first}; "
-        "bring the files to one, or leave the column out with --keep"
+        "bring the files to one, or leave the column out (annotate's --keep)"
     )
 
 
