@@ -34,7 +34,7 @@ commands:
   ask        answer questions from one text, at once
   inspect    show what goes into the model for one question, and what comes out
   prepare    bring rows of any form into Parquet, and check their gold answers
-  annotate   answer every row of a Parquet corpus
+  annotate   answer every row of a corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
   export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
