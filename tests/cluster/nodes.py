@@ -83,7 +83,7 @@ def head(
         extra = extra | {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1", "PYTHONPATH": path}
     try:
         with _started(head, flags, **extra) as process:
-            wait_until(lambda: _up(head) == 1, "the head is there")
+            _wait_until_up(process, head, 1)
             try:
                 yield head
             finally:
@@ -100,7 +100,7 @@ def node(head: Head, *, cpus: int, **environment: str) -> Iterator[Process]:
     (metrics_port,) = _free_ports(1)
     flags = [f"--address={head.address}", f"--num-cpus={cpus}", f"--metrics-export-port={metrics_port}"]
     with _started(head, flags, **environment) as process:
-        wait_until(lambda: _up(head) > before, "the node is there")
+        _wait_until_up(process, head, before + 1)
         yield process
 
 
@@ -155,6 +155,12 @@ def _started(head: Head, flags: list[str], **extra: str) -> Iterator[Process]:
     finally:
         if process.poll() is None:
             assert_gone(kill_group(process))
+
+
+def _wait_until_up(process: Process, head: Head, count: int) -> None:
+    """Wait until so many nodes are there, the latest of them started by this process."""
+    wait_until(lambda: _up(head) >= count or process.poll() is not None, "the node is there")
+    assert process.poll() is None, (head.folder / "started.log").read_text()
 
 
 def _up(head: Head) -> int:

@@ -58,8 +58,8 @@ def test_a_replica_on_a_node_that_is_to_be_taken_away_begins_no_unit_more_and_le
     ):
         command = [*flags, "--output", str(output), "--ray-address", head.address]
         with driver("annotate", command, said, program=("-c", NOTED, str(notes))) as process:
-            wait_until(lambda: {pid for pid, _ in _begun(notes)} >= _replicas(one) | _replicas(other), "work by both")
-            (leaving,) = _replicas(one)
+            wait_until(lambda: len({pid for pid, _ in _begun(notes)}) == 2, "units by two replicas")
+            (leaving,), (_,) = _replicas(one), _replicas(other)
             nodes.tell_to_leave(head, one, NOTICE_SECONDS)
             told = time.time()
             wait_until(lambda: not _replicas(one), "the replica has left")

@@ -24,9 +24,9 @@ pytestmark = pytest.mark.slow
 
 NOTICE_SECONDS = 60
 WAITING = "waiting for room for 2 workers with 1 CPUs and 0 GPUs each, as a node is taken away"
-STEPS = 1_500
+STEPS = 400
 SETTINGS = SMALL | {
-    "batch_size": 48, "workers": 2, "cpus_per_worker": 1.0, "epochs": 1_000, "max_steps": STEPS, "log_every": 1,
+    "batch_size": 192, "workers": 2, "cpus_per_worker": 1.0, "epochs": 1_000, "max_steps": STEPS, "log_every": 1,
     "save_every": 10 * STEPS, "learning_rate": 1e-3, "dropout": 0.2, "negative_ratio": 0.5,
 }  # fmt: skip
 
@@ -35,7 +35,7 @@ SETTINGS = SMALL | {
 def test_workers_stop_after_a_checkpoint_before_the_node_of_one_is_taken_away_and_go_on_from_it_elsewhere(
     tiny_base: Path, tmp_path: Path, ray_token: str
 ) -> None:
-    pq.write_table(questions(120, unanswerable=0.3), tmp_path / "rows.parquet")
+    pq.write_table(questions(600, unanswerable=0.3), tmp_path / "rows.parquet")
     flags = ["--model", str(tiny_base), "--train", str(tmp_path / "rows.parquet"), *flags_of(SETTINGS)]
     output, said = tmp_path / "out", tmp_path / "err"
     with (
@@ -59,7 +59,7 @@ def test_workers_stop_after_a_checkpoint_before_the_node_of_one_is_taken_away_an
             with nodes.node(head, cpus=1):
                 time.sleep(max(0.0, told + NOTICE_SECONDS - time.time()))
                 nodes.cut_off(one)
-                assert process.wait(PATIENCE) == 0, said.read_text()
+                assert process.wait(2 * PATIENCE) == 0, said.read_text()
 
     assert 10 <= stopped < STEPS
     log = read_metrics(output / METRICS)
