@@ -88,6 +88,6 @@ def _run(head: Head, *command: str) -> subprocess.CompletedProcess[str]:
         env=head.environment,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=2 * PATIENCE,
         check=False,
     )
