@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
-from ray_qa.settings import PathText, Settings
+from ray_qa.settings import Group, PathText, Settings
 
 
 class EvaluateConfig(Settings):
-    """Judge predictions against gold answers: SQuAD exact match and F1."""
+    """Judge predictions against gold answers: SQuAD exact match and F1.
+
+    ray-qa evaluate --predictions answers --gold dev.parquet
+    ray-qa evaluate --predictions predictions.json --gold dev-v2.0.json --output scores.json
+    """
 
     predictions: PathText = Field(min_length=1, description="A folder that annotate wrote, or a JSON file {id: text}.")
     gold: PathText = Field(
         min_length=1, description="Parquet (file, folder, glob) with a column answers, or SQuAD JSON."
     )
-    id_column: str = Field("id", min_length=1, description="Column that ties predictions to gold rows.")
-    prefix: str = Field("", description="The --prefix that annotate was given.")
-    output: PathText | None = Field(None, description="Also write the scores to this JSON file.")
+    id_column: Annotated[str, Group.INPUT] = Field(
+        "id", min_length=1, description="Column that ties predictions to gold rows."
+    )
+    prefix: Annotated[str, Group.INPUT] = Field("", description="The --prefix that annotate was given.")
+    output: Annotated[PathText | None, Group.OUTPUT] = Field(
+        None, description="Also write the scores to this JSON file."
+    )
