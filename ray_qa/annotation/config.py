@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from ray_qa.data.row_choice import RowChoice
 from ray_qa.records import Question
 from ray_qa.runs.output_folder import OutputText, output_place
 from ray_qa.settings import (
@@ -27,6 +28,7 @@ from ray_qa.storage.remote import Place
 class AnnotateConfig(ReadingSettings, ModelSettings):
     """Answer every row of a corpus and write the answers to Parquet.
 
+    ray-qa annotate --input corpus.parquet --output first-try --limit 100
     ray-qa annotate --input corpus.parquet --output answers --model deepset/roberta-base-squad2 --n-best 3
     ray-qa annotate --input documents.jsonl --questions questions.txt --wide --output answers
     ray-qa annotate --input s3://bucket/corpus --output s3://bucket/answers --replicas 4:32
@@ -48,6 +50,13 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         description="Ask every context these questions, instead of those in a column: rows with id and question, or a "
         "text file with one a line.",
     )
+    limit: Annotated[PositiveInt | None, Group.INPUT] = Field(
+        None, description="Take the first so many rows of the input alone, for a first try."
+    )
+    sample: Annotated[PositiveInt | None, Group.INPUT] = Field(
+        None, description="Take so many rows alone, drawn at random: of all, or of the first `limit`."
+    )
+    seed: Annotated[int, Group.INPUT] = Field(0, ge=0, description="Of the draw: another number, another sample.")
     wide: Annotated[bool, Group.OUTPUT] = Field(
         False, description="With `questions`: one row a context, and for each question a column named by its id."
     )
@@ -131,6 +140,12 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         return self
 
     @model_validator(mode="after")
+    def _seed_is_that_of_the_sample(self) -> AnnotateConfig:
+        if self.seed and self.sample is None:
+            raise ValueError(f"`seed` must be left out unless `sample` is given, but is {self.seed}")
+        return self
+
+    @model_validator(mode="after")
     def _calibration_is_for_int8(self) -> AnnotateConfig:
         if self.calibration and self.dtype != "int8":
             raise ValueError(f"`calibration` must be left out unless `dtype` is int8, but `dtype` is {self.dtype}")
@@ -154,6 +169,11 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     def folder(self) -> Place:
         """Where the output is to lie."""
         return output_place(self.output)
+
+    @property
+    def choice(self) -> RowChoice:
+        """Which rows of the input are taken."""
+        return RowChoice(limit=self.limit, sample=self.sample, seed=self.seed)
 
     def columns(self, questions: Sequence[Question] = ()) -> ColumnSettings:
         """What is read and what is added, where so many questions are asked of every context."""

@@ -99,6 +99,8 @@ class RunSummary:
     """Whether an earlier run had finished the output, so that this one did nothing."""
     profile: Profile | None = None
     """Where the time went, if that was asked for."""
+    part: str = ""
+    """Which rows of the corpus were taken, in words, if not all."""
 
     @property
     def rows_per_second(self) -> float:
@@ -122,6 +124,7 @@ def run_json(
         "engine": None if engine is None else _as_record(engine),
         "versions": versions(),
         "fingerprints": fingerprints,
+        "part": summary.part or None,
         **asdict(summary.counts),
         "units": summary.units,
         "scored_rows": summary.scored_rows,
@@ -163,6 +166,7 @@ def read_summary(folder: Place, max_failed: float) -> RunSummary:
             run_seconds=record["run_seconds"],
             exit_code=exit_code(counts, max_failed),
             was_finished=True,
+            part=record["part"] or "",
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
@@ -188,6 +192,8 @@ def describe(summary: RunSummary) -> str:
         f"{counted(summary.units, 'unit')}",
         f"{summary.output}",
     ]
+    if summary.part:
+        lines.insert(1, f"a part of the corpus: {summary.part}")
     if counts.questions_cut:
         lines.insert(1, f"{counts.questions_cut:,} questions were longer than max_question_tokens and were cut")
     if counts.duplicates:

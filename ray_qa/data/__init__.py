@@ -1,8 +1,9 @@
 """Rows in and out: which files and rows there are, what columns they have, what the gold answers say.
 
 ``row_forms`` · ``unpacking`` · ``file_kinds`` · ``file_search`` · ``object_search`` · ``parquet_opening`` ·
-``partitions`` · ``schemas`` · ``schema_union`` · ``dictionaries`` · ``parquet_files`` · ``units`` · ``row_groups`` ·
-``parts`` · ``json_streams`` · ``json_lines`` · ``squad_json`` · ``data_sets`` · ``object_tables`` · ``row_streams`` ·
-``conversion`` · ``question_sets`` · ``part_tables`` · ``example_schema`` · ``example_rows`` · ``example_tables`` ·
-``example_sources`` · ``example_digest`` · ``examples`` · ``gold``
+``partitions`` · ``schemas`` · ``schema_union`` · ``dictionaries`` · ``parquet_files`` · ``units`` · ``row_choice``
+· ``row_groups`` · ``parts`` · ``json_streams`` · ``json_lines`` · ``squad_json`` · ``data_sets`` ·
+``object_tables`` · ``frames`` · ``row_streams`` · ``value_digest`` · ``conversion`` · ``question_sets`` ·
+``part_tables`` · ``example_schema`` · ``example_rows`` · ``example_tables`` · ``example_sources`` · ``examples`` ·
+``gold``
 """
