@@ -6,6 +6,7 @@
 # make bench     measure throughput on this machine
 # make bench-training   measure fine-tuning against a plain loop; half an hour
 # make bench-memory     whether a process grows over 10,000 batches; half an hour
+# make bench-scale      what annotate itself costs by rows, units and replicas, without a model; a quarter of an hour
 # make bench-peers      install the peers into .venv-peers, then measure annotate against them; 40 minutes
 
 PYTHON ?= python3
@@ -16,10 +17,13 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --c
 # A checkout in a folder of the package's name would hide the package from scripts beside it, were it not on the path itself.
 EDITABLE := --config-settings editable_mode=compat --editable
 
+# A server that speaks as Azure's does; there is none on PyPI.
+AZURITE := npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(VENV)/azurite azurite@3.37.0
+
 # Each of the benchmarks' peers wants its own versions of what ray_qa wants too.
 PEERS := .venv-peers
 
-.PHONY: demo test test-all install check bench bench-memory bench-training bench-peers clean
+.PHONY: demo test test-all install check bench bench-memory bench-scale bench-training bench-peers clean
 
 demo: install
 	$(VENV)/bin/ray-qa demo
@@ -42,6 +46,9 @@ bench: install
 
 bench-memory: install
 	$(VENV)/bin/python -m benchmarks.memory
+
+bench-scale: install
+	$(VENV)/bin/python -m benchmarks.scale
 
 bench-training: install
 	$(VENV)/bin/python -m benchmarks.plain_loop
@@ -67,4 +74,5 @@ $(PEERS)/%/installed: benchmarks/peers/requirements-%.txt
 
 $(VENV)/dev: $(VENV)/installed
 	$(PIP) $(EDITABLE) '.[dev]'
+	@$(AZURITE) || echo "npm did not install Azurite: tests of Azure's store will be skipped"
 	@touch $@

@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--units", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--output", help="a folder or URL for what is measured; a temporary folder unless given")
     options = parser.parse_args()
-    print(this_machine())
+    print(this_machine().in_words)
     print("| units | planned in s | resumed in s | finished, told again in s |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for units in options.units:

@@ -45,7 +45,7 @@ def main() -> None:
             for name, place in kinds.items():
                 runs[name].append(run(place, nth))
                 print(name, f"{runs[name][-1].rows_per_second:.2f} rows/s", flush=True)
-    print(this_machine())
+    print(this_machine().in_words)
     print("| everything in | rows/s | start-up in s |\n|---|---|---|")
     for name, summaries in runs.items():
         speed = statistics.median(each.rows_per_second for each in summaries)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ray_qa.errors import RayQaError as RayQaError
     from ray_qa.evaluation.config import EvaluateConfig as EvaluateConfig
     from ray_qa.evaluation.evaluate import evaluate as evaluate
+    from ray_qa.exporting.config import ExportConfig as ExportConfig
+    from ray_qa.exporting.export import ExportSummary as ExportSummary
+    from ray_qa.exporting.export import export as export
     from ray_qa.finetuning.config import FinetuneConfig as FinetuneConfig
     from ray_qa.finetuning.finetune import finetune as finetune
     from ray_qa.finetuning.summary import FinetuneSummary as FinetuneSummary
@@ -30,6 +33,8 @@ _HOMES = {
     "AnnotateConfig": "ray_qa.annotation.config",
     "Answer": "ray_qa.records",
     "EvaluateConfig": "ray_qa.evaluation.config",
+    "ExportConfig": "ray_qa.exporting.config",
+    "ExportSummary": "ray_qa.exporting.export",
     "FinetuneConfig": "ray_qa.finetuning.config",
     "FinetuneSummary": "ray_qa.finetuning.summary",
     "Inspection": "ray_qa.reader.inspection",
@@ -42,6 +47,7 @@ _HOMES = {
     "Span": "ray_qa.records",
     "annotate": "ray_qa.annotation.annotate",
     "evaluate": "ray_qa.evaluation.evaluate",
+    "export": "ray_qa.exporting.export",
     "finetune": "ray_qa.finetuning.finetune",
 }
 

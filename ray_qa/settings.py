@@ -110,6 +110,11 @@ PathText = Annotated[str, BeforeValidator(_as_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
 
 
+Anonymous = Annotated[
+    bool, FREE, Group.INPUT, Field(description="Show credentials to no bucket but the output's, as for public ones.")
+]
+
+
 def check_kind(config: object, kind: type[BaseModel]) -> None:
     """Raise where a command is given something else than its settings.
 
@@ -260,6 +265,24 @@ def _duration(value: str) -> str:
 
 Duration = Annotated[str, AfterValidator(_duration)]
 """A time such as 90, 90s, 15m or 2h."""
+
+
+LogFormat = Literal["text", "json"]
+LogFormatSetting = Annotated[
+    LogFormat,
+    FREE,
+    Group.OUTPUT,
+    Field(
+        description="Of standard error, and of the summary on standard output: text, or a JSON object a line for log "
+        "collectors."
+    ),
+]
+QuietSetting = Annotated[
+    bool,
+    FREE,
+    Group.OUTPUT,
+    Field(description="Say neither how far it is nor what is only worth knowing; warnings and errors stay."),
+]
 
 
 def in_seconds(duration: str) -> float:

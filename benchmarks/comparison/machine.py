@@ -27,6 +27,11 @@ class Machine:
         """Whether it computes in bfloat16 natively."""
         return any(flag in self.flags for flag in BFLOAT16_FLAGS)
 
+    @property
+    def in_words(self) -> str:
+        """The machine as a line for people."""
+        return f"{', '.join((self.processor, f'{self.cores} cores', *self.flags))}; {self.system}"
+
 
 def this_machine() -> Machine:
     """The machine at hand."""

@@ -27,7 +27,6 @@ def describe(compared: Comparison) -> str:
 
 
 def _conditions(compared: Comparison) -> str:
-    machine = compared.machine
     versions = "; ".join(
         f"{where}: {', '.join(f'{name} {number}' for name, number in numbers.items())}"
         for where, numbers in compared.versions.items()
@@ -35,7 +34,7 @@ def _conditions(compared: Comparison) -> str:
     return (
         f"{compared.rows:,} short rows, median of {compared.repeats}; {compared.long_rows:,} rows of "
         f"{compared.long_characters:,} characters, median of {compared.long_repeats}\n"
-        f"{machine.processor}, {machine.cores} cores, {', '.join(machine.flags)}; {machine.system}\n{versions}"
+        f"{compared.machine.in_words}\n{versions}"
     )
 
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from ray_qa.annotation.card import write_card
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.engine_used import engine_noted
 from ray_qa.annotation.manifest import known_parts
@@ -15,9 +16,10 @@ from ray_qa.annotation.output import Plan, fingerprints, finish, plan_digest
 from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
 from ray_qa.annotation.profile import NO_MOMENTS, NO_SECONDS, Lap, Moments, Profile, StepSeconds
 from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code, run_json
+from ray_qa.annotation.timeline import timelines_kept
 from ray_qa.data.parts import part_path, part_versions
 from ray_qa.errors import OutputError
-from ray_qa.runs.live_line import tell
+from ray_qa.runs.log import notice
 from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.remote import Place
@@ -133,8 +135,7 @@ def is_whole(folder: Place, plan: Plan, versions: Mapping[int, str], verify: boo
     missing = [unit.number for unit in plan.units if unit.number not in there]
     if missing:
         places.delete([folder / SUCCESS])
-        tell(
-            "annotate",
+        notice(
             f"{folder} has lost {len(missing):,} of its {len(plan.units):,} parts "
             f"({part_path(folder, missing[0]).name}{' …' if len(missing) > 1 else ''}); they are made again",
         )
@@ -176,5 +177,6 @@ def finish_run(config: AnnotateConfig, plan: Plan, standing: Standing, scored_ro
             rows=sum(sum(file.rows) for file in plan.input), taken=sum(unit.rows for unit in plan.units)
         ),
     )
-    finish(folder, run_json(config, fingerprints(plan), summary, engine_noted(folder)))
+    write_card(config, plan, counts)
+    finish(folder, run_json(config, fingerprints(plan), summary, engine_noted(folder), timelines_kept(folder)))
     return summary

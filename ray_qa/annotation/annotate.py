@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from ray_qa.annotation.accounting import Clock, finish_run, has_every_part, is_whole, standing_of, to_retry
+from ray_qa.annotation.card import write_card
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, check_joins, plan_digest, read_plan
 from ray_qa.annotation.planning import Named, check_what_is_named, plan_of
@@ -16,12 +17,14 @@ from ray_qa.data.frames import Frame, as_table
 from ray_qa.data.parquet_files import MOST_NAMED
 from ray_qa.errors import ConfigError, listed
 from ray_qa.reader.model_check import check_model
-from ray_qa.runs.live_line import counted, tell
+from ray_qa.runs.live_line import counted
+from ray_qa.runs.log import logged, notice
 from ray_qa.runs.output_folder import RUN
 from ray_qa.runs.ownership import check_claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import check_kind, unsettled
 from ray_qa.storage import places
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.local import SUCCESS
 
 NO_FRAMES: Mapping[str, Frame] = {}
@@ -41,14 +44,20 @@ def annotate(config: AnnotateConfig, tables: Mapping[str, Frame] = NO_FRAMES) ->
     """
     clock = Clock(called=time.time())
     check_kind(config, AnnotateConfig)
+    with logged("annotate", config.log_format, quiet=config.quiet):
+        return _annotate(config, tables, clock)
+
+
+def _annotate(config: AnnotateConfig, tables: Mapping[str, Frame], clock: Clock) -> RunSummary:
     check_outlives_job("output", config.output)
     folder = config.folder
     config = config.model_copy(update={"output": str(folder)})
+    use_access(config.access)
     named = check_what_is_named(config, folder, _as_arrow(tables, config))
     if named.inputs.passed_over:
-        tell("annotate", f"`input` passes over {listed(named.inputs.passed_over, 3)}")
+        notice(f"`input` passes over {listed(named.inputs.passed_over, 3)}")
     if left_out := named.inputs.left_out:
-        tell("annotate", *left_out[:MOST_NAMED], f"`skip_bad_files` leaves out {counted(len(left_out), 'file')}")
+        notice(*left_out[:MOST_NAMED], f"`skip_bad_files` leaves out {counted(len(left_out), 'file')}")
     earlier = None if config.overwrite else read_plan(folder)
     if earlier is not None:
         check_joins(folder, earlier, plan_of(config, named), unsettled(config))
@@ -73,20 +82,23 @@ def _already_done(config: AnnotateConfig, named: Named, plan: Plan, clock: Clock
     folder, versions = config.folder, named.versions
     is_finished = places.exists(folder / SUCCESS) and is_whole(folder, plan, versions, config.verify)
     if is_finished and not config.retry_failed:
-        return _told_again(config)
+        return _told_again(config, plan)
     if not has_every_part(plan, versions):
         return None
     standing = standing_of(folder, plan, versions)
     if not standing.is_all_of(plan) or to_retry(config, plan, standing):
         return None
     if is_finished:
-        return _told_again(config)
+        return _told_again(config, plan)
     with output_lock(folder, "annotating", may_share=True):
         check_claim(folder, plan_digest(plan))
         return finish_run(config, plan, standing, 0, clock)
 
 
-def _told_again(config: AnnotateConfig) -> RunSummary:
+def _told_again(config: AnnotateConfig, plan: Plan) -> RunSummary:
     if config.profile:
-        tell("annotate", f"there is nothing to profile, as nothing is done; the run's own is in {config.folder / RUN}")
-    return read_summary(config.folder, config.max_failed)
+        notice(f"there is nothing to profile, as nothing is done; the run's own is in {config.folder / RUN}")
+    summary = read_summary(config.folder, config.max_failed)
+    if config.card:
+        write_card(config, plan, summary.counts)
+    return summary

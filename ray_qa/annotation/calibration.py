@@ -23,6 +23,7 @@ from ray_qa.errors import ClusterError, ModelError
 from ray_qa.reader.model_files import ModelFiles, model_here
 from ray_qa.records import Question, Row
 from ray_qa.settings import ColumnSettings
+from ray_qa.storage.credentials import use_access
 
 CALIBRATION_ROWS, HELD_ROWS = 300, 200
 """Rows to quantise on, and other rows to compare answers on."""
@@ -147,6 +148,7 @@ def calibrated(config: AnnotateConfig, model: ModelFiles, calibration: Calibrati
 def _quantised_and_compared(config: AnnotateConfig, model: ModelFiles, calibration: Calibration, threads: int) -> Int8:
     from ray_qa.reader.quantization import int8_in_words
 
+    use_access(config.access)
     exact = _outcomes(config, model, calibration, threads, "float32")
 
     def quantised(*, protected: bool) -> Int8:

@@ -8,20 +8,25 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from ray_qa.data.parts import Compression
 from ray_qa.data.row_choice import RowChoice
 from ray_qa.records import Question
 from ray_qa.runs.output_folder import OutputText, output_place
 from ray_qa.settings import (
     FREE,
     SETTLED,
+    Anonymous,
     AutoOrCount,
     ColumnSettings,
     Duration,
     Group,
+    LogFormatSetting,
     ModelSettings,
+    QuietSetting,
     ReadingSettings,
     Texts,
 )
+from ray_qa.storage.credentials import Access
 from ray_qa.storage.remote import Place
 
 
@@ -73,6 +78,13 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     unit_rows: Annotated[AutoOrCount, SETTLED, Group.MACHINES] = Field(
         "auto", description="Rows that are read, scored and committed together."
     )
+    compression: Annotated[Compression, FREE, Group.OUTPUT] = Field(
+        "zstd", description="How the parts are compressed: zstd is smaller, snappy is known to older readers."
+    )
+    card: Annotated[bool, FREE, Group.OUTPUT] = Field(
+        False,
+        description="Write a data card, README.md, beside the parts; pandas and Arrow then want the parts by name.",
+    )
     replicas: Annotated[str, FREE, Group.MACHINES] = Field(
         "auto", description="Model actors: auto, N, or MIN:MAX to follow the load."
     )
@@ -102,6 +114,7 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     profile: Annotated[bool, FREE, Group.OUTPUT] = Field(
         False, description="Say at the end, and in run.json, which step took how long."
     )
+    anonymous: Anonymous = False
     wait_for_nodes: Annotated[Duration, FREE, Group.MACHINES] = Field(
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )
@@ -110,6 +123,8 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         description="HOST:PORT of the Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this "
         "machine.",
     )
+    log_format: LogFormatSetting = "text"
+    quiet: QuietSetting = False
 
     @field_validator("replicas", mode="before")
     @classmethod
@@ -174,6 +189,11 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     def choice(self) -> RowChoice:
         """Which rows of the input are taken."""
         return RowChoice(limit=self.limit, sample=self.sample, seed=self.seed)
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        return Access(anonymous=self.anonymous, output=self.folder)
 
     def columns(self, questions: Sequence[Question] = ()) -> ColumnSettings:
         """What is read and what is added, where so many questions are asked of every context."""

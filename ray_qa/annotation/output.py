@@ -1,6 +1,7 @@
 """The output folder of annotate: its plan, its parts, and the marks that let a run resume or refuse.
 
 part-0000000.parquet …   one per unit, in input order
+README.md                where it is asked for: see ray_qa.annotation.card; a person's may lie there too
 .ray_qa/attempts/        see ray_qa.annotation.attempts
 and what every output has: see ray_qa.runs.output_folder
 """
@@ -21,6 +22,7 @@ from ray_qa.data.parquet_files import InputFile
 from ray_qa.data.parts import PART, versions_of
 from ray_qa.data.units import Unit
 from ray_qa.records import Question
+from ray_qa.runs.cards import CARD, is_our_card
 from ray_qa.runs.output_folder import (
     PLAN,
     check_output_folder,
@@ -37,8 +39,8 @@ from ray_qa.runs.plan_files import (
     settled,
 )
 from ray_qa.storage import places
+from ray_qa.storage.listing import Entry
 from ray_qa.storage.local import SUCCESS
-from ray_qa.storage.objects import Entry
 from ray_qa.storage.remote import Place
 
 DRAFT = re.compile(rf"\.{PART.pattern}\.[0-9a-f]{{32}}\.draft")
@@ -85,13 +87,16 @@ def check_output(folder: Place) -> dict[int, str]:
 
 
 def _may_be_ours(entry: Entry) -> bool:
-    return entry.is_file and (entry.name == SUCCESS or PART.fullmatch(entry.name) is not None)
+    return entry.is_file and (entry.name in (SUCCESS, CARD) or PART.fullmatch(entry.name) is not None)
 
 
 def clear_output(folder: Place) -> None:
     """Remove what annotate wrote, and nothing else."""
     names = places.names_in(folder)
-    clear_output_folder(folder, [folder / name for name in names if PART.fullmatch(name) or DRAFT.fullmatch(name)])
+    published = [folder / name for name in names if PART.fullmatch(name) or DRAFT.fullmatch(name)]
+    if CARD in names and is_our_card(folder / CARD):
+        published.append(folder / CARD)
+    clear_output_folder(folder, published)
 
 
 def read_plan(folder: Place) -> Plan | None:

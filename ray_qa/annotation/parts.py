@@ -13,14 +13,13 @@ import pyarrow.parquet as pq
 
 from ray_qa.annotation.summary import Counts
 from ray_qa.data.parquet_opening import open_parquet
-from ray_qa.data.parts import part_path
+from ray_qa.data.parts import LABEL, Compression, part_path
 from ray_qa.errors import OutputError, first_line
 from ray_qa.records import Reason
 from ray_qa.settings import ColumnSettings
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place
 
-METADATA_KEY = b"ray_qa"
 READERS = 32
 MAY_PASS: tuple[Reason, ...] = ("worker_died", "out_of_memory", "not_finite")
 """Reasons that another worker, device or precision may not have."""
@@ -35,10 +34,10 @@ class PartLabel:
 
     def as_metadata(self) -> dict[bytes, bytes]:
         """As a part's Parquet metadata holds it."""
-        return {METADATA_KEY: json.dumps({"plan": self.plan, **asdict(self.counts)}).encode()}
+        return {LABEL: json.dumps({"plan": self.plan, **asdict(self.counts)}).encode()}
 
 
-def publish_part(folder: Place, unit: int, table: pa.Table) -> str:
+def publish_part(folder: Place, unit: int, table: pa.Table, compression: Compression = "zstd") -> str:
     """Write a part in one step: its bytes are complete before the folder is touched. Gives its version in a bucket.
 
     Raises:
@@ -46,7 +45,7 @@ def publish_part(folder: Place, unit: int, table: pa.Table) -> str:
         StorageError: if its bucket does not let us.
     """
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table, sink, compression=compression)
     try:
         return places.publish(part_path(folder, unit), sink.getvalue().to_pybytes())
     except OSError as error:
@@ -61,7 +60,7 @@ def read_label(path: Place) -> PartLabel:
     """
     try:
         with open_parquet(str(path)) as part:
-            values = json.loads(part.metadata.metadata[METADATA_KEY])
+            values = json.loads(part.metadata.metadata[LABEL])
         return PartLabel(plan=values.pop("plan"), counts=Counts(**values))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
         raise OutputError(f"{path} must be a part that annotate wrote, but is not; remove it and run again") from error

@@ -22,7 +22,7 @@ from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.reader.quantization import check_nncf_installed
 from ray_qa.records import Question
-from ray_qa.runs.live_line import tell
+from ray_qa.runs.log import notice
 from ray_qa.runs.output_folder import ROWS
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import deciding_settings
@@ -113,7 +113,7 @@ def _inputs(
     if others and problems.found:
         raise RayQaError  # said already
     if others:
-        tell("annotate", f"`input` is brought into Parquet once, in {folder / ROWS}: {listed(others, 3)}")
+        notice(f"`input` is brought into Parquet once, in {folder / ROWS}: {listed(others, 3)}")
     files: list[FoundFile] = []
     bad: list[str] = []
     for source in found.sources:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ray_qa.annotation.summary import Counts, UnitSummary
-from ray_qa.runs.live_line import duration
+from ray_qa.runs.live_line import ProgressLine, counted, duration
 
 
 class Progress:
@@ -39,23 +39,32 @@ class Progress:
         self._first_start = min(self._first_start, summary.started)
         self._replicas.add(summary.replica)
 
-    def line(self) -> str:
-        """The state of the run in one line."""
-        counts = self._counts
-        if not self._replicas:
+    def line(self) -> ProgressLine:
+        """The state of the run."""
+        counts, replicas = self._counts, len(self._replicas)
+        figures = {
+            "rows": counts.rows,
+            "rows_total": self._rows,
+            "answered": counts.answered,
+            "no_answer": counts.no_answer,
+            "failed": counts.failed,
+            "unit": self._done_units,
+            "units": self._units,
+        }
+        if not replicas:
             done = f" · {counts.rows:,} of {self._rows:,} rows were done before" if counts.rows else ""
-            return f"{self._stage}{done}"
+            return ProgressLine(text=f"{self._stage}{done}", figures={"stage": self._stage, **figures})
         rate = (counts.rows - self._already) / max(1e-9, time.time() - self._first_start)
         left = (self._rows - counts.rows) / rate if rate else 0.0
-        return " · ".join(
-            [
-                f"{counts.rows:,}/{self._rows:,} rows",
-                f"{rate:,.1f} rows/s",
-                f"{counts.answered:,} answered",
-                f"{counts.no_answer:,} no answer",
-                f"{counts.failed:,} failed",
-                f"unit {self._done_units:,}/{self._units:,}",
-                f"{len(self._replicas)} replica{'s'[: len(self._replicas) != 1]}",
-                f"{duration(left)} left",
-            ]
-        )
+        text = [
+            f"{counts.rows:,}/{self._rows:,} rows",
+            f"{rate:,.1f} rows/s",
+            f"{counts.answered:,} answered",
+            f"{counts.no_answer:,} no answer",
+            f"{counts.failed:,} failed",
+            f"unit {self._done_units:,}/{self._units:,}",
+            counted(replicas, "replica"),
+            f"{duration(left)} left",
+        ]
+        rates = {"rows_per_second": round(rate, 3), "replicas": replicas, "seconds_left": round(left)}
+        return ProgressLine(text=" · ".join(text), figures=figures | rates)

@@ -17,6 +17,7 @@ from ray_qa.annotation.planning import Named, plan_of
 from ray_qa.annotation.progress import Progress
 from ray_qa.annotation.stages import AnnotateJob, schema_to_read
 from ray_qa.annotation.summary import Counts, RunSummary
+from ray_qa.annotation.timeline import Timeline, TimelineKept
 from ray_qa.cluster.arithmetic import settle_arithmetic, why_not_openvino
 from ray_qa.cluster.connection import Cluster, connected, quiet_ray
 from ray_qa.cluster.growth import can_grow, cannot_fit
@@ -27,7 +28,8 @@ from ray_qa.errors import ClusterError
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, model_kind
 from ray_qa.reader.openvino_conversion import is_converted
-from ray_qa.runs.live_line import shown, tell
+from ray_qa.runs.live_line import shown
+from ray_qa.runs.log import notice
 from ray_qa.runs.output_folder import ROWS
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
 from ray_qa.settings import AUTO, in_seconds, unsettled
@@ -54,7 +56,7 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
         placement = _place(config, cluster, progress)
         clock.passed("room")
         arithmetic = _settle(config, model, cluster, placement, earlier, progress)
-        tell("annotate", arithmetic.in_words)
+        notice(arithmetic.in_words)
         clock.passed("the engine")
         drawn = None
         if arithmetic.dtype == "int8":
@@ -85,13 +87,16 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
             )
             clock.passed("the plan")
             kept = CountsKept(folder=folder, plan=job.plan)
+            timeline = TimelineKept(folder=folder, timeline=Timeline(began=clock.called))
             try:
                 for unit_summary in score_units(job, left, inputs.sources, placement):
                     clock.note(unit_summary)
                     progress.add(unit_summary)
+                    timeline.add(unit_summary)
                     kept.add(unit_summary.unit, KnownPart(version=unit_summary.version, counts=unit_summary.counts))
             finally:
                 kept.publish()
+                timeline.publish()
             if lock.is_the_last():
                 remove_drafts(folder)
                 remove_others(folder / ROWS, {file.path for file in plan.input})
@@ -132,7 +137,9 @@ def _settle(
         return arithmetic
     if not is_converted(model):
         progress.enter("converting the model")
-    against = why_not_openvino(model, cpus=placement.reserved_cpus, patience=in_seconds(config.wait_for_nodes))
+    against = why_not_openvino(
+        model, config.access, cpus=placement.reserved_cpus, patience=in_seconds(config.wait_for_nodes)
+    )
     return arithmetic if against is None else replace(settle(backend="torch"), why=against)
 
 
@@ -150,7 +157,7 @@ def _int8(
         return noted.int8
     progress.enter("calibrating int8, and comparing its answers with those of float32")
     int8 = calibrated(config, model, drawn, placement)
-    tell("annotate", int8.in_words)
+    notice(int8.in_words)
     progress.enter("starting replicas and loading the model")
     return int8
 

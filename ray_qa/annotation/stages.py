@@ -46,6 +46,7 @@ from ray_qa.records import Answer, Question, Row
 from ray_qa.runs.ownership import check_claim
 from ray_qa.settings import ColumnSettings
 from ray_qa.storage import places
+from ray_qa.storage.credentials import use_access
 
 ENCODED_SCHEMA = pa.schema(
     [
@@ -90,6 +91,7 @@ def encode_units(batch: pa.Table, job: AnnotateJob) -> Iterator[pa.Table]:
     """Stage one: read and encode, one by one, the units that the batch lists; see ``reading_tasks``."""
     # One task is one CPU's work; the tokenizer's own threads would take those of the replicas.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    use_access(job.config.access)
     with uninterrupted():
         from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 
@@ -125,6 +127,7 @@ class Annotator:
     def __init__(self, job: AnnotateJob) -> None:
         from ray_qa.reader.reader import Reader
 
+        use_access(job.config.access)
         self._job = job
         self._replica = f"{os.uname().nodename}:{os.getpid()}"
         self._refusal: RayQaError | None = None
@@ -210,7 +213,7 @@ class Annotator:
             columns, questions = config.columns(self._job.questions), self._job.questions
             part = part_table(rows, answers, columns, label.as_metadata(), questions)
             check_claim(folder, self._job.plan)
-            version = publish_part(folder, row["unit"], part)
+            version = publish_part(folder, row["unit"], part, config.compression)
             end_unit(attempts)
         return _Done(part=KnownPart(version=version, counts=counts), answers=answers)
 

@@ -82,6 +82,20 @@ class UnitSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """What was published on a node within some time."""
+
+    began: str
+    """In ISO 8601."""
+    seconds: float
+    node: str
+    rows: int
+    failed: int
+    replicas: int
+    """How many of the node's have published something then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """What a whole ``annotate`` run did; ``run.json`` holds the same and more."""
 
@@ -109,7 +123,11 @@ class RunSummary:
 
 
 def run_json(
-    config: AnnotateConfig, fingerprints: Mapping[str, Any], summary: RunSummary, engine: EngineUsed | None
+    config: AnnotateConfig,
+    fingerprints: Mapping[str, Any],
+    summary: RunSummary,
+    engine: EngineUsed | None,
+    timeline: Sequence[Stretch] = (),
 ) -> bytes:
     """The content of ``run.json``.
 
@@ -118,12 +136,28 @@ def run_json(
         fingerprints: what the parts were made with.
         summary: what was done.
         engine: what the rows were computed with, if that is known.
+        timeline: how it went over time.
     """
     record = {
         "settings": config.model_dump(mode="json"),
-        "engine": None if engine is None else _as_record(engine),
+        "engine": None if engine is None else _engine_record(engine),
         "versions": versions(),
         "fingerprints": fingerprints,
+        **_figures(summary),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "timeline": [asdict(stretch) for stretch in timeline],
+    }
+    return json.dumps(record, indent=1, ensure_ascii=False).encode()
+
+
+def as_record(summary: RunSummary) -> dict[str, Any]:
+    """The summary for programs."""
+    told = {"output": summary.output, "exit_code": summary.exit_code, "was_finished": summary.was_finished}
+    return told | _figures(summary)
+
+
+def _figures(summary: RunSummary) -> dict[str, Any]:
+    return {
         "part": summary.part or None,
         **asdict(summary.counts),
         "units": summary.units,
@@ -132,12 +166,10 @@ def run_json(
         "run_seconds": round(summary.run_seconds, 3),
         "rows_per_second": round(summary.rows_per_second, 3),
         "profile": None if summary.profile is None else summary.profile.as_record(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return json.dumps(record, indent=1, ensure_ascii=False).encode()
 
 
-def _as_record(engine: EngineUsed) -> dict[str, Any]:
+def _engine_record(engine: EngineUsed) -> dict[str, Any]:
     record = asdict(engine)
     if engine.int8 is not None:
         record["int8"]["agreement"] = round(engine.int8.agreement, 4)

@@ -51,4 +51,6 @@ def _type_of(flag: Flag) -> Any:
 
 
 def _default_of(flag: Flag) -> Any:
-    return dataclasses.field(default=flag.default if flag.is_switch or flag.choices else "")
+    if flag.is_switch:
+        return dataclasses.field(default=flag.default)
+    return dataclasses.field(default=flag.choices[0] if flag.choices else "")

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ray_qa.cli.stopping import run_stoppable
-from ray_qa.errors import RayQaError, full_disk
+from ray_qa.errors import RayQaError, first_line, full_disk
+from ray_qa.runs.log import as_logged, log_as, log_error, logged, wants_json
+
+if TYPE_CHECKING:  # loaded with the command that is asked for
+    from ray_qa.annotation.config import AnnotateConfig
+    from ray_qa.evaluation.config import EvaluateConfig
+    from ray_qa.finetuning.config import FinetuneConfig
+
+Config = TypeVar("Config", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig")
 
 USAGE = """\
 usage: ray-qa COMMAND [--help] [OPTIONS]
@@ -23,12 +34,20 @@ commands:
   annotate   answer every row of a Parquet corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
+  export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
 
 ray-qa COMMAND --help lists a command's options, with examples; ray-qa --version says which version this is.
 ray-qa --completion bash prints what makes a shell complete all of them (bash, zsh or fish).
 Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over --max-failed,
 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
+_GOES_ON = "what is done is kept, and the same command goes on from there"
+_FAREWELLS = {
+    "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
+    "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
+    "ask": "",
+    "inspect": "",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,21 +69,38 @@ def _run(arguments: list[str]) -> int:
     if command in ("-h", "--help", "--version"):
         print(_version() if command == "--version" else USAGE.rstrip())
         return 0
-    if command not in _COMMANDS:
-        print(f"ray-qa: the command must be one of {', '.join(_COMMANDS)}, but is {command!r}", file=sys.stderr)
-        return 2
-    farewell = f"ray-qa {command}: stopped"
-    if command not in ("ask", "inspect"):
-        there = "the last checkpoint" if command == "finetune" else "there"
-        farewell += f"; what is done is kept, and the same command goes on from {there}"
+    known = command in _COMMANDS
+    with logged(command if known else "", "json" if _asks_for_json(rest) else "text"):
+        if not known:
+            log_error(f"the command must be one of {', '.join(_COMMANDS)}, but is {command!r}")
+            return 2
+        return _carried_out(command, rest)
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    """Whether the flags do, as they stand: what is wrong with them is to be said so too."""
+    return re.search(r"--log[-_]format[ =]json\b", " ".join(arguments)) is not None
+
+
+def _carried_out(command: str, arguments: Sequence[str]) -> int:
+    farewell = "; ".join(filter(None, ["stopped", _FAREWELLS.get(command, _GOES_ON)]))
     try:
-        return run_stoppable(lambda: _COMMANDS[command](rest), farewell)
+        return run_stoppable(lambda: _COMMANDS[command](arguments), lambda: as_logged(farewell))
     except RayQaError as error:
-        return _refused(command, error)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return _refused(error)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _refused(full_disk(str(error)))
+        if isinstance(error, BrokenPipeError) or not wants_json():
             raise
-        return _refused(command, full_disk(str(error)))
+        log_error(first_line(error), error)
+        return 1
+
+
+def _refused(error: RayQaError) -> int:
+    for problem in error.problems:
+        log_error(problem)
+    return 2
 
 
 def _version() -> str:
@@ -79,6 +115,7 @@ def _complete(arguments: Sequence[str]) -> int:
     from ray_qa.cli.completion import SHELLS, completion_script
     from ray_qa.cli.demo import DemoConfig
     from ray_qa.evaluation.config import EvaluateConfig
+    from ray_qa.exporting.config import ExportConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.settings import Settings
 
@@ -94,49 +131,42 @@ def _complete(arguments: Sequence[str]) -> int:
         "annotate": AnnotateConfig,
         "finetune": FinetuneConfig,
         "evaluate": EvaluateConfig,
+        "export": ExportConfig,
     }
     print(completion_script(arguments[0], kinds))
     return 0
 
 
-def _refused(command: str, error: RayQaError) -> int:
-    for problem in error.problems:
-        print(f"ray-qa {command}: {problem}", file=sys.stderr)
-    return 2
-
-
 def _annotate(arguments: Sequence[str]) -> int:
     from ray_qa.annotation.config import AnnotateConfig
-    from ray_qa.cli.parser import parse
 
-    config = parse(AnnotateConfig, "ray-qa annotate", arguments)
+    config = _configured(AnnotateConfig, "annotate", arguments)
     from ray_qa.annotation.annotate import annotate
-    from ray_qa.annotation.summary import describe
+    from ray_qa.annotation.summary import as_record, describe
 
     summary = annotate(config)
-    print(describe(summary))
+    _print(describe(summary), as_record(summary))
     return summary.exit_code
 
 
 def _finetune(arguments: Sequence[str]) -> int:
-    from ray_qa.cli.parser import parse
     from ray_qa.finetuning.config import FinetuneConfig
 
-    config = parse(FinetuneConfig, "ray-qa finetune", arguments)
+    config = _configured(FinetuneConfig, "finetune", arguments)
     from ray_qa.finetuning.finetune import finetune
-    from ray_qa.finetuning.summary import describe
+    from ray_qa.finetuning.summary import as_record, describe
 
     summary = finetune(config)
-    print(describe(summary))
+    _print(describe(summary), as_record(summary))
     return summary.exit_code
 
 
 def _evaluate(arguments: Sequence[str]) -> int:
-    from ray_qa.cli.parser import parse
     from ray_qa.evaluation.config import EvaluateConfig
-    from ray_qa.evaluation.evaluate import describe, evaluate
+    from ray_qa.evaluation.evaluate import as_record, describe, evaluate
 
-    print(describe(evaluate(parse(EvaluateConfig, "ray-qa evaluate", arguments))))
+    report = evaluate(_configured(EvaluateConfig, "evaluate", arguments))
+    _print(describe(report), as_record(report))
     return 0
 
 
@@ -160,14 +190,39 @@ def _inspect(arguments: Sequence[str]) -> int:
     return inspect(config)
 
 
+def _export(arguments: Sequence[str]) -> int:
+    from ray_qa.cli.parser import parse
+    from ray_qa.exporting.config import STANDARD_OUTPUT, ExportConfig
+    from ray_qa.exporting.export import describe, export
+
+    config = parse(ExportConfig, "ray-qa export", arguments)
+    summary = export(config)
+    print(describe(summary), file=sys.stderr if config.output == STANDARD_OUTPUT else sys.stdout)
+    return 0
+
+
 def _demo(arguments: Sequence[str]) -> int:
     from ray_qa.cli.demo import DemoConfig
     from ray_qa.cli.parser import parse
 
-    config = parse(DemoConfig, "ray-qa demo", arguments)
+    config = parse(DemoConfig, "ray-qa demo", arguments, framed=not wants_json())
     from ray_qa.cli.demo import demo
 
     return demo(config)
+
+
+def _configured(kind: type[Config], command: str, arguments: Sequence[str]) -> Config:
+    """The settings of a command; from here on it logs as they say."""
+    from ray_qa.cli.parser import parse
+
+    config = parse(kind, f"ray-qa {command}", arguments, framed=not wants_json())
+    log_as(config.log_format, quiet=config.quiet)
+    return config
+
+
+def _print(summary: str, record: Mapping[str, Any]) -> None:
+    """What came of it, on standard output."""
+    print(json.dumps(record) if wants_json() else summary)
 
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -177,4 +232,5 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "annotate": _annotate,
     "finetune": _finetune,
     "evaluate": _evaluate,
+    "export": _export,
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from typing import Annotated, Any, TypeVar
 
 import tyro
@@ -19,15 +21,22 @@ from ray_qa.errors import ConfigError, first_line
 Config = TypeVar("Config", bound=BaseModel)
 
 
-def parse(kind: type[Config], program: str, arguments: Sequence[str]) -> Config:
+def parse(kind: type[Config], program: str, arguments: Sequence[str], *, framed: bool = True) -> Config:
     """Read flags, and the YAML file that ``--config`` names, into a configuration; flags override the file.
 
     tyro gets a plain record of texts: types and limits are checked by the model, which says in our words what is wrong
     with all of them at once.
 
+    Args:
+        kind: the command's model.
+        program: what the usage calls it.
+        arguments: the command line.
+        framed: whether tyro may draw on standard error what is wrong with flags that it does not know; else that
+            is an error like any other.
+
     Raises:
         ConfigError: for settings that are unknown, missing or wrong, and for a file that is no YAML mapping.
-        SystemExit: after ``--help``, and for flags that tyro does not know.
+        SystemExit: after ``--help``, and, framed, for flags that tyro does not know.
     """
     if not {"-h", "--help"}.isdisjoint(arguments):
         print(help_page(kind, program))
@@ -36,7 +45,8 @@ def parse(kind: type[Config], program: str, arguments: Sequence[str]) -> Config:
     flags = flags_of(kind)
     record = _record_of(flags, kind.__name__, file_values)
     lists = {flag.name for flag in flags if flag.is_list}
-    read = tyro.cli(record, prog=program, args=_gathered(arguments, lists))
+    with nullcontext() if framed else _frames_as_errors():
+        read = tyro.cli(record, prog=program, args=_gathered(arguments, lists))
     given = {
         field.name: value
         for field in dataclasses.fields(record)
@@ -46,6 +56,18 @@ def parse(kind: type[Config], program: str, arguments: Sequence[str]) -> Config:
     if empty := [flag.name for flag in flags if flag.name in values and values[flag.name] in ((), [])]:
         raise ConfigError(*(f"`{name}` must have a value where it is given, but is empty" for name in empty))
     return kind(**values)
+
+
+@contextmanager
+def _frames_as_errors() -> Iterator[None]:
+    drawn = io.StringIO()
+    try:
+        with redirect_stderr(drawn):
+            yield
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise ConfigError(" ".join(re.sub("[─│╭╮╰╯]", " ", drawn.getvalue()).split())) from None
 
 
 def _config_path(arguments: Sequence[str]) -> str | None:

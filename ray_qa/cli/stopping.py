@@ -9,12 +9,14 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from ray_qa.runs.log import wants_json
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = "\x1b[?25h"
 
 
-def run_stoppable(work: Callable[[], int], farewell: str) -> int:
-    """Do the work and give its exit code; where a signal stops it, say farewell and give 128 + the signal's number.
+def run_stoppable(work: Callable[[], int], farewell: Callable[[], str]) -> int:
+    """Do the work and give its exit code; where a signal stops it, write the farewell and give 128 + its number.
 
     While Ray runs, a signal comes as an exception, so that all that was started is ended too. Otherwise there is
     nothing to end, and the process ends on the spot: an exception may be lost in the middle of an import, or come out
@@ -24,7 +26,7 @@ def run_stoppable(work: Callable[[], int], farewell: str) -> int:
 
     def stop(number: int, _: object) -> None:
         if stops or not _ray_runs():
-            _leave(number, farewell)
+            _leave(number, farewell())
         stops.append(number)
         raise KeyboardInterrupt
 
@@ -35,7 +37,7 @@ def run_stoppable(work: Callable[[], int], farewell: str) -> int:
         if not stops and not isinstance(end, KeyboardInterrupt):
             raise
         _handle(signal.SIG_IGN)  # for good: Python itself has yet to end, where an exception would show
-        print(farewell, file=sys.stderr, flush=True)
+        print(farewell(), file=sys.stderr, flush=True)
         return 128 + (stops[0] if stops else signal.SIGINT)
     finally:
         if not stops:
@@ -58,5 +60,6 @@ def _ray_runs() -> bool:
 def _leave(number: int, farewell: str) -> NoReturn:
     """End the process, whatever it is at."""
     # A live line may be on the terminal, with the cursor at its end and hidden.
-    os.write(2, (f"{_SHOW_CURSOR}\n{farewell}\n" if os.isatty(2) else f"{farewell}\n").encode())
+    before = f"{_SHOW_CURSOR}\n" if os.isatty(2) and not wants_json() else ""
+    os.write(2, f"{before}{farewell}\n".encode())
     os._exit(128 + number)

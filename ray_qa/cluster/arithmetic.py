@@ -17,6 +17,7 @@ from ray_qa.reader.engine import CpuEngine, engine_on_cpu
 from ray_qa.reader.model_files import ModelFiles, model_here
 from ray_qa.reader.openvino_conversion import converted_model, is_converted
 from ray_qa.settings import AUTO
+from ray_qa.storage.credentials import Access, use_access
 
 
 def settle_arithmetic(
@@ -68,7 +69,7 @@ def settle_arithmetic(
     )
 
 
-def why_not_openvino(model: ModelFiles, *, cpus: float, patience: float) -> str | None:
+def why_not_openvino(model: ModelFiles, access: Access, *, cpus: float, patience: float) -> str | None:
     """Have a worker convert a model, where that was not done on this machine; gives what speaks against it.
 
     Raises:
@@ -81,11 +82,12 @@ def why_not_openvino(model: ModelFiles, *, cpus: float, patience: float) -> str 
         f"`backend` must be settled within {patience:g} s, but no node had {cpus:g} CPUs free to convert the model; "
         "name it, or add nodes"
     )
-    refusal: str | None = _answer(ask.remote(model), "backend", patience, too_late)
+    refusal: str | None = _answer(ask.remote(model, access), "backend", patience, too_late)
     return refusal
 
 
-def _refusal_to_convert(model: ModelFiles) -> str | None:
+def _refusal_to_convert(model: ModelFiles, access: Access) -> str | None:
+    use_access(access)
     try:
         converted_model(model_here(model))
     except ModelError as error:

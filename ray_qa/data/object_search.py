@@ -1,19 +1,21 @@
-"""Which objects of a bucket a URL, a folder or a glob leads to: one listing, and no look at each."""
+"""Which objects a URL, a folder or a glob leads to: one listing, of no more than it takes, no look at each."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from ray_qa.data.row_forms import has_suffix
 from ray_qa.storage import objects
-from ray_qa.storage.objects import Found
+from ray_qa.storage.listing import Found
 from ray_qa.storage.remote import Remote
 
 WILD = re.compile(r"[*?[]")
+UNORDERED = "--x-s3"
+"""How the names of Amazon's directory buckets end, which list in no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,8 @@ def find_objects(place: Remote, suffixes: Sequence[str]) -> FoundObjects:
     names = [name for name in place.key.split("/") if name]
     fixed = next((nth for nth, name in enumerate(names) if WILD.search(name)), len(names))
     root = Remote(scheme=place.scheme, bucket=place.bucket, key="/".join(names[:fixed]))
-    below = [(each, _names(each, root)) for each in _without_marks(list(objects.list_below(root)), root)]
+    begin = WILD.split(names[fixed])[0] if fixed < len(names) else ""
+    below = [(each, _names(each, root)) for each in _without_marks(list(_beginning_with(begin, root)), root)]
     if fixed == len(names):
         if not below and (alone := objects.look_for(place)):
             return FoundObjects(files=((alone, PurePosixPath(place.name)),), passed_over=())
@@ -48,6 +51,25 @@ def find_objects(place: Remote, suffixes: Sequence[str]) -> FoundObjects:
         [(each, own) for each, own in below if any(_fits(own[:nth], names[fixed:]) for nth in range(1, len(own)))],
         suffixes,
     )
+
+
+def _beginning_with(begin: str, root: Remote) -> Iterator[Found]:
+    """What lies below a place under names that begin in a way: stores list from a key on, and nearly all in order."""
+    in_order = not root.bucket.endswith(UNORDERED)
+    for each in objects.list_below(root, after=_just_before(begin)):
+        name = next(iter(_names(each, root)), "")
+        if name.startswith(begin):
+            yield each
+        elif in_order and name > begin:
+            return
+
+
+def _just_before(begin: str) -> str:
+    """What comes before all names that begin in a way, and after nearly all others that come before them."""
+    if not begin or not " " < begin[-1] < "~":
+        return begin[:-1]
+    last = chr(ord(begin[-1]) - 1)
+    return f"{begin[:-1]}{'.' if last == '/' else last}~"
 
 
 def _without_marks(found: Sequence[Found], root: Remote) -> list[Found]:

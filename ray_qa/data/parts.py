@@ -1,17 +1,20 @@
-"""The names of the parts of an annotated corpus: one for each unit, in input order."""
+"""The parts of an annotated corpus, one for each unit: their names, in input order, and their label."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import overload
+from typing import Literal, overload
 
 from ray_qa.storage import places
-from ray_qa.storage.objects import Entry
+from ray_qa.storage.listing import Entry
 from ray_qa.storage.remote import Place, Remote
 
 PART = re.compile(r"part-(\d{7,})\.parquet")
+LABEL = b"ray_qa"
+"""The key of a part's Parquet metadata under which it says of what plan it is, and what became of its rows."""
+Compression = Literal["zstd", "snappy"]
 
 
 @overload

@@ -10,6 +10,7 @@ UNIT_BYTES = 64 * 1024 * 1024
 FEWEST_ROWS, MOST_ROWS, MOST_TEXT = 128, 2_048, 4 * 1024 * 1024
 """Bounds of the automatic unit: rows enough for little padding, few enough that a CPU commits every few minutes."""
 WANTED_UNITS, MOST_UNITS = 64, 10_000
+UNITS_A_TASK = 16
 UNITS_A_REPLICA, SHORTEST, SHORTEST_TEXT = 4, 32, 32 * 1024
 """A short corpus is cut smaller, down to so many rows or so much text, that no replica stands idle long while another
 ends."""
@@ -78,10 +79,12 @@ def reading_blocks(units: Sequence[Unit], most: int = 2_000, most_per_row_group:
     """Share out the positions of ``units`` among reading tasks, in order and evenly.
 
     Many small tasks let encoding keep just ahead of scoring. But one that begins inside a row group has to decode the
-    rows before its own, so a big row group is shared by few.
+    rows before its own, so a big row group is shared by few. There are more than ``most`` where each would have many
+    units: a task that is lost with its node is done again from its beginning.
     """
     row_groups = {(piece.file, piece.row_group) for unit in units for piece in unit.pieces}
-    count = min(len(units), most, most_per_row_group * len(row_groups))
+    wanted = max(most, -(-len(units) // UNITS_A_TASK))
+    count = min(len(units), wanted, most_per_row_group * len(row_groups))
     bounds = [len(units) * nth // count for nth in range(count + 1)]
     return [list(range(first, stop)) for first, stop in itertools.pairwise(bounds)]
 

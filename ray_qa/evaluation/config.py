@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ray_qa.settings import Group, PathText, Settings
+from ray_qa.settings import Anonymous, Group, LogFormatSetting, PathText, QuietSetting, Settings
+from ray_qa.storage.credentials import Access
+from ray_qa.storage.remote import place_of
 
 
 class EvaluateConfig(Settings):
@@ -27,3 +29,12 @@ class EvaluateConfig(Settings):
     output: Annotated[PathText | None, Group.OUTPUT] = Field(
         None, description="Also write the scores to this JSON file."
     )
+    log_format: LogFormatSetting = "text"
+    quiet: QuietSetting = False
+    anonymous: Anonymous = False
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        output = None if self.output is None else place_of(self.output, "output")
+        return Access(anonymous=self.anonymous, output=output)

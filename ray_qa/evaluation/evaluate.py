@@ -6,16 +6,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ray_qa.data.gold import read_gold, read_predictions
-from ray_qa.data.parts import part_numbers
 from ray_qa.errors import InputError, OutputError, first_line
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.metrics.squad import Convention, SquadScores, convention_for, score_predictions
-from ray_qa.runs.output_folder import PLAN
+from ray_qa.runs.annotated_output import annotated_output
+from ray_qa.runs.log import logged
 from ray_qa.settings import check_kind
 from ray_qa.storage import places
-from ray_qa.storage.local import SUCCESS
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.remote import Place, place_of
 
 
@@ -41,20 +42,9 @@ def evaluate(config: EvaluateConfig) -> EvaluationReport:
         ConfigError: ``config`` is something else.
     """
     check_kind(config, EvaluateConfig)
-    output = None if config.output is None else _check_output(place_of(config.output, "output"))
-    golds = read_gold(config.gold, config.id_column)
-    predictions = read_predictions(config.predictions, config.id_column, config.prefix)
-    _check_overlap(golds, predictions)
-    report = EvaluationReport(
-        predictions=config.predictions,
-        gold=config.gold,
-        convention=convention_for(golds),
-        scores=score_predictions(golds, predictions),
-        unfinished=_unfinished(place_of(config.predictions, "predictions")),
-    )
-    if output is not None:
-        _write_scores(output, report.scores)
-    return report
+    use_access(config.access)
+    with logged("evaluate", config.log_format, quiet=config.quiet):
+        return _evaluate(config)
 
 
 def describe(report: EvaluationReport) -> str:
@@ -76,15 +66,33 @@ def describe(report: EvaluationReport) -> str:
     return "\n".join(lines)
 
 
+def as_record(report: EvaluationReport) -> dict[str, Any]:
+    """The report for programs."""
+    record = asdict(report)
+    scores: dict[str, Any] = record.pop("scores")
+    return record | scores
+
+
+def _evaluate(config: EvaluateConfig) -> EvaluationReport:
+    output = None if config.output is None else _check_output(place_of(config.output, "output"))
+    golds = read_gold(config.gold, config.id_column)
+    predictions = read_predictions(config.predictions, config.id_column, config.prefix)
+    _check_overlap(golds, predictions)
+    report = EvaluationReport(
+        predictions=config.predictions,
+        gold=config.gold,
+        convention=convention_for(golds),
+        scores=score_predictions(golds, predictions),
+        unfinished=_unfinished(place_of(config.predictions, "predictions")),
+    )
+    if output is not None:
+        _write_scores(output, report.scores)
+    return report
+
+
 def _unfinished(folder: Place) -> str | None:
-    try:
-        units = len(json.loads(places.read(folder / PLAN))["units"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # no output of annotate
-    there = part_numbers(folder)
-    if places.exists(folder / SUCCESS) and there == set(range(units)):
-        return None
-    return f"{folder} has {len(there):,} of {units:,} parts; run the same annotate command again for the rest"
+    output = annotated_output(folder)
+    return None if output is None else output.unfinished
 
 
 def _line(rows: str, exact: float | None, f1: float | None, total: int) -> str:

@@ -10,7 +10,20 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from ray_qa.data.example_schema import ExampleColumns
 from ray_qa.finetuning.lr_schedule import Schedule
 from ray_qa.runs.output_folder import OutputText, output_place
-from ray_qa.settings import FREE, SETTLED, AutoOrCount, Duration, Group, PathText, Texts, WindowSettings
+from ray_qa.settings import (
+    FREE,
+    SETTLED,
+    Anonymous,
+    AutoOrCount,
+    Duration,
+    Group,
+    LogFormatSetting,
+    PathText,
+    QuietSetting,
+    Texts,
+    WindowSettings,
+)
+from ray_qa.storage.credentials import Access
 from ray_qa.storage.remote import Place
 
 TRACKERS = ("tensorboard", "mlflow")
@@ -144,6 +157,7 @@ class FinetuneConfig(WindowSettings):
     extend: Annotated[bool, FREE, Group.OUTPUT] = Field(
         False, description="Train a finished model further, with more `epochs` or `max_steps` than it had."
     )
+    anonymous: Anonymous = False
     wait_for_nodes: Annotated[Duration, FREE, Group.MACHINES] = Field(
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )
@@ -152,11 +166,18 @@ class FinetuneConfig(WindowSettings):
         description="HOST:PORT of the Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this "
         "machine.",
     )
+    log_format: LogFormatSetting = "text"
+    quiet: QuietSetting = False
 
     @property
     def folder(self) -> Place:
         """Where the output is to lie."""
         return output_place(self.output)
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        return Access(anonymous=self.anonymous, output=self.folder)
 
     @property
     def columns(self) -> ExampleColumns:

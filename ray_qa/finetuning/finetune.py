@@ -45,10 +45,12 @@ from ray_qa.finetuning.workers import place, train_to_the_end
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, find_model, model_kind
 from ray_qa.runs.clock import clocked, time_spent
-from ray_qa.runs.live_line import shown, tell
+from ray_qa.runs.live_line import shown
+from ray_qa.runs.log import logged, notice
 from ray_qa.runs.ownership import claim, output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import AUTO, check_kind, deciding_settings, in_seconds, unsettled
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.places import exists
 from ray_qa.storage.remote import Place, is_url
@@ -65,8 +67,9 @@ def finetune(config: FinetuneConfig) -> FinetuneSummary:
     check_kind(config, FinetuneConfig)
     check_outlives_job("output", config.output)
     config = config.model_copy(update={"output": str(config.folder)})
+    use_access(config.access)
     progress = TrainingProgress(config.folder / BEAT)
-    with shown(progress.line):
+    with logged("finetune", config.log_format, quiet=config.quiet), shown(progress.line):
         return _finetune(config, progress, called)
 
 
@@ -134,7 +137,7 @@ def _finetune(config: FinetuneConfig, progress: TrainingProgress, called: float)
                 claim(folder, job.owner)
                 counts = encode(job, plan, progress)
                 if counts.dropped_rows or counts.dropped_answers or counts.other_unit:
-                    tell("finetune", *describe_labels(counts))
+                    notice(*describe_labels(counts))
                 progress.update(read_metrics(folder / METRICS))  # of an earlier command
                 progress.enter("starting workers")
                 with closing(trackers), tail_metrics(folder / METRICS, progress.update, trackers.update):
@@ -176,7 +179,7 @@ def _begin(start: _Start, arithmetic: Arithmetic) -> TrainingPlan:
     if start.extends is not None and start.grown is not None:
         check_joins(folder, start.grown, plan)
         told = extension_in_words(start.extends, plan)
-        tell("finetune", told)
+        notice(told)
         begin_again(folder, plan, told)
     join_plan(folder, plan)
     return plan

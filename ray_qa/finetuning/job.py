@@ -18,6 +18,7 @@ from ray_qa.finetuning.output import TRAIN_ROWS, check_output_is_here, shard_pat
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.model_files import ModelFiles, tokenizer_here
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.places import exists
 
 
@@ -38,6 +39,7 @@ def encode_shards(batch: pa.Table, job: TrainingJob) -> Iterator[pa.Table]:
     """Encode the row groups that the batch lists into the output's shards; those that are there already stay."""
     # One task is one CPU's work; the tokenizer's own threads would take those of the others.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    use_access(job.config.access)
     with uninterrupted():
         tokenizer = load_pair_tokenizer(tokenizer_here(job.base))
     folder = job.config.folder

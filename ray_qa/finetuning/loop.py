@@ -6,6 +6,7 @@ import itertools
 import math
 import shutil
 import time
+from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +38,7 @@ from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.span_model import pick_device, pick_dtype
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.runs.ownership import check_claim
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.remote import Place, Remote
 from ray_qa.storage.scratch import scratch_folder
 
@@ -57,6 +59,7 @@ def train(job: TrainingJob, group: ProcessGroup | None = None) -> TrainingState:
         ConfigError: if a pass does not fit the device's memory.
     """
     group = group or ProcessGroup.current()
+    use_access(job.config.access)
     job = replace(job, base=model_here(job.base))
     check_output_is_here(job.config.folder)
     if job.threads is not None:
@@ -233,6 +236,7 @@ class _Run:
         return {
             "step": state.step,
             "steps": self.steps,
+            "epoch": self._epoch_of(state.step),
             "loss": state.loss_sum / max(1, state.logged_windows),
             "learning_rate": self.model.optimizer.param_groups[0]["lr"],
             "gradient_norm": state.gradient_norm,
@@ -241,6 +245,10 @@ class _Run:
             **({"loss_scale": self.model.scaler.get_scale()} if self.model.scaler.is_enabled() else {}),
             "time": time.time(),
         }
+
+    def _epoch_of(self, step: int) -> int:
+        """The epoch that a step belongs to, both counted from 1."""
+        return bisect_left(list(itertools.accumulate(self.steps_of_epochs)), step) + 1
 
     def _evaluate(self, state: TrainingState) -> TrainingState:
         assert self.validator is not None

@@ -15,6 +15,7 @@ from ray_qa.finetuning.output import CARD, CURVE, TrainingPlan
 from ray_qa.finetuning.summary import FinetuneSummary
 from ray_qa.finetuning.tracking.metrics_log import Metrics
 from ray_qa.reader.model_files import ModelFiles
+from ray_qa.runs.cards import filled_in, one_line
 from ray_qa.runs.versions import package_versions
 from ray_qa.settings import ReadingSettings, WindowSettings
 from ray_qa.storage.places import publish
@@ -22,7 +23,6 @@ from ray_qa.storage.places import publish
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
 
-TEMPLATES = Path(__file__).parents[1] / "assets" / "templates"
 UNSET = {
     "max_steps": "no limit",
     "dropout": "as in the base",
@@ -36,8 +36,6 @@ SAID_OF_BASE = {
     "language": re.compile(r"[a-z]{2,3}(-\w+)*|multilingual|code"),
 }
 """What a base's card may say that holds for its offspring too, and how the hub writes it."""
-MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
-"""Characters that Markdown could take for its own; an underscore within a word is none."""
 
 
 def write_card_and_curve(
@@ -45,7 +43,7 @@ def write_card_and_curve(
 ) -> None:
     """Write ``README.md`` and ``learning_curve.png`` beside the model."""
     folder = job.config.folder
-    title = _one_line(f"{_base_name(job)}, trained on {', '.join(map(_source_name, job.config.train))}")
+    title = one_line(f"{_base_name(job)}, trained on {', '.join(map(_source_name, job.config.train))}")
     publish(folder / CURVE, draw_learning_curve(metrics, summary.exported_step, title))
     publish(folder / CARD, model_card(job, plan, summary, metrics).encode())
 
@@ -59,20 +57,11 @@ def model_card(job: TrainingJob, plan: TrainingPlan, summary: FinetuneSummary, m
         summary: what came of it.
         metrics: the lines of the metrics log.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     config = job.config
     metadata = card_metadata(job, summary)
     evaluations = [line for line in metrics if "eval_f1" in line]
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=True,
-        finalize=_without_markup,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("model_card.md.jinja").render(
+    return filled_in(
+        "model_card.md.jinja",
         metadata=metadata.to_yaml(),
         base=_base_name(job),
         revision=job.base.ref.partition("@")[2] if _hub_id(job.base) else None,
@@ -219,15 +208,3 @@ def _file_name(path: str) -> str:
 def _slug(name: str) -> str:
     """A name as repositories on the hub have them."""
     return re.sub(r"[^\w.-]+", "-", name)
-
-
-def _one_line(text: str) -> str:
-    """The text without what would break its line or turn its direction."""
-    return "".join(each if each.isprintable() else " " for each in text)
-
-
-def _without_markup(value: object) -> object:
-    """What a template shows of a value: a line that Markdown makes nothing of; HTML is Jinja's to escape."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value
-    return MARKDOWN.sub(r"\\\g<0>", _one_line(value))

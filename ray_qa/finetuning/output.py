@@ -46,8 +46,8 @@ from ray_qa.runs.plan_files import (
     settled,
 )
 from ray_qa.storage import objects, places
+from ray_qa.storage.listing import Entry
 from ray_qa.storage.local import SUCCESS
-from ray_qa.storage.objects import Entry
 from ray_qa.storage.remote import Place, Remote
 from ray_qa.storage.scratch import copies_once, objects_in
 

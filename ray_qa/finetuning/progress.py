@@ -9,7 +9,7 @@ from statistics import fmean
 
 from ray_qa.finetuning.tracking.beat import BUCKET_SECONDS, Beat, read_beat
 from ray_qa.finetuning.tracking.metrics_log import EVALUATED, TRAINED, Metrics, kind_of
-from ray_qa.runs.live_line import duration
+from ray_qa.runs.live_line import ProgressLine, duration
 from ray_qa.storage.remote import Place
 
 SMOOTHED_LINES = 10
@@ -44,20 +44,21 @@ class TrainingProgress:
         self._steps = [line for line in lines if kind_of(line) == TRAINED][-SMOOTHED_LINES:]
         self._f1 = next((line[EVALUATED] for line in reversed(lines) if kind_of(line) == EVALUATED), None)
 
-    def line(self) -> str:
-        """The state of the run in one line."""
+    def line(self) -> ProgressLine:
+        """The state of the run."""
         told: list[Beat] = [*self._steps]
         beat = self._latest_beat()
         if beat is not None and beat != self._before and not (told and told[-1]["step"] > beat["step"]):
             told.append(beat)
         if not told:
-            return self._stage
+            return ProgressLine(text=self._stage, figures={"stage": self._stage})
         latest = told[-1]
+        figures = {name: value for name, value in latest.items() if name != "time" and value != ""}
         step = f"step {latest['step']:,}/{latest['steps']:,}"
         if doing := latest.get("doing"):
             step += f", {doing}"
         if TRAINED not in latest:
-            return step
+            return ProgressLine(text=step, figures=figures)
         parts = [
             step,
             f"loss {latest['loss']:.3f}",
@@ -67,10 +68,12 @@ class TrainingProgress:
         ]
         if self._f1 is not None:
             parts.append(f"eval F1 {self._f1:.2f}")
+            figures[EVALUATED] = self._f1
         if bad := latest["bad_steps"]:
             parts.append(f"{bad:,.0f} bad step{'s'[: bad != 1]}")
         left = (latest["steps"] - latest["step"]) * fmean(line["step_seconds"] for line in told)
-        return " · ".join([*parts, f"{duration(left)} left"])
+        parts.append(f"{duration(left)} left")
+        return ProgressLine(text=" · ".join(parts), figures=figures | {"seconds_left": round(left)})
 
     def _latest_beat(self) -> Beat | None:
         """The beat; of a bucket it is asked no more often than it is published there."""

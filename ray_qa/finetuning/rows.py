@@ -22,7 +22,7 @@ from ray_qa.finetuning.job import TrainingJob, encode_shards
 from ray_qa.finetuning.label_counts import LabelCounts, check_usable
 from ray_qa.finetuning.output import EVAL_ROWS, SHARDS, TRAIN_ROWS, TrainingPlan, shard_path
 from ray_qa.finetuning.progress import TrainingProgress
-from ray_qa.runs.live_line import tell
+from ray_qa.runs.log import notice
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.storage.places import exists, make_folder, names_in
 from ray_qa.storage.remote import Remote
@@ -44,7 +44,7 @@ def survey(config: FinetuneConfig, setting: Setting, known: ExamplesSummary | No
     found = source_files(examples.sources, setting)
     check_apart(found.paths, examples.sources, config.folder, setting)
     if found.passed_over:
-        tell("finetune", f"`{setting}` passes over {listed(found.passed_over, 3)}")
+        notice(f"`{setting}` passes over {listed(found.passed_over, 3)}")
     return survey_examples(examples, known)
 
 

@@ -61,10 +61,15 @@ def run_json(config: FinetuneConfig, plan: TrainingPlan, summary: FinetuneSummar
         "settings": config.model_dump(mode="json"),
         "versions": versions(),
         "fingerprints": asdict(plan),
-        "summary": asdict(summary),
+        "summary": as_record(summary),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return json.dumps(record, indent=1, ensure_ascii=False).encode()
+
+
+def as_record(summary: FinetuneSummary) -> dict[str, Any]:
+    """The summary for programs."""
+    return asdict(summary)
 
 
 def read_summary(folder: Place) -> FinetuneSummary:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -144,26 +145,43 @@ def _fetch(place: Remote) -> Path:
 
 
 def _download(name: str, revision: str | None) -> tuple[Path, str]:
+    """The folder of a hub's model, which the hub's own locks let one process of a machine fetch, and its commit."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(WANTED)))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except Exception as error:  # huggingface_hub raises what its HTTP client does, too
         raise ModelError(
             f"`model` must be a folder or a hub id that can be fetched, but {name!r} is no folder here, "
-            f"and the hub gave: {reason}"
-        ) from error
+            f"and the hub gave: {_without_secrets(first_line(error))}"
+        ) from None  # whose own words may hold the token
     return folder, f"{name}@{folder.name}"
 
 
+def _without_secrets(reason: str) -> str:
+    """Without the token of the hub, and without what signs a link."""
+    from huggingface_hub import get_token
+
+    token = get_token()
+    for form in (token, repr(token)[1:-1]) if token else ():
+        reason = reason.replace(form, "…")
+    return re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", reason)
+
+
 def digest_of_files(paths: list[Path]) -> str:
-    """A digest of what files are called and hold."""
+    """A digest of what files are called and hold.
+
+    Raises:
+        ModelError: if one from the hub does not hold what the hub has.
+    """
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as stream:
-            digest.update(json.dumps([path.name, hashlib.file_digest(stream, "sha256").hexdigest()]).encode())
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        blob = path.resolve()  # the hub's cache calls large files by their digest, and links to them
+        if blob.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", blob.name) and blob.name != content:
+            raise ModelError(f"`model` must be as the hub has it, but {blob} is damaged; remove it to fetch it again")
+        digest.update(json.dumps([path.name, content]).encode())
     return digest.hexdigest()

@@ -21,7 +21,7 @@ from datetime import timedelta
 from ray_qa.errors import OutputError, StorageError
 from ray_qa.runs.output_folder import LEASES
 from ray_qa.storage import objects
-from ray_qa.storage.objects import Found
+from ray_qa.storage.listing import Found
 from ray_qa.storage.remote import Remote
 
 LEASE_SECONDS = 60.0

@@ -6,34 +6,42 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TextIO
+from dataclasses import dataclass
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from ray_qa.runs.log import log_progress, wants_json, wants_progress, written_to
+
 LOG_SECONDS, STILL_SECONDS = 10.0, 60.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressLine:
+    """How far a command is: in words, and as figures by name."""
+
+    text: str
+    figures: Mapping[str, Any]
+
+
 @contextmanager
-def shown(line: Callable[[], str]) -> Iterator[None]:
+def shown(line: Callable[[], ProgressLine]) -> Iterator[None]:
     """Show on standard error, while the block runs, what ``line`` gives from time to time."""
+    if not wants_progress():
+        yield
+        return
     with _standard_error() as stream:
         console = Console(file=stream)
-        if console.is_terminal:
-            with Live(get_renderable=lambda: Text(line()), console=console, refresh_per_second=2):
+        if console.is_terminal and not wants_json():
+            with Live(get_renderable=lambda: Text(line().text), console=console, refresh_per_second=2):
                 yield
             return
-        with meanwhile(lambda ended: _log(line, stream, ended)):
+        with written_to(stream), meanwhile(lambda ended: _log(line, ended)):
             yield
-
-
-def tell(command: str, *lines: str) -> None:
-    """Say something on standard error that stays there, above the live line."""
-    for line in lines:
-        print(f"ray-qa {command}: {line}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -73,14 +81,14 @@ def _standard_error() -> Iterator[TextIO]:
         yield stream
 
 
-def _log(line: Callable[[], str], stream: TextIO, ended: threading.Event) -> None:
+def _log(line: Callable[[], ProgressLine], ended: threading.Event) -> None:
     last, since, told = "", time.monotonic(), 0.0
     while not ended.wait(LOG_SECONDS):
         now, seconds = line(), time.monotonic() - since
-        if now != last:
+        if now.text != last:
             since, told = time.monotonic(), 0.0
-            print(f"{time.strftime('%H:%M:%S')} {now}", file=stream, flush=True)
-        elif now and seconds - told >= STILL_SECONDS:  # slow is to be told from hung
+            log_progress(now.text, now.figures)
+        elif now.text and seconds - told >= STILL_SECONDS:  # slow is to be told from hung
             told = seconds
-            print(f"{time.strftime('%H:%M:%S')} {now} (for {duration(seconds)})", file=stream, flush=True)
-        last = now
+            log_progress(f"{now.text} (for {duration(seconds)})", {**now.figures, "unchanged_seconds": round(seconds)})
+        last = now.text

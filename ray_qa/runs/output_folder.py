@@ -20,8 +20,8 @@ from pydantic import AfterValidator, Field
 from ray_qa.errors import ConfigError, OutputError, first_line
 from ray_qa.settings import PathText
 from ray_qa.storage import objects, places
+from ray_qa.storage.listing import Entry
 from ray_qa.storage.local import SUCCESS, drafts_of
-from ray_qa.storage.objects import Entry
 from ray_qa.storage.remote import Place, Remote, place_of
 
 OURS = ".ray_qa"

@@ -1,15 +1,17 @@
-"""Whose name to show to an S3 store: environment, profile, role, or nobody's."""
+"""Whose name to show to a store: that of environment, profile or role, or nobody's."""
 
 from __future__ import annotations
 
 import os
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ray_qa.errors import StorageError, first_line
+from ray_qa.storage.remote import Place, Remote
 
 NAMED_IN_ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
@@ -20,6 +22,35 @@ NAMED_IN_ENVIRONMENT = (
 INSTANCE = "http://169.254.169.254/latest/api/token"
 """Where a machine of EC2 asks for the role it has."""
 INSTANCE_SECONDS = 1.0
+NOBODY: dict[str, Any] = {"skip_signature": True}
+"""What to open any store with in nobody's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Which buckets credentials are shown to: all, or where ``anonymous`` that of the output alone; holds none."""
+
+    anonymous: bool = False
+    output: Place | None = None
+
+
+_access = Access()
+
+
+def use_access(access: Access) -> None:
+    """Open stores as ``access`` says from now on, in this process; each that opens some is told so first.
+
+    Processes of Ray's serve one run after another: whoever is not told keeps to what was said for another.
+    """
+    global _access
+    _access = access
+
+
+def is_anonymous(scheme: str, bucket: str) -> bool:
+    """Whether a bucket is opened in nobody's name because the user wants it so."""
+    output = _access.output
+    written = isinstance(output, Remote) and (output.scheme, output.bucket) == (scheme, bucket)
+    return _access.anonymous and not written
 
 
 def s3_credentials() -> dict[str, Any]:
@@ -30,12 +61,12 @@ def s3_credentials() -> dict[str, Any]:
         StorageError: if a profile is named, and boto3, which reads them, is not installed.
     """
     if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("1", "true"):
-        return {"skip_signature": True}
+        return NOBODY
     if any(os.environ.get(name) for name in NAMED_IN_ENVIRONMENT):
         return {}
     if "AWS_PROFILE" in os.environ or _aws_file().exists():
         return _of_profile()
-    return {} if _has_instance_role() else {"skip_signature": True}
+    return {} if _has_instance_role() else NOBODY
 
 
 def _of_profile() -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Objects in a bucket: read, listed, and published whole by one request each, or not at all."""
+"""Objects in a bucket: read, listed, and published whole by one request each, or not at all.
+
+What reads and lists is for distributed file systems too.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,16 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from ray_qa.errors import StorageError
+from ray_qa.storage import file_systems
+from ray_qa.storage.listing import Entry, Found
 from ray_qa.storage.local import say_once
-from ray_qa.storage.remote import Remote
+from ray_qa.storage.remote import READ_ONLY, Remote
 from ray_qa.storage.stores import explained, store_of, unreachable
 
 if TYPE_CHECKING:
@@ -29,27 +32,6 @@ READ_BYTES = 1024 * 1024
 """What is fetched at least where an object is read piece by piece."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """An object of a listing; ``version`` changes when its content does (its ETag)."""
-
-    place: Remote
-    size: int
-    version: str
-    modified: datetime
-    """By the store's clock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """What lies in a folder: a file or object, or what further ones lie in."""
-
-    name: str
-    is_file: bool
-    version: str = ""
-    """Of an object."""
-
-
 def read(place: Remote) -> bytes:
     """The whole of an object.
 
@@ -59,6 +41,9 @@ def read(place: Remote) -> bytes:
     """
     import obstore
 
+    if place.scheme in READ_ONLY:
+        with file_systems.open_input(place) as stream:
+            return bytes(stream.read())
     with explained(place, "read"):
         return bytes(obstore.get(store_of(place.scheme, place.bucket), place.key).bytes())
 
@@ -72,24 +57,43 @@ def open_input(place: Remote) -> pa.NativeFile:
     """
     import obstore
 
+    if place.scheme in READ_ONLY:
+        return file_systems.open_input(place)
     with explained(place, "read"):
         reader = obstore.open_reader(store_of(place.scheme, place.bucket), place.key, buffer_size=READ_BYTES)
     return pa.PythonFile(_OpenObject(place, reader), mode="r")
 
 
-def download(place: Remote, path: Path) -> None:
-    """Write an object into a file, piece by piece.
+def download(found: Found, path: Path) -> None:
+    """Write an object into a file, piece by piece, as it was when it was listed.
 
     Raises:
-        FileNotFoundError: if there is no such object.
         OSError: if the file cannot be written.
-        StorageError: as :func:`read`.
+        StorageError: as :func:`read`, and if another object or none is there by now.
     """
     import obstore
 
-    with path.open("wb") as stream, explained(place, "read"):
-        for piece in obstore.get(store_of(place.scheme, place.bucket), place.key):
-            stream.write(piece)
+    place = found.place
+    with path.open("wb") as stream:
+        try:
+            with explained(place, "read"):
+                there = obstore.get(store_of(place.scheme, place.bucket), place.key)
+                if not _is_still(found, there.meta):
+                    raise _has_changed(place, "has been replaced")
+                for piece in there:
+                    stream.write(piece)
+        except FileNotFoundError:
+            raise _has_changed(place, "is gone") from None
+
+
+def _is_still(found: Found, now: ObjectMeta) -> bool:
+    """Whether an answer is of the version that was listed; where one of the two has no ETag, sizes must do."""
+    tagged = bool(now["e_tag"]) and found.version != found.modified.isoformat()
+    return now["size"] == found.size and (not tagged or _tag(now["e_tag"]) == found.version)
+
+
+def _has_changed(place: Remote, how: str) -> StorageError:
+    return StorageError(f"{place} must stay while it is fetched, but {how}; run the same command again")
 
 
 def look_for(place: Remote) -> Found | None:
@@ -100,6 +104,8 @@ def look_for(place: Remote) -> Found | None:
     """
     import obstore
 
+    if place.scheme in READ_ONLY:
+        return file_systems.look_for(place)
     try:
         with explained(place, "look for"):
             head = obstore.head(store_of(place.scheme, place.bucket), place.key)
@@ -118,23 +124,27 @@ def exists(place: Remote) -> bool:
 
 
 def list_below(place: Remote, *, after: str = "") -> Iterator[Found]:
-    """All objects below a place, by one listing, in the order of their keys.
+    """All objects below a place, by one listing, in the order of their keys; pages are asked for as they are wanted.
 
     Args:
         place: what their keys begin with.
-        after: a name below it; only what comes later is listed.
+        after: a name below it, or how one begins; only what comes later is listed.
 
     Raises:
         StorageError: as :func:`read`.
     """
     import obstore
 
+    if place.scheme in READ_ONLY:
+        yield from file_systems.list_below(place, after=after)
+        return
     offset = (place / after).key if after else None
     with explained(place, "list"):
         pages = obstore.list(store_of(place.scheme, place.bucket), prefix=place.key or None, offset=offset)
         for page in pages:
             for each in page:
-                yield _found(place.scheme, place.bucket, each)
+                if offset is None or each["path"] > offset:  # some stores list all, whatever they are asked
+                    yield _found(place.scheme, place.bucket, each)
 
 
 def entries_in(folder: Remote) -> list[Entry]:
@@ -145,6 +155,8 @@ def entries_in(folder: Remote) -> list[Entry]:
     """
     import obstore
 
+    if folder.scheme in READ_ONLY:
+        return file_systems.entries_in(folder)
     with explained(folder, "list"):
         found = obstore.list_with_delimiter(store_of(folder.scheme, folder.bucket), prefix=folder.key or None)
     folders = [Entry(name=_last(key), is_file=False) for key in found["common_prefixes"]]

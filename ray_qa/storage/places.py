@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from ray_qa.storage import local, objects
-from ray_qa.storage.objects import Entry
+from ray_qa.storage.listing import Entry
 from ray_qa.storage.remote import Place, Remote
 
 

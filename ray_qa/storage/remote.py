@@ -1,4 +1,4 @@
-"""Places in object stores, as they are written down: ``s3://bucket/key``."""
+"""Places in object stores and distributed file systems, as they are written down: ``s3://bucket/key``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from ray_qa.errors import ConfigError
 
 WRITABLE = ("s3", "gs", "az", "abfs")
 """Schemes of stores that objects can be read from and published to."""
+READ_ONLY = ("hdfs", "viewfs")
+"""Schemes of file systems that rows are read from, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
-    """An object, or all objects whose keys begin with its key and a slash; holds no credentials."""
+    """An object, or all objects whose keys begin with its key and a slash; holds no credentials.
+
+    Of a file system the bucket is its address, "" being the one that the node's own settings name.
+    """
 
     scheme: str
     bucket: str
@@ -76,14 +81,16 @@ def place_of(text: str, setting: str) -> Place:
         return Path(text.partition("://")[2].removeprefix("localhost"))
     # Only what cannot be a secret is shown.
     shown = f"{scheme}://{url.hostname or ''}{url.path}"
-    if scheme not in WRITABLE:
+    if scheme not in WRITABLE and (scheme not in READ_ONLY or setting in ("output", "model")):
+        why = f", as {scheme}:// is for reading rows only" if scheme in READ_ONLY else ""
         raise ConfigError(
-            f"`{setting}` must be a path, or a URL of {', '.join(f'{each}://' for each in WRITABLE)}, but is {shown}"
+            f"`{setting}` must be a path, or a URL of {', '.join(f'{each}://' for each in WRITABLE)}{why}, "
+            f"but is {shown}"
         )
-    if url.password is not None or (url.username is not None and scheme != "abfs"):
+    if url.password is not None or (url.username is not None and scheme not in ("abfs", *READ_ONLY)):
         raise ConfigError(f"`{setting}` must be without credentials, which belong in the environment, but has some")
     bucket, key = text.partition("://")[2].partition("/")[::2]
-    if not bucket:
+    if not bucket and scheme in WRITABLE:
         raise ConfigError(f"`{setting}` must name a bucket, but is {shown}")
     names = [name for name in key.split("/") if name]
     if any(name in (".", "..") for name in names):

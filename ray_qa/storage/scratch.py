@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ray_qa.errors import OutputError, StorageError, first_line
+from ray_qa.errors import OutputError, first_line
 from ray_qa.storage import objects
+from ray_qa.storage.listing import Found
 from ray_qa.storage.local import draft_of, drafts_of, remove_folder
-from ray_qa.storage.objects import Found
 from ray_qa.storage.remote import Remote
 
 FETCHED_AT_ONCE = 16
@@ -84,10 +84,6 @@ def copies_once(found: Sequence[Found], scratch: Path, unpack: Callable[[Path], 
     key = json.dumps([[str(each.place), each.size, each.version] for each in found])
     try:
         return made_once(scratch / f"copies-{hashlib.sha256(key.encode()).hexdigest()[:32]}", make)
-    except FileNotFoundError as error:
-        raise StorageError(
-            f"{error.filename} must stay while it is fetched, but is gone; run the same command again"
-        ) from error
     except OSError as error:
         raise OutputError(
             f"`scratch` must have room on every node, but {scratch} on {os.uname().nodename} gives: "
@@ -103,7 +99,7 @@ def fetch(found: Iterable[Found], folder: Path) -> None:
         StorageError: if they cannot be fetched.
     """
     with ThreadPoolExecutor(FETCHED_AT_ONCE) as threads:
-        for done in [threads.submit(objects.download, each.place, folder / each.place.name) for each in found]:
+        for done in [threads.submit(objects.download, each, folder / each.place.name) for each in found]:
             done.result()
 
 

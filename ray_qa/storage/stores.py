@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ray_qa.errors import StorageError, first_line
-from ray_qa.storage.credentials import s3_credentials
+from ray_qa.storage.credentials import NOBODY, is_anonymous, s3_credentials
 from ray_qa.storage.remote import Remote
 
 if TYPE_CHECKING:
@@ -40,6 +40,13 @@ KEYS_OF = {
     "abfs": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"),
 }
 """Variables that a store takes its credentials from."""
+ENDPOINTS = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "gs": ("GOOGLE_BASE_URL",),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+    "abfs": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+"""Variables that lead to another store than the provider's; one that begins with ``http://`` asks for plain HTTP."""
 
 
 @contextmanager
@@ -72,10 +79,11 @@ def unreachable(place: Remote, action: str, error: Exception) -> StorageError:
         )
     refused = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
     if isinstance(error, refused) or REFUSED.search(str(error)):
-        return StorageError(
-            f"{place} must let us {action} it, but the store refuses ({_reason(error)}); set "
-            f"{' and '.join(KEYS_OF[place.scheme])} to credentials that may {action} in {place.bucket}"
-        )
+        keys = " and ".join(KEYS_OF[place.scheme])
+        help_ = f"set {keys} to credentials that may {action} in {place.bucket}"
+        if is_anonymous(place.scheme, place.bucket):
+            help_ = "leave `anonymous` out, which shows it no credentials"
+        return StorageError(f"{place} must let us {action} it, but the store refuses ({_reason(error)}); {help_}")
     return StorageError(
         f"{place} must be there to {action}, but the store gives: {_reason(error)}; {_where_to_look(place)}"
     )
@@ -83,21 +91,28 @@ def unreachable(place: Remote, action: str, error: Exception) -> StorageError:
 
 def forget_stores() -> None:
     """Open stores anew, as where the environment has changed."""
-    store_of.cache_clear()
+    _opened.cache_clear()
+
+
+def store_of(scheme: str, bucket: str) -> ObjectStore:
+    """The store of a bucket, for this process."""
+    return _opened(scheme, bucket, anonymous=is_anonymous(scheme, bucket))
 
 
 @cache
-def store_of(scheme: str, bucket: str) -> ObjectStore:
-    """The store of a bucket, for this process."""
+def _opened(scheme: str, bucket: str, *, anonymous: bool) -> ObjectStore:
     from obstore.store import from_url
 
     options: dict[str, Any] = {
         "retry_config": {"max_retries": 10, "retry_timeout": PATIENCE},
         "client_options": dict(TIMEOUTS),
     }
-    if scheme == "s3":
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-        options["client_options"]["allow_http"] = endpoint.startswith("http://")
+    endpoint = next((value for name in ENDPOINTS[scheme] if (value := os.environ.get(name))), "")
+    if endpoint.startswith("http://"):
+        options["client_options"]["allow_http"] = True
+    if anonymous:
+        options |= NOBODY
+    elif scheme == "s3":
         options |= s3_credentials()
     return from_url(f"{scheme}://{bucket}", **options)
 

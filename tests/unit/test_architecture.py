@@ -30,16 +30,17 @@ FLOORS: list[dict[str, set[str]]] = [
             "regex", "safetensors", "tokenizers", "torch", "transformers",
         }
     },
-    {"runs": {"pyarrow", "pydantic", "rich"}},
+    {"runs": {"jinja2", "pyarrow", "pydantic", "rich"}},
     {"cluster": {"grpc", "ray", "torch"}},
     {
         "annotation": {"numpy", "pyarrow", "pydantic", "ray", "torch"},
         "finetuning": {
-            "huggingface_hub", "jinja2", "matplotlib", "mlflow", "numpy", "pyarrow", "pydantic", "ray", "safetensors",
+            "huggingface_hub", "matplotlib", "mlflow", "numpy", "pyarrow", "pydantic", "ray", "safetensors",
             "tensorboardX", "torch", "transformers",
         },
         "evaluation": {"pydantic"},
         "asking": {"jinja2", "pydantic", "rich"},
+        "exporting": {"numpy", "pyarrow", "pydantic"},
     },
     {"cli": {"pyarrow", "pydantic", "rich", "tyro", "yaml"}},
     {"__main__": set()},

@@ -56,6 +56,7 @@ def test_the_processor_is_read_with_what_it_has_for_fast_arithmetic() -> None:
     assert machine.processor == "Some CPU"
     assert machine.flags == ("avx2", "avx512_vnni", "amx_bf16")
     assert machine.has_bfloat16
+    assert machine.in_words == "Some CPU, 2 cores, avx2, avx512_vnni, amx_bf16; Linux"
     assert not read_machine("", cores=2, system="Linux").has_bfloat16
 
 

@@ -10,6 +10,7 @@ from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.cli.demo import DemoConfig
 from ray_qa.errors import ConfigError
 from ray_qa.evaluation.config import EvaluateConfig
+from ray_qa.exporting.config import ExportConfig
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.settings import (
     FREE,
@@ -25,7 +26,7 @@ from ray_qa.settings import (
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
 FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}
 NEEDED = {AnnotateConfig: ANNOTATE, FinetuneConfig: FINETUNE}
-COMMANDS = [AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig]
+COMMANDS = [AnnotateConfig, FinetuneConfig, EvaluateConfig, ExportConfig, DemoConfig]
 
 
 def refusals(kind: type[BaseModel] = AnnotateConfig, **settings: Any) -> tuple[str, ...]:
@@ -43,11 +44,8 @@ def test_every_setting_says_what_it_is_in_one_sentence(kind: type[BaseModel]) ->
 
 @pytest.mark.parametrize("kind", [*COMMANDS, ReadingSettings, ModelSettings])
 def test_configurations_cannot_be_changed_nor_take_what_they_do_not_know(kind: type[BaseModel]) -> None:
-    required = {
-        name: ["x"] if name in ("input", "train") else "x"
-        for name, field in kind.model_fields.items()
-        if field.is_required()
-    }
+    values: dict[str, Any] = {"train": ["x"], "to": "csv"}
+    required = {name: values.get(name, "x") for name, field in kind.model_fields.items() if field.is_required()}
     config = kind.model_validate(required)
     with pytest.raises(ValidationError, match="frozen"):
         setattr(config, next(iter(kind.model_fields)), "x")
@@ -177,7 +175,8 @@ def test_names_must_not_be_empty() -> None:
 def test_an_unknown_setting_that_looks_like_one_of_ours_gets_a_suggestion() -> None:
     assert refusals(strid=1) == ("`strid` must be a setting, but is unknown; did you mean `stride`?",)
     (line,) = refusals(EvaluateConfig, predictions="p", gold="g", zzz=1)
-    assert line == "`zzz` must be a setting, but is unknown; there are: predictions, gold, id_column, prefix, output"
+    there = "predictions, gold, id_column, prefix, output, log_format, quiet, anonymous"
+    assert line == f"`zzz` must be a setting, but is unknown; there are: {there}"
 
 
 @pytest.mark.parametrize("name", ["integral", "literally", "tuple", "constrained"])
@@ -219,7 +218,8 @@ def test_the_defaults_of_finetuning_are_those_that_readers_know() -> None:
         ({"gpus_per_worker": 2}, "`gpus_per_worker` must be 0 or 1, as a worker trains on one GPU, but is 2"),
         (
             {"output": "hdfs://bucket/model"},
-            "`output` must be a path, or a URL of s3://, gs://, az://, abfs://, but is hdfs://bucket/model",
+            "`output` must be a path, or a URL of s3://, gs://, az://, abfs://, as hdfs:// is for reading rows only, "
+            "but is hdfs://bucket/model",
         ),
         ({"cpus_per_worker": 0}, "`cpus_per_worker` must be greater than 0.0, but is 0"),
         ({"cpus_per_worker": "inf"}, "`cpus_per_worker` must be a finite number, but is 'inf'"),

@@ -14,7 +14,7 @@ METRICS = "metrics.jsonl"
 Metrics = Mapping[str, float]
 EVALUATED, TRAINED = "eval_f1", "loss"
 """Every line of the log has one of the two; it tells which kind it is."""
-NOT_FIGURES = frozenset({"step", "steps", "time"})
+NOT_FIGURES = frozenset({"step", "steps", "epoch", "time"})
 
 
 def append_metrics(place: Place, metrics: Metrics) -> None:

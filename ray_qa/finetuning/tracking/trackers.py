@@ -6,7 +6,7 @@ checkpoint, and a command that is run again meets what an earlier one has sent.
 
 from __future__ import annotations
 
-import sys
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -83,11 +83,9 @@ class Feed:
             if not self.warned:
                 self.warned = True
                 why = without_credentials(first_line(error))
-                print(
+                logging.getLogger(__name__).warning(
                     f"metrics do not reach {self.tracker.name}, training goes on without it and it is tried again "
-                    f"from time to time: {why}",
-                    file=sys.stderr,
-                    flush=True,
+                    f"from time to time: {why}"
                 )
 
 

@@ -81,6 +81,8 @@ def test_run_json_tells_what_was_done_and_its_counts_reconcile(annotated: Annota
     assert record["rows"] == annotated.rows.num_rows == record["answered"] + record["no_answer"] + record["failed"]
     assert record["units"] == len(annotated.parts) == annotated.summary.units
     assert record["start_seconds"] > 0
+    assert sum(stretch["rows"] for stretch in record["timeline"]) == record["rows"]
+    assert sum(stretch["failed"] for stretch in record["timeline"]) == record["failed"]
     assert record["rows_per_second"] == pytest.approx(record["rows"] / record["run_seconds"], rel=0.01)
     assert record["settings"] == annotated.config.model_dump(mode="json")
     assert set(record["versions"]) >= {"python", "ray", "ray_qa", "torch", "transformers", "pyarrow"}
@@ -102,7 +104,7 @@ def test_a_finished_folder_holds_the_parts_the_mark_of_success_and_nothing_unfin
 
     assert names == {".ray_qa", "_SUCCESS", *(part.name for part in annotated.parts)}
     side_files = {path.name for path in (annotated.folder / ".ray_qa").iterdir()}
-    assert side_files == {"engine.json", "owner", "plan.json", "run.json"}
+    assert side_files == {"engine.json", "owner", "plan.json", "run.json", "timelines"}
     assert [part.name for part in annotated.parts][:2] == ["part-0000000.parquet", "part-0000001.parquet"]
     assert pq.read_table(annotated.folder).num_rows == annotated.rows.num_rows
 

@@ -12,7 +12,7 @@ from tests.cluster.processes import PATIENCE, assert_gone, driver, kill_group, l
 
 pytestmark = pytest.mark.slow
 
-SIDE_FILES = ["engine.json", "owner", "plan.json", "run.json"]
+SIDE_FILES = ["engine.json", "owner", "plan.json", "run.json", "timelines"]
 
 
 @pytest.mark.timeout(1_200)

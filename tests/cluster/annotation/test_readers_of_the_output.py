@@ -9,10 +9,12 @@ from typing import Any
 import datasets
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 import ray.data
 
+from ray_qa import annotate
 from tests.cluster.conftest import Annotated
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -62,6 +64,30 @@ def test_polars_reads_the_annotated_rows(output: Annotated) -> None:
     assert pl.read_parquet(output.folder / "*.parquet").to_dicts() == output.output.to_pylist()
 
 
+def test_duckdb_reads_the_annotated_rows(output: Annotated) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
+    rows = duckdb.sql(f"from read_parquet('{output.folder}/*.parquet') order by cast(id as int)").to_arrow_table()
+    assert rows.to_pylist() == output.output.to_pylist()
+
+
 def test_ray_reads_the_annotated_rows(output: Annotated) -> None:
     rows = ray.data.read_parquet(str(output.folder)).take_all()
     assert sorted(rows, key=lambda row: int(row["id"])) == output.output.to_pylist()
+
+
+def test_a_finished_output_gets_its_card_when_that_is_asked_for_and_is_read_with_it(
+    uninterrupted: Annotated, tmp_path: Path
+) -> None:
+    datasets.disable_progress_bars()
+    config = uninterrupted.copied_to(tmp_path / "out").model_copy(update={"card": True})
+    assert annotate(config).was_finished
+    folder, expected = Path(config.output), uninterrupted.output.to_pylist()
+    assert f"| rows | {len(expected):,} |" in (folder / "README.md").read_text()
+    assert _with_datasets(str(folder), tmp_path / "cache") == expected
+    assert sorted(ray.data.read_parquet(str(folder)).take_all(), key=lambda row: int(row["id"])) == expected
+    assert pl.read_parquet(folder / "*.parquet").to_dicts() == expected
+    parts = sorted(folder.glob("part-*.parquet"))
+    assert ds.dataset(parts).to_table().to_pylist() == expected
+    # Why there is none unless it is asked for: Arrow and pandas take every file in a folder for Parquet.
+    with pytest.raises(pa.ArrowInvalid, match="README"):
+        ds.dataset(folder)

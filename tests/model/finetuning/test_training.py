@@ -244,6 +244,7 @@ def test_the_log_has_a_line_at_least_every_ten_steps_with_everything_in_it(tiny_
     for line in lines:
         assert line.keys() >= {"loss", "learning_rate", "windows_per_second", "tokens_per_second"} or "eval_f1" in line
     assert [line["step"] for line in lines if "eval_f1" in line] == [13, 26, 32]
+    assert [line["epoch"] for line in lines if "loss" in line] == [(step - 1) // 8 + 1 for step in steps]
 
 
 def test_rows_that_say_nothing_of_answers_are_left_out_of_judging(tiny_base: Path, tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,8 +19,9 @@ from ray_qa.storage import objects, places
 from ray_qa.storage.remote import Remote
 from tests.cluster import corpora
 from tests.cluster.processes import assert_gone, driver, kill_group, wait_until
+from tests.hub import MODEL, hub
 from tests.stores.proxy import Proxy
-from tests.stores.server import Server
+from tests.stores.server import PUBLIC, Server
 
 ROWS = 48
 SETTINGS = (
@@ -66,7 +69,7 @@ def test_the_output_equals_that_in_a_folder_and_is_gone_on_with_and_told_of_and_
     ours = str(folder / "out" / ".ray_qa")
     kept = [str(each.place).removeprefix(ours) for each in objects.list_below(folder / "out" / ".ray_qa")]
     assert {path.split("/")[1] for path in kept} == {
-        "counts", "engine.json", "owner", "plan.json", "run.json",
+        "counts", "engine.json", "owner", "plan.json", "run.json", "timelines",
     }  # fmt: skip
 
     objects.delete([folder / "out" / "_SUCCESS", part_path(folder / "out", 2), part_path(folder / "out", 3)])
@@ -121,3 +124,49 @@ def test_an_output_that_may_not_be_written_is_refused_by_the_names_of_the_variab
     (line,) = refused.stderr.splitlines()
     assert f"{folder}/out must let us list it, but the store refuses" in line
     assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in line
+
+
+@pytest.mark.slow
+def test_public_buckets_are_read_in_nobodys_name_and_the_output_is_written_in_ours(
+    server: Server, folder: Remote, tmp_path: Path, tiny_reader_folder: Path
+) -> None:
+    corpus = corpora.write(tmp_path / "in.parquet", corpora.plain(ROWS), row_group_size=10)
+    for path in (corpus, *tiny_reader_folder.iterdir()):
+        with server.owners_files.open_output_stream(f"{PUBLIC}/{folder.key}/{path.name}") as stream:
+            stream.write(path.read_bytes())
+    public = f"s3://{PUBLIC}/{folder.key}"
+    named = ("--input", f"{public}/in.parquet", "--model", public, "--output", f"{folder}/out", "--device", "cpu")
+
+    refused = annotate(*named)
+    assert refused.returncode == 2
+    assert "but the store refuses" in refused.stderr
+
+    done = annotate(*named, "--anonymous")
+    assert done.returncode == 0, done.stderr
+    assert parts(folder / "out").num_rows == ROWS
+
+    shut = annotate("--input", f"{folder}/out", "--output", str(tmp_path / "out"), "--anonymous")
+    assert shut.returncode == 2
+    (line,) = shut.stderr.splitlines()
+    assert line.endswith("; leave `anonymous` out, which shows it no credentials")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("corpus")
+def test_no_secret_is_written_or_printed_anywhere(
+    server: Server, folder: Remote, tiny_reader_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "hf_" + secrets.token_hex(20)
+    with TemporaryDirectory(prefix="r") as short, hub(tiny_reader_folder, token) as served:  # sockets want short paths
+        own = {"RAY_TMPDIR": short, "RAY_QA_CACHE": f"{short}/cache", **served.environment(Path(short) / "home")}
+        for name, value in own.items():
+            monkeypatch.setenv(name, value)
+        done = annotate("--input", f"{folder}/in", "--output", f"{folder}/out", "--model", MODEL, "--profile")
+        assert done.returncode == 0, done.stderr
+        written = {str(path): path.read_bytes() for path in Path(short).rglob("*") if path.is_file()}
+        written |= {str(each.place): objects.read(each.place) for each in objects.list_below(folder / "out")}
+    assert any(path.endswith("raylet.out") for path in written)
+    assert any(path.endswith("plan.json") for path in written)
+    written |= {"stdout": done.stdout.encode(), "stderr": done.stderr.encode()}
+    for secret in (token, server.secret_key):
+        assert [path for path, content in written.items() if secret.encode() in content] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from pyarrow.fs import S3FileSystem
 
 from ray_qa.data.file_search import FoundFiles, check_apart, find_files
 from ray_qa.errors import InputError, StorageError
-from ray_qa.storage import places
+from ray_qa.storage import objects, places
 from ray_qa.storage.remote import Remote
+from tests.stores.proxy import Proxy
 from tests.stores.server import Server
 
 TREE = (
@@ -20,6 +22,7 @@ TREE = (
 PATTERNS = (
     "a", "a/", "a.parquet", "a/b.parquet", "b", "*.parquet", "*", "a*", "a*/*", "**/*.parquet", "**", "b/year=*",
     "b/*/lang=de/*.parquet", "b/**/part*", "[ab]/*.p*", "b/?.parquet",
+    "a-*/*", "a.*", "b/year=2024*", "b/year=20*/*/p*",
 )  # fmt: skip
 
 
@@ -52,6 +55,15 @@ def test_what_is_passed_over_is_named(local: Path, folder: Remote, pattern: str)
     ]
 
 
+def test_a_glob_lists_no_more_than_what_begins_as_it_does(proxy: Proxy, folder: Remote) -> None:
+    names = [f"{year}/{number:04d}.parquet" for year in (2024, 2025, 2026) for number in range(1_000)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda name: objects.publish(folder / name, b"x"), names))
+    proxy.seen.clear()
+    assert len(find_files([f"{folder}/2025*/*.parquet"], "input").files) == 1_000
+    assert len(proxy.seen) <= 2  # all would be three pages of a thousand
+
+
 def below(found: FoundFiles, root: str) -> list[str]:
     assert all(path.startswith(root) for path in found.paths)
     return [path.removeprefix(root) for path in found.paths]
@@ -64,7 +76,7 @@ def test_nothing_found_is_told_in_a_line(folder: Remote) -> None:
         f"`input` must lead to Parquet files (*.parquet, *.pq), but {folder}/nothing/*.parquet leads to nothing"
     )
     with pytest.raises(StorageError, match="must lie in a bucket, but there is none of the name"):
-        find_files(["s3://no-such-bucket/a"], "input")
+        find_files(["s3://bucket-that-is-not/a"], "input")
 
 
 def test_the_output_must_lie_apart(folder: Remote) -> None:

@@ -1,8 +1,8 @@
+"""What an S3 store says to what cannot be."""
+
 from __future__ import annotations
 
-import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,66 +10,6 @@ from ray_qa.errors import StorageError
 from ray_qa.storage import objects, stores
 from ray_qa.storage.remote import Remote
 from tests.stores.server import Server
-
-
-def test_what_is_published_is_read_back_and_replaced_by_what_comes_later(folder: Remote) -> None:
-    place = folder / "folder" / "größe 1.bin"
-    objects.publish(place, b"one")
-    assert objects.read(place) == b"one"
-    objects.publish(place, b"two")
-    assert objects.read(place) == b"two"
-
-
-def test_large_objects_are_published_whole(folder: Remote) -> None:
-    content = secrets.token_bytes(20 * 2**20)
-    objects.publish(folder / "large", content)
-    assert objects.read(folder / "large") == content
-
-
-def test_of_many_that_publish_where_there_is_nothing_one_is_told_that_it_was_first(folder: Remote) -> None:
-    for nth in range(5):
-        place = folder / f"plan-{nth}"
-        contents = [secrets.token_bytes(16) for _ in range(8)]
-        with ThreadPoolExecutor(8) as pool:
-            was_first = list(pool.map(lambda content, place=place: objects.publish_new(place, content), contents))
-        assert was_first.count(True) == 1
-        assert objects.read(place) == contents[was_first.index(True)]
-
-
-def test_whoever_was_first_is_told_so_again_when_its_request_is_sent_twice(folder: Remote) -> None:
-    assert objects.publish_new(folder / "plan", b"mine")
-    assert objects.publish_new(folder / "plan", b"mine")
-    assert not objects.publish_new(folder / "plan", b"theirs")
-
-
-def test_a_listing_has_all_objects_below_a_place_in_order_and_no_others(folder: Remote) -> None:
-    names = [f"part-{number:07d}" for number in range(1_100)]
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda name: objects.publish(folder / "out" / name, name.encode()), names))
-    objects.publish(folder / "outside", b"")
-    objects.publish(folder / "out" / ".ray_qa" / "plan.json", b"{}")
-    found = list(objects.list_below(folder / "out"))
-    assert [each.place.key for each in found] == [
-        f"{folder.key}/out/.ray_qa/plan.json",
-        *(f"{folder.key}/out/{name}" for name in names),
-    ]
-    assert {each.size for each in found[1:]} == {len(names[0])}
-    later = list(objects.list_below(folder / "out", after="part-0001097"))
-    assert [each.place.name for each in later] == names[-2:]
-    assert list(objects.list_below(folder / "nothing")) == []
-
-
-def test_deleting_takes_away_what_is_there_and_minds_nothing_that_is_not(folder: Remote) -> None:
-    for name in ("a", "b"):
-        objects.publish(folder / name, b"")
-    objects.delete([folder / "a", folder / "missing"])
-    assert not objects.exists(folder / "a")
-    assert objects.exists(folder / "b")
-
-
-def test_what_is_not_there_is_missing_as_a_file_would_be(folder: Remote) -> None:
-    with pytest.raises(FileNotFoundError, match=rf"{folder}/missing"):
-        objects.read(folder / "missing")
 
 
 def test_a_bucket_that_is_not_there_is_named(folder: Remote) -> None:

@@ -23,6 +23,7 @@ from ray_qa.data.parquet_files import InputFile
 from ray_qa.data.parts import part_path
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import OutputError
+from ray_qa.runs.cards import put_card
 from ray_qa.storage import places
 from ray_qa.storage.local import publish_new
 
@@ -122,6 +123,26 @@ def test_clearing_leaves_rows_that_were_brought_into_parquet(folder: Path) -> No
     clear_output(folder)
     assert [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()] == [".ray_qa/rows/a.parquet"]
     check_output(folder)
+
+
+def test_a_card_beside_the_parts_may_be_anybodys_but_goes_only_where_it_is_ours(folder: Path) -> None:
+    (folder / "README.md").write_text("mine")
+    check_output(folder)
+    clear_output(folder)
+    assert [path.name for path in folder.iterdir()] == ["README.md"]
+    assert (folder / "README.md").read_text() == "mine"
+    (folder / "README.md").unlink()
+    join_plan(folder, PLAN)
+    put_card(folder / "README.md", "# Ours")
+    check_output(folder)
+    clear_output(folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_card_in_a_folder_without_a_plan_is_foreign(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("of something else")
+    with pytest.raises(OutputError, match=r"holds 'README\.md'; name another$"):
+        check_output(tmp_path)
 
 
 def test_clearing_what_is_not_there_does_nothing(tmp_path: Path) -> None:

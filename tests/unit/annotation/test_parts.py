@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ray_qa.annotation.parts import METADATA_KEY, PartLabel, publish_part, read_label, read_parts, remove_strays
+from ray_qa.annotation.parts import PartLabel, publish_part, read_label, read_parts, remove_strays
 from ray_qa.annotation.summary import Counts
-from ray_qa.data.parts import part_path
+from ray_qa.data.parts import LABEL, Compression, part_path
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import OutputError
 
@@ -36,6 +36,15 @@ def test_a_part_is_published_whole_and_again_in_its_place(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["part-0000000.parquet"]
 
 
+@pytest.mark.parametrize("compression", get_args(Compression))
+def test_parts_are_compressed_as_is_asked_for_and_hold_the_same_rows(tmp_path: Path, compression: Compression) -> None:
+    publish_part(tmp_path, 0, part(), compression)
+    footer = pq.read_metadata(part_path(tmp_path, 0))
+    assert footer.row_group(0).column(0).compression == compression.upper()
+    assert pq.read_table(part_path(tmp_path, 0)).equals(part())
+    assert read_parts(tmp_path, {0: 3}, "ours") == {0: COUNTS}
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=rf"^`output` must be writable, but {tmp_path}/gone gives: .*No such file"):
         publish_part(tmp_path / "gone", 0, part())
@@ -55,7 +64,7 @@ def without_metadata(path: Path) -> None:
 
 
 def with_metadata(text: str) -> Callable[[Path], None]:
-    return lambda path: pq.write_table(part().replace_schema_metadata({METADATA_KEY: text}), path)
+    return lambda path: pq.write_table(part().replace_schema_metadata({LABEL: text}), path)
 
 
 def truncated(path: Path) -> None:

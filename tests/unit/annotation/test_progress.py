@@ -25,7 +25,7 @@ def test_the_line_tells_rows_rate_outcomes_units_replicas_and_time_left() -> Non
     state.go_on_from(Counts(), 0, of=20)
     state.add(summary(500, started=100.0))
     state.add(summary(500, started=105.0, replica="node:2"))
-    assert state.line() == (
+    assert state.line().text == (
         "1,000/10,000 rows · 100.0 rows/s · 994 answered · 4 no answer · 2 failed · unit 2/20 · 2 replicas · 1:30 left"
     )
 
@@ -34,9 +34,9 @@ def test_the_line_tells_rows_rate_outcomes_units_replicas_and_time_left() -> Non
 def test_rows_of_earlier_runs_count_as_done_but_not_for_the_rate() -> None:
     state = Progress(rows=2_000)
     state.go_on_from(Counts(rows=1_000, answered=1_000), 2, of=4)
-    assert state.line() == "starting Ray · 1,000 of 2,000 rows were done before"
+    assert state.line().text == "starting Ray · 1,000 of 2,000 rows were done before"
     state.add(summary(500))
-    line = state.line()
+    line = state.line().text
     assert line.startswith("1,500/2,000 rows · 50.0 rows/s · 1,497 answered")
     assert line.endswith("unit 3/4 · 1 replica · 0:10 left")
 
@@ -45,4 +45,4 @@ def test_rows_of_earlier_runs_count_as_done_but_not_for_the_rate() -> None:
 def test_a_unit_without_rows_does_not_divide_by_nothing() -> None:
     state = Progress(rows=10)
     state.add(UnitSummary(unit=0, counts=Counts(), replica="r", started=110.0, published=110.0))
-    assert "0.0 rows/s" in state.line()
+    assert "0.0 rows/s" in state.line().text

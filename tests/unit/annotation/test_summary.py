@@ -16,6 +16,8 @@ from ray_qa.annotation.output import Plan, fingerprints, finish
 from ray_qa.annotation.summary import (
     Counts,
     RunSummary,
+    Stretch,
+    as_record,
     count_answers,
     describe,
     exit_code,
@@ -78,6 +80,23 @@ def test_run_json_holds_counts_times_settings_versions_and_fingerprints() -> Non
     assert datetime.fromisoformat(content["finished"]).tzinfo is not None
 
 
+def test_run_json_ends_with_how_it_went_over_time() -> None:
+    stretch = Stretch(began="2026-11-05T10:00:00+00:00", seconds=10.0, node="one", rows=9, failed=1, replicas=2)
+    content = json.loads(run_json(CONFIG, fingerprints(PLAN), SUMMARY, None, [stretch]))
+    assert list(content)[-1] == "timeline"
+    assert content["timeline"] == [
+        {"began": stretch.began, "seconds": 10.0, "node": "one", "rows": 9, "failed": 1, "replicas": 2}
+    ]
+
+
+def test_programs_are_told_what_run_json_has_and_how_it_ended() -> None:
+    told = as_record(replace(SUMMARY, exit_code=3))
+    assert told == {"output": "/out", "exit_code": 3, "was_finished": False} | {
+        name: value for name, value in record().items() if name in told
+    }
+    assert json.loads(json.dumps(told)) == told
+
+
 def vars_of(file: InputFile) -> dict[str, Any]:
     return {name: getattr(file, name) for name in InputFile.__slots__}
 
@@ -120,13 +139,16 @@ def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> Non
         "batch_tokens",
         "unit_rows",
     } <= names
-    indifferent = {"input", "output", "model", "replicas", "cpus_per_replica", "calibration"}
+    indifferent = {"anonymous", "input", "output", "model", "replicas", "cpus_per_replica", "calibration"}
+    indifferent |= {"card", "compression", "questions"}
     indifferent |= {
         "gpus_per_replica",
+        "log_format",
         "max_failed",
         "min_agreement",
         "overwrite",
         "profile",
+        "quiet",
         "ray_address",
         "retry_failed",
         "skip_bad_files",

@@ -38,7 +38,8 @@ def test_a_shell_that_cannot_be_helped_is_refused(arguments: list[str], capsys: 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
-        "ray-qa: the command must be one of demo, ask, inspect, annotate, finetune, evaluate, but is 'anotate'\n"
+        "ray-qa: the command must be one of demo, ask, inspect, annotate, finetune, evaluate, export, "
+        "but is 'anotate'\n"
     )
 
 
@@ -67,6 +68,80 @@ def test_a_command_prints_what_it_found(tmp_path: Path, capsys: pytest.CaptureFi
     predictions.write_text(json.dumps({"1": "x"}))
     assert cli.main(["evaluate", "--gold", str(gold), "--predictions", str(predictions)]) == 0
     assert "100.00" in capsys.readouterr().out
+
+
+def test_a_command_prints_what_it_found_as_json_where_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold, predictions = tmp_path / "gold.json", tmp_path / "predictions.json"
+    qas = [{"id": "1", "question": "?", "answers": [{"text": "x", "answer_start": 0}]}]
+    gold.write_text(json.dumps({"data": [{"paragraphs": [{"context": "x", "qas": qas}]}]}))
+    predictions.write_text(json.dumps({"1": "x"}))
+    flags = ["--gold", str(gold), "--predictions", str(predictions), "--log-format", "json"]
+    assert cli.main(["evaluate", *flags]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["exact"] == 100.0
+    assert (printed.out.count("\n"), printed.err) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command", "message"),
+    [
+        (
+            ["evaluate", "--log-format", "json", "--gold", "g"],
+            "evaluate",
+            "`predictions` must be given, but is missing",
+        ),
+        (["evaluate", "--log-format=json", "--gold", "/no/where", "--predictions", "p"], "evaluate", "/no/where"),
+        (["evaluate", "--log-format", "json", "--golden", "g"], "evaluate", "Unrecognized options: --golden, g"),
+        (
+            ["evalute", "--log-format", "json"],
+            "",
+            "annotate, finetune, evaluate, export, but is 'evalute'",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_as_json_where_that_is_asked_for(
+    arguments: list[str], command: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert {(each["command"], each["level"]) for each in said} == {(command, "error")}
+    assert any(message in each["message"] for each in said)
+
+
+def test_a_file_may_ask_for_json_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yaml = tmp_path / "job.yaml"
+    yaml.write_text("gold: /no/where\npredictions: /no/where\nlog_format: json\n")
+    assert cli.main(["evaluate", "--config", str(yaml)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "/no/where" in json.loads(line)["message"]
+
+
+def test_a_crash_is_one_line_of_json_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(_: Sequence[str]) -> int:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setitem(cli._COMMANDS, "annotate", command)
+    assert cli.main(["annotate", "--log-format", "json"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    said = json.loads(line)
+    assert (said["level"], said["message"]) == ("error", "by nothing")
+    assert "ZeroDivisionError" in said["traceback"]
+
+
+def test_a_stop_is_one_line_of_json_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(_: Sequence[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli._COMMANDS, "annotate", command)
+    assert cli.main(["annotate", "--log-format", "json"]) == 130
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["message"].startswith("stopped; what is done is kept, and the same command goes on")
 
 
 def test_the_exit_code_of_a_command_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:

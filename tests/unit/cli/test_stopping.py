@@ -12,7 +12,7 @@ from ray_qa.cli.stopping import run_stoppable
 
 RAY_RUNS = "sys.modules['ray'] = types.SimpleNamespace(is_initialized=lambda: True)\n"
 BEGIN = "import signal, sys, time, types\nfrom ray_qa.cli.stopping import run_stoppable\n"
-END = "\nsys.exit(run_stoppable(work, 'stopped'))\n"
+END = "\nsys.exit(run_stoppable(work, lambda: 'stopped'))\n"
 
 
 def test_before_ray_runs_the_process_ends_on_the_spot_where_an_exception_would_be_lost_or_turned_into_another() -> None:
@@ -88,9 +88,9 @@ def test_where_no_signal_comes_all_is_as_before() -> None:
         raise ValueError("its own")
 
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    assert run_stoppable(lambda: 3, "stopped") == 3
+    assert run_stoppable(lambda: 3, lambda: "stopped") == 3
     with pytest.raises(ValueError, match="its own"):
-        run_stoppable(fail, "stopped")
+        run_stoppable(fail, lambda: "stopped")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 

@@ -155,16 +155,21 @@ def test_reading_blocks_partition_the_units_in_order_and_evenly(
     sizes = {len(block) for block in blocks}
     assert max(sizes) - min(sizes) <= 1
     assert min(sizes) > 0
-    assert len(blocks) <= most
+    assert len(blocks) <= max(most, -(-len(units) // 16))
 
 
 def test_a_big_row_group_is_shared_by_few_reading_tasks() -> None:
     units = plan_units(groups(1_000, 1_000), unit_rows=10)
     assert len(reading_blocks(units, most_per_row_group=4)) == 8
-    assert len(reading_blocks(units, most=3)) == 3
+    assert len(reading_blocks(units, most=15)) == 15
     assert len(reading_blocks(units[:5])) == 5
     assert len(reading_blocks(units)) == 32  # 16 a row group
     assert len(reading_blocks(plan_units(groups(*[3] * 3_000), unit_rows=3))) == 2_000
+
+
+def test_reading_tasks_stay_short_in_a_huge_corpus() -> None:
+    blocks = reading_blocks(plan_units(groups(*[3] * 48_000), unit_rows=3))
+    assert {len(block) for block in blocks} == {16}
 
 
 def test_short_corpora_are_shared_out_among_all_replicas() -> None:

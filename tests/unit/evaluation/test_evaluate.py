@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 
 from ray_qa.errors import ConfigError, InputError, OutputError
 from ray_qa.evaluation.config import EvaluateConfig
-from ray_qa.evaluation.evaluate import EvaluationReport, describe, evaluate
+from ray_qa.evaluation.evaluate import EvaluationReport, as_record, describe, evaluate
 from ray_qa.metrics.squad import SquadScores
 
 
@@ -50,6 +51,12 @@ def test_annotated_parts_are_judged_against_gold_rows(gold: str, predictions: st
         missing=1,
         extra=1,
     )
+
+
+def test_programs_are_told_all_of_it_without_nesting(gold: str, predictions: str) -> None:
+    report = evaluate(EvaluateConfig(gold=gold, predictions=predictions))
+    told = {"predictions": predictions, "gold": gold, "convention": "v2.0", "unfinished": None}
+    assert as_record(report) == told | asdict(report.scores)
 
 
 def test_the_output_file_holds_the_scores_and_nothing_else(tmp_path: Path, gold: str, predictions: str) -> None:

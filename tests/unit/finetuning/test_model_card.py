@@ -81,7 +81,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags += [tag, *(name for name, _ in attrs)]
-        if tag in ("h1", "p", "td"):
+        if tag in ("h1", "h2", "p", "td"):
             self._blocks.append((tag, ""))
 
     def handle_data(self, data: str) -> None:

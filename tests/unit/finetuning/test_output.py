@@ -237,10 +237,10 @@ def test_a_plan_that_cannot_be_understood_is_refused(folder: Path, content: byte
 
 def test_what_decides_what_is_learnt_is_in_the_plan_and_nothing_else() -> None:
     free = {
-        "answers_column", "batch_tokens", "context_column", "cpus_per_worker", "eval", "extend",
-        "gpus_per_worker", "gradient_checkpointing", "keep_checkpoints", "log_every", "max_bad_steps", "max_dropped",
-        "model", "output", "overwrite", "question_column", "ray_address", "report_to", "save_every", "scratch",
-        "train", "wait_for_nodes", "workers",
+        "anonymous", "answers_column", "batch_tokens", "context_column", "cpus_per_worker", "eval", "extend",
+        "gpus_per_worker", "gradient_checkpointing", "keep_checkpoints", "log_every", "log_format", "max_bad_steps",
+        "max_dropped", "model", "output", "overwrite", "question_column", "quiet", "ray_address", "report_to",
+        "save_every", "scratch", "train", "wait_for_nodes", "workers",
     }  # fmt: skip
     assert PLAN.settings.keys() == FinetuneConfig.model_fields.keys() - free
 

@@ -8,7 +8,12 @@ import time
 import pytest
 
 from ray_qa.runs import live_line
-from ray_qa.runs.live_line import counted, duration, shown
+from ray_qa.runs.live_line import ProgressLine, counted, duration, shown
+from ray_qa.runs.log import logged
+
+
+def line(text: str) -> ProgressLine:
+    return ProgressLine(text=text, figures={"words": text.split()})
 
 
 @pytest.mark.parametrize(
@@ -24,8 +29,8 @@ def test_a_log_line_comes_from_time_to_time_where_there_is_no_terminal(
 ) -> None:
     monkeypatch.setattr(live_line, "LOG_SECONDS", 0.01)
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
-    lines = iter(["starting", "starting", "starting", *map(str, range(10_000))])
-    with shown(lambda: next(lines)):
+    texts = iter(["starting", "starting", "starting", *map(str, range(10_000))])
+    with logged("annotate", "text"), shown(lambda: line(next(texts))):
         time.sleep(0.1)
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -43,18 +48,18 @@ def test_what_does_not_change_for_long_is_said_again_with_how_long(
     monkeypatch.setattr(live_line, "LOG_SECONDS", 0.01)
     monkeypatch.setattr(live_line, "STILL_SECONDS", 0.1)
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
-    with shown(lambda: "calibrating"):
+    with logged("annotate", "text"), shown(lambda: line("calibrating")):
         time.sleep(0.5)
     first, *again = capsys.readouterr().err.splitlines()
     assert first.endswith(" calibrating")
     assert 1 <= len(again) <= 5
-    assert all(line.endswith(" calibrating (for 0:00)") for line in again)
+    assert all(said.endswith(" calibrating (for 0:00)") for said in again)
 
 
 def test_a_run_that_fails_ends_the_log_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(live_line, "LOG_SECONDS", 0.01)
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
-    with pytest.raises(ZeroDivisionError), shown(lambda: "starting"):
+    with pytest.raises(ZeroDivisionError), logged("annotate", "text"), shown(lambda: line("starting")):
         raise ZeroDivisionError
     capsys.readouterr()
     time.sleep(0.05)
@@ -65,7 +70,7 @@ def test_a_terminal_gets_one_live_line(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("COLUMNS", "200")
     told = ["0/500 rows"]
-    with shown(lambda: told[-1]):
+    with logged("annotate", "text"), shown(lambda: line(told[-1])):
         told.append("500/500 rows")
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -81,7 +86,7 @@ def test_the_line_is_seen_while_standard_error_is_silent(
     monkeypatch.setenv("TTY_COMPATIBLE", terminal)
     monkeypatch.setattr(sys, "stderr", open(2, "w", closefd=False))  # noqa: SIM115  # pytest's has another descriptor
     kept, nowhere, told = os.dup(2), os.open(os.devnull, os.O_WRONLY), ["reading"]
-    with shown(lambda: told[-1]):
+    with logged("annotate", "text"), shown(lambda: line(told[-1])):
         os.dup2(nowhere, 2)  # as when Ray starts
         told.append("starting Ray")
         time.sleep(0.7)
@@ -103,6 +108,9 @@ def test_a_narrow_terminal_gets_the_whole_line_too(
 ) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("COLUMNS", "40")
-    with shown(lambda: "1,000/10,000 rows · 100.0 rows/s · 994 answered · 4 no answer · 2 failed"):
+    with (
+        logged("annotate", "text"),
+        shown(lambda: line("1,000/10,000 rows · 100.0 rows/s · 994 answered · 4 no answer · 2 failed")),
+    ):
         time.sleep(0.01)
     assert "2 failed" in " ".join(capsys.readouterr().err.split())

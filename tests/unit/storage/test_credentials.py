@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ray_qa.errors import StorageError
 from ray_qa.storage import credentials
-from ray_qa.storage.credentials import NAMED_IN_ENVIRONMENT, s3_credentials
+from ray_qa.storage.credentials import NAMED_IN_ENVIRONMENT, Access, is_anonymous, s3_credentials, use_access
+from ray_qa.storage.remote import Remote
+from ray_qa.storage.stores import forget_stores, store_of
 
 ANONYMOUS = {"skip_signature": True}
 
@@ -44,3 +48,41 @@ def test_a_profile_without_what_reads_it_is_told_in_a_line(tmp_path: Path, monke
     (tmp_path / "credentials").touch()
     with pytest.raises(StorageError, match=told):
         s3_credentials()
+
+
+@pytest.fixture
+def _credentials_for_all_again() -> Iterator[None]:
+    yield
+    use_access(Access())
+
+
+@pytest.mark.usefixtures("_credentials_for_all_again")
+def test_nobodys_name_is_for_all_buckets_but_that_of_the_output() -> None:
+    assert not is_anonymous("s3", "corpus")
+    use_access(Access(anonymous=True, output=Remote(scheme="s3", bucket="ours", key="out")))
+    assert is_anonymous("s3", "corpus")
+    assert is_anonymous("gs", "ours")
+    assert not is_anonymous("s3", "ours")
+    use_access(Access(anonymous=True, output=Path("out")))
+    assert is_anonymous("s3", "ours")
+
+
+@pytest.mark.usefixtures("_credentials_for_all_again")
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az", "abfs"])
+def test_every_kind_of_store_is_opened_in_nobodys_name_and_in_ours_after_that(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "secret", "AZURE_STORAGE_ACCOUNT_NAME": "someone",
+        "AZURE_STORAGE_ACCOUNT_KEY": "c2VjcmV0", "GOOGLE_BEARER_TOKEN": "secret",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    use_access(Access(anonymous=True))
+    assert _options(store_of(scheme, "bucket")).get("skip_signature") == "true"
+    use_access(Access())
+    assert _options(store_of(scheme, "bucket")).get("skip_signature", "false") == "false"
+    forget_stores()
+
+
+def _options(store: Any) -> dict[str, Any]:
+    return dict(store.config)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from ray_qa.errors import ConfigError
 from ray_qa.storage.remote import Remote, place_of
 
-KEYS = st.text(st.characters(exclude_characters="/\\?#", exclude_categories=("C", "Z")), min_size=1)
+KEYS = st.text(st.characters(exclude_characters="/\\?#", exclude_categories=("C", "Z")), min_size=1).filter(
+    lambda name: name not in (".", "..")
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,8 @@ KEYS = st.text(st.characters(exclude_characters="/\\?#", exclude_categories=("C"
         ("abfss://container@account.dfs.core.windows.net/a", Remote(
             scheme="abfs", bucket="container@account.dfs.core.windows.net", key="a"
         )),
+        ("hdfs://me@namenode:8020/a", Remote(scheme="hdfs", bucket="me@namenode:8020", key="a")),
+        ("hdfs:///a/b", Remote(scheme="hdfs", bucket="", key="a/b")),
         ("file:///tmp/a b", Path("/tmp/a b")),
         ("some/folder", Path("some/folder")),
         ("C:stream", Path("C:stream")),
@@ -33,6 +37,11 @@ def test_paths_and_urls_name_places(text: str, place: Path | Remote) -> None:
 
 def test_the_home_folder_is_found() -> None:
     assert place_of("~/a", "input") == Path.home() / "a"
+
+
+@pytest.mark.parametrize("text", ["hdfs://namenode:8020/a/b", "hdfs:///a", "viewfs://cluster/a"])
+def test_a_file_systems_url_reads_back(text: str) -> None:
+    assert str(place_of(text, "input")) == text
 
 
 @given(st.lists(KEYS, min_size=1))
@@ -56,6 +65,10 @@ SECRETS = "`output` must be without credentials, which belong in the environment
         ("ftp://me:hidden@host/a?token=hidden", SCHEMES),
         ("s3://key:hidden@bucket/a", SECRETS),
         ("s3:///a", "`output` must name a bucket, but is s3:///a"),
+        (
+            "hdfs://namenode/a",
+            f"{SCHEMES.rpartition(', but')[0]}, as hdfs:// is for reading rows only, but is hdfs://namenode/a",
+        ),
     ],
 )
 def test_other_urls_are_refused_in_a_line_that_shows_no_secret(text: str, told: str) -> None:

@@ -38,7 +38,7 @@ def test_lines_are_handed_on_as_they_come_and_those_of_the_last_moment_too(tmp_p
         until(lambda: kept[-1:] == [[10]])
         append_metrics(path, line(20))
         until(lambda: kept[-1:] == [[10, 20]])
-        assert progress.line().startswith("step 20/30")
+        assert progress.line().text.startswith("step 20/30")
         append_metrics(path, line(30))
     assert kept[-1] == [10, 20, 30]
 
@@ -48,17 +48,17 @@ def test_a_log_that_is_set_back_and_as_long_as_before_is_read_again(tmp_path: Pa
     append_metrics(path, line(10))
     append_metrics(path, line(20))
     with tail_metrics(path, progress.update):
-        until(lambda: progress.line().startswith("step 20/30"))
+        until(lambda: progress.line().text.startswith("step 20/30"))
         go_back_to(path, 10)
         append_metrics(path, line(11))
-        until(lambda: progress.line().startswith("step 11/30"))
+        until(lambda: progress.line().text.startswith("step 11/30"))
 
 
 def test_a_log_that_does_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, progress = tmp_path / METRICS, TrainingProgress(tmp_path / "beat.json")
     with tail_metrics(path, progress.update):
         append_metrics(path, line(10))
-        until(lambda: progress.line().startswith("step 10/30"))
+        until(lambda: progress.line().text.startswith("step 10/30"))
         time.sleep(0.1)
         monkeypatch.setattr("ray_qa.finetuning.tracking.tail.read_metrics", lambda _: pytest.fail("read again"))
         time.sleep(0.1)

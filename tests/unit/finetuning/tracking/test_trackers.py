@@ -71,16 +71,17 @@ def test_every_line_is_sent_once_and_in_order_whatever_the_log_and_the_tracker_d
 
 
 def test_a_tracker_that_fails_is_told_of_once_without_credentials_and_left_in_peace_for_a_while(
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     broken, sound = Notebook(broken=True), Notebook()
     opened = Trackers(feeds=[Feed(tracker=broken), Feed(tracker=sound)])
     for step in (10, 20, 30):
         opened.update(log_until(step))
-    assert capsys.readouterr().err == (
+    told = [
         "metrics do not reach the notebook, training goes on without it and it is tried again from time to time: "
-        "no paper at https://paper\n"
-    )
+        "no paper at https://paper"
+    ]
+    assert caplog.messages == told
     assert sound.lines == log_until(30)
     broken.broken = False
     opened.update(log_until(40))
@@ -88,16 +89,16 @@ def test_a_tracker_that_fails_is_told_of_once_without_credentials_and_left_in_pe
     opened.close()
     assert broken.lines == log_until(40)
     assert (broken.ended, sound.ended) == ([False], [False])
-    assert capsys.readouterr().err == ""
+    assert caplog.messages == told
 
 
-def test_a_tracker_that_never_comes_back_does_not_hinder_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tracker_that_never_comes_back_does_not_hinder_the_end(caplog: pytest.LogCaptureFixture) -> None:
     notebook = Notebook(broken=True)
     opened = Trackers(feeds=[Feed(tracker=notebook)])
     opened.update(log_until(20))
     opened.close()
     assert notebook.ended == []
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert len(caplog.messages) == 1
 
 
 def test_without_any_lines_nothing_is_opened_or_ended() -> None:
@@ -187,13 +188,12 @@ def test_opening_touches_nothing_so_that_the_output_can_still_be_refused_or_clea
     assert list(tmp_path.iterdir()) == []
 
 
-def test_event_files_that_cannot_be_written_do_not_end_the_run(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_event_files_that_cannot_be_written_do_not_end_the_run(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "tensorboard").touch()
     opened = trackers_of(config("tensorboard"), folder)
     opened.update(log_until(10))
-    assert capsys.readouterr().err.startswith("metrics do not reach TensorBoard's files, training goes on without it")
+    (told,) = caplog.messages
+    assert told.startswith("metrics do not reach TensorBoard's files, training goes on without it")
     (folder / "tensorboard").unlink()
     opened.update(log_until(20))
     opened.close()

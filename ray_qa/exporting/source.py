@@ -1,0 +1,116 @@
+"""What is exported: the parts of an annotate output, seen to be whole and of one run, then read a batch at a time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from ray_qa.data.parquet_opening import open_parquet
+from ray_qa.data.parts import LABEL
+from ray_qa.errors import InputError, first_line
+from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output, model_used
+from ray_qa.storage.remote import Place, place_of
+
+READERS = 32
+BATCH_ROWS = 1_024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The rows to export."""
+
+    output: AnnotatedOutput
+    schema: pa.Schema
+    counts: Mapping[str, int]
+    """What became of the rows, over all parts: ``rows``, ``answered``, …"""
+    model: str
+
+    def ours(self, name: str) -> str:
+        """The name of a column that annotate added, with its prefix."""
+        return f"{self.output.settings.get('prefix', '')}{name}"
+
+    def named(self, columns: Sequence[str]) -> list[str]:
+        """Those columns in the output's order, all where none is named.
+
+        Raises:
+            InputError: if one is not there.
+        """
+        for name in columns:
+            self.check_column("columns", name)
+        return [name for name in self.schema.names if not columns or name in columns]
+
+    def check_column(self, setting: str, name: str) -> None:
+        """Check that the output has a column.
+
+        Raises:
+            InputError: if not.
+        """
+        if name not in self.schema.names:
+            there = ", ".join(self.schema.names)
+            raise InputError(f"`{setting}` must name a column of {self.output.folder}, but is {name!r}; it has {there}")
+
+
+def open_source(path: str, partial: bool) -> Source:
+    """See that the parts are there and belong together, from their footers.
+
+    Raises:
+        InputError: if there is no output of annotate, or it is not finished and ``partial`` does not allow that.
+        StorageError: if its bucket cannot be reached.
+    """
+    folder = place_of(path, "input")
+    output = annotated_output(folder)
+    if output is None:
+        raise InputError(f"`input` must be a folder that annotate wrote, but {folder} has no plan of annotate")
+    if output.unfinished and not partial:
+        raise InputError(f"`input` must be finished, but {output.unfinished}, or export what is there with --partial")
+    if not output.parts:
+        raise InputError(f"`input` must have rows, but {folder} has no part yet")
+    with ThreadPoolExecutor(READERS) as pool:
+        first, *others = pool.map(_footer, output.parts)
+    for part, footer in zip(output.parts[1:], others, strict=True):
+        if footer.plan != first.plan or not footer.schema.equals(first.schema):
+            raise InputError(f"`input` must hold the parts of one run, but {part} is of another than {output.parts[0]}")
+    counts = sum((Counter(footer.counts) for footer in (first, *others)), start=Counter(dict.fromkeys(first.counts, 0)))
+    return Source(
+        output=output,
+        schema=first.schema,
+        counts={name: counts[name] for name in first.counts},
+        model=model_used(output),
+    )
+
+
+def batches(source: Source, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Those columns of all rows in order, at most ``BATCH_ROWS`` rows at a time.
+
+    Raises:
+        InputError: if a part cannot be read.
+    """
+    for part in source.output.parts:
+        try:
+            with open_parquet(str(part)) as opened:
+                yield from opened.iter_batches(batch_size=BATCH_ROWS, columns=list(columns))
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"`input` must be readable, but {part} gives: {first_line(error)}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Footer:
+    plan: str
+    counts: Mapping[str, int]
+    schema: pa.Schema
+
+
+def _footer(part: Place) -> _Footer:
+    try:
+        with open_parquet(str(part)) as opened:
+            label: dict[str, Any] = json.loads(opened.metadata.metadata[LABEL])
+            schema = opened.schema_arrow.remove_metadata()
+        return _Footer(plan=label.pop("plan"), counts=label, schema=schema)
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"`input` must hold parts that annotate wrote, but {part} is none") from error

@@ -1,0 +1,81 @@
+"""An output of annotate as other commands see it: its parts, whether all of them are there, and what made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ray_qa.data.parts import part_numbers, part_path
+from ray_qa.errors import InputError
+from ray_qa.runs.output_folder import PLAN, RUN
+from ray_qa.storage import places
+from ray_qa.storage.local import SUCCESS
+from ray_qa.storage.remote import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotatedOutput:
+    """What an annotate run is making or has made."""
+
+    folder: Place
+    parts: tuple[Place, ...]
+    """Those that are there, in input order."""
+    units: int
+    """How many parts it is to have."""
+    is_finished: bool
+    settings: Mapping[str, Any]
+    """What decided the rows: the names of columns among it."""
+    weights_sha256: str
+    inputs: tuple[str, ...]
+    """The files that were read."""
+
+    @property
+    def unfinished(self) -> str | None:
+        """What is missing, in words, where something is."""
+        if self.is_finished:
+            return None
+        there = f"{self.folder} has {len(self.parts):,} of {self.units:,} parts"
+        return f"{there}; run the same annotate command again for the rest"
+
+
+def annotated_output(folder: Place) -> AnnotatedOutput | None:
+    """The output of annotate that lies in a folder, if one does.
+
+    Raises:
+        StorageError: if its bucket cannot be reached.
+    """
+    try:
+        plan = json.loads(places.read(folder / PLAN))
+        units = len(plan["units"])
+        settings, weights = dict(plan["settings"]), str(plan["weights_sha256"])
+        inputs = tuple(str(file["path"]) for file in plan["input"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    numbers = part_numbers(folder)
+    return AnnotatedOutput(
+        folder=folder,
+        parts=tuple(part_path(folder, number) for number in sorted(numbers)),
+        units=units,
+        is_finished=numbers == set(range(units)) and places.exists(folder / SUCCESS),
+        settings=settings,
+        weights_sha256=weights,
+        inputs=inputs,
+    )
+
+
+def model_used(output: AnnotatedOutput) -> str:
+    """The model as the last command named it; its weights' digest where none has come to its end.
+
+    Raises:
+        InputError: if ``run.json`` is none of ours.
+        StorageError: if its bucket cannot be reached.
+    """
+    path = output.folder / RUN
+    try:
+        return str(json.loads(places.read(path))["settings"]["model"])
+    except FileNotFoundError:
+        return output.weights_sha256[:12]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} must be a run.json of ray-qa, but is not") from error

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from huggingface_hub import DatasetCard
+
+from ray_qa.data.schemas import ADDED_FIELDS, N_BEST_FIELD
+from ray_qa.runs.data_card import MEANINGS, DataCard, data_card
+from tests.unit.finetuning.test_model_card import HOSTILE, Page
+
+CARD = DataCard(
+    data_files="part-*.parquet",
+    schema=pa.schema([("id", pa.string()), ("answers", pa.struct([("text", pa.list_(pa.string()))])), *ADDED_FIELDS]),
+    prefix="",
+    counts={"rows": 1_200, "answered": 1_000, "no_answer": 200},
+    model="deepset/roberta-base-squad2",
+    weights_sha256="0123456789abcdef" * 4,
+    inputs=("/data/questions.parquet",),
+    settings={"null_threshold": 0.5, "always_answer": False, "keep": [], "prefix": "", "calibration": None},
+    engine="OpenVINO in float32 on cpu",
+)
+METADATA = {
+    "configs": [{"config_name": "default", "data_files": "part-*.parquet"}],
+    "task_categories": ["question-answering"],
+    "tags": ["ray_qa"],
+}
+
+
+def metadata(text: str) -> Any:
+    """The front matter, as the hub's own library reads it."""
+    return DatasetCard(text).data.to_dict()  # type: ignore[no-untyped-call]
+
+
+def test_the_hub_learns_which_files_hold_the_rows() -> None:
+    assert metadata(data_card(CARD)) == METADATA
+
+
+def test_every_column_is_listed_with_its_type_and_what_it_means() -> None:
+    cells = Page(data_card(CARD)).of("td")
+    rows = [cells[at : at + 3] for at in range(0, 3 * len(CARD.schema), 3)]
+    assert rows[1] == ["answers", "struct<text: list<item: string>>", "of the input"]
+    assert [row[:2] for row in rows] == [[field.name, str(field.type)] for field in CARD.schema]
+    assert rows[2][2] == "the answer; null unless status is answered"
+
+
+def test_all_columns_of_annotate_have_a_meaning() -> None:
+    assert list(MEANINGS) == [field.name for field in (*ADDED_FIELDS, N_BEST_FIELD)]
+
+
+def test_columns_with_a_prefix_are_known() -> None:
+    schema = pa.schema([("answer", pa.string()), ("qa_answer", pa.string())])
+    cells = Page(data_card(replace(CARD, schema=schema, prefix="qa_"))).of("td")
+    assert cells[:6] == ["answer", "string", "of the input", "qa_answer", "string", MEANINGS["answer"]]
+
+
+def test_counts_model_and_the_settings_that_were_given_are_told() -> None:
+    cells = Page(data_card(CARD)).of("td")
+    pairs = dict(zip(cells[3 * len(CARD.schema) :: 2], cells[3 * len(CARD.schema) + 1 :: 2], strict=True))
+    assert pairs == {
+        "rows": "1,200",
+        "answered": "1,000",
+        "no answer": "200",
+        "model": "deepset/roberta-base-squad2",
+        "SHA-256 of its weights": CARD.weights_sha256,
+        "computed by": "OpenVINO in float32 on cpu",
+        "null_threshold": "0.5",
+        "always_answer": "no",
+    }
+
+
+def test_where_model_and_input_lie_is_not_told() -> None:
+    text = data_card(replace(CARD, model="/home/anna/my-reader", inputs=["s3://secret/q.parquet"] * 7))
+    assert "/home" not in text
+    assert "secret" not in text
+    assert "q.parquet, q.parquet and 2 more" in text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_bring_in_neither_yaml_nor_markdown_nor_html(name: str) -> None:
+    plain = Page(data_card(CARD))
+    schema = pa.schema([(name, pa.string()), *list(CARD.schema)[1:]])
+    settings = {"null_threshold": 0.5, "always_answer": name}
+    text = data_card(
+        replace(CARD, schema=schema, model=name, inputs=[name], settings=settings, engine=name, unfinished=None)
+    )
+    assert metadata(text) == METADATA
+    page = Page(text)
+    assert page.tags == plain.tags
+    assert page.comments == []
+    assert page.of("td")[0] == "".join(each if each.isprintable() else " " for each in name).strip()
+
+
+def test_what_is_missing_is_said_first() -> None:
+    assert "**Not finished:** 2 of 3 units." in data_card(replace(CARD, unfinished="2 of 3 units"))
