@@ -56,18 +56,18 @@ def check_what_is_named(config: AnnotateConfig, folder: Place, tables: Mapping[s
     Raises:
         RayQaError: with all problems that were found.
     """
-    problems = Problems()
+    problems, elsewhere = Problems(), Problems()
     inputs: Inputs | None = None
     apart: Inputs | None = None
     model: ModelFiles | None = None
     versions: Mapping[int, str] = {}
     with problems.gather():
         versions = check_output(folder)
-    with problems.gather():
+    with elsewhere.gather():
         for pattern in config.calibration:
             check_outlives_job("calibration", pattern)
         apart = calibration_inputs(config)
-    with problems.gather():
+    with elsewhere.gather():
         if config.is_openvino:
             check_installed()
         if config.dtype == "int8":
@@ -81,8 +81,9 @@ def check_what_is_named(config: AnnotateConfig, folder: Place, tables: Mapping[s
     with problems.gather():
         if config.questions is not None and not questions:
             raise RayQaError  # said already
-        inputs = _inputs(config, folder, tables, questions, problems)
+        inputs = _inputs(config, folder, tables, questions, may_convert=not (problems.found or elsewhere.found))
         check_columns(inputs.schema, config.columns(questions))
+    problems.found += elsewhere.found
     problems.stop_here_if_any(InputError)
     assert inputs is not None
     assert model is not None
@@ -101,16 +102,17 @@ def _inputs(
     folder: Place,
     tables: Mapping[str, pa.Table],
     questions: tuple[Question, ...],
-    problems: Problems,
+    *,
+    may_convert: bool,
 ) -> Inputs:
-    """The input as Parquet files; what is none is brought into Parquet first, unless there are problems already."""
+    """The input as Parquet files; what is none is brought into Parquet first, which takes its time."""
     patterns = [pattern for pattern in config.input if not (pattern in tables or is_data_set(pattern))]
     for pattern in patterns:
         check_outlives_job("input", pattern)
     found = find_rows(config.input, "input", tables)
     check_apart([source.name for source in found.sources if source.file is not None], patterns, folder, "input")
     others = [source.name for source in found.sources if not is_brought(source, folder / ROWS, config.limit)]
-    if others and problems.found:
+    if others and not may_convert:
         raise RayQaError  # said already
     if others:
         notice(f"`input` is brought into Parquet once, in {folder / ROWS}: {listed(others, 3)}")

@@ -43,10 +43,10 @@ Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over
 """
 _GOES_ON = "what is done is kept, and the same command goes on from there"
 _FAREWELLS = {
-    "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
-    "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
     "ask": "",
     "inspect": "",
+    "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
+    "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
 }
 
 
@@ -83,7 +83,8 @@ def _asks_for_json(arguments: Sequence[str]) -> bool:
 
 
 def _carried_out(command: str, arguments: Sequence[str]) -> int:
-    farewell = "; ".join(filter(None, ["stopped", _FAREWELLS.get(command, _GOES_ON)]))
+    more = _FAREWELLS.get(command, _GOES_ON)
+    farewell = f"stopped; {more}" if more else "stopped"
     try:
         return run_stoppable(lambda: _COMMANDS[command](arguments), lambda: as_logged(farewell))
     except RayQaError as error:

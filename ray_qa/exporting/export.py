@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,10 +18,11 @@ from ray_qa.exporting.parquet_folder import check_folder, write_folder
 from ray_qa.exporting.source import Source, open_source
 from ray_qa.exporting.squad import na_probs, predictions
 from ray_qa.runs.live_line import counted
-from ray_qa.runs.log import notice
 from ray_qa.runs.output_folder import output_place
 from ray_qa.settings import check_kind
 from ray_qa.storage.remote import place_of
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ def export(config: ExportConfig) -> ExportSummary:
         source = open_source(config.input, config.partial)
     problems.stop_here_if_any(InputError)
     if source.output.unfinished:
-        notice(f"NOT FINISHED: {source.output.unfinished}. Only what is there is exported.")
+        _LOG.warning(f"NOT FINISHED: {source.output.unfinished}. Only what is there is exported.")
     if config.to == "parquet":
         columns = source.named(config.columns)
         write_folder(source, output_place(config.output), columns, config.rows_per_file, config.compression)

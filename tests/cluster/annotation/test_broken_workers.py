@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,7 +18,7 @@ from ray_qa.cli.main import main
 from tests.cluster.conftest import Annotated
 from tests.cluster.processes import lines_but_progress, one_killed, replicas_below, wait_until
 
-SIDE_FILES = ["engine.json", "owner", "plan.json", "run.json"]
+SIDE_FILES = ["engine.json", "owner", "plan.json", "run.json", "timelines"]
 
 
 def test_a_page_that_cannot_be_read_ends_the_run_and_keeps_the_parts_until_the_file_is_mended(
@@ -31,7 +32,8 @@ def test_a_page_that_cannot_be_read_ends_the_run_and_keeps_the_parts_until_the_f
     for part in sorted(output.glob("part-*.parquet"))[len(uninterrupted.parts) // 3 :]:
         part.unlink()
     kept = {part.name: part.stat().st_ino for part in output.glob("part-*.parquet")}
-    flags = [*uninterrupted.flags, "--input", str(path), "--output", str(output)]
+    own = uninterrupted.config.model_copy(update={"input": (str(path),), "output": str(output)})
+    flags = replace(uninterrupted, config=own).flags
     plan = output / ".ray_qa/plan.json"
     plan.write_text(plan.read_text().replace(uninterrupted.config.input[0], str(path)))
 
@@ -64,12 +66,7 @@ def test_a_replica_that_is_killed_in_the_middle_leaves_no_trace_in_the_output(
     assert len(killed) == 1
     assert summary.scored_rows == uninterrupted.rows.num_rows
     assert summary.counts == uninterrupted.summary.counts
-    assert sorted(path.name for path in (tmp_path / ".ray_qa").iterdir()) == [
-        "engine.json",
-        "owner",
-        "plan.json",
-        "run.json",
-    ]
+    assert sorted(path.name for path in (tmp_path / ".ray_qa").iterdir()) == SIDE_FILES
     _assert_same_parts(uninterrupted, tmp_path)
 
 

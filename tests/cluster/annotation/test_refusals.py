@@ -40,8 +40,9 @@ def refused(
     output = tmp_path / "out"
 
     def run(*flags: str) -> list[str]:
-        usual = ["--input", str(corpus), "--output", str(output), "--model", str(tiny_reader_folder)]
-        assert main(["annotate", *usual, *flags]) == 2
+        usual = {"--input": corpus, "--output": output, "--model": tiny_reader_folder}
+        others = [str(part) for flag, value in usual.items() if flag not in flags for part in (flag, value)]
+        assert main(["annotate", *others, *flags]) == 2
         printed = capsys.readouterr()
         assert printed.out == ""
         assert not output.exists() or not list(output.iterdir())
@@ -93,7 +94,7 @@ def test_a_truncated_input_is_named(refused: Refused, corpus: Path) -> None:
 def test_a_folder_without_parquet_files_is_named(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (line,) = refused("--input", str(tmp_path / "folder"))
-    assert f"{tmp_path / 'folder'} leads to no Parquet file" in line
+    assert f"{tmp_path / 'folder'} leads to no row file" in line
 
 
 def test_an_input_without_rows_is_named(refused: Refused, tmp_path: Path) -> None:

@@ -54,12 +54,11 @@ def test_a_card_of_ours_is_renewed_though_none_is_asked_for(folder: Path) -> Non
     assert "| rows | 5 |" in (folder / CARD).read_text()
 
 
-def test_a_persons_card_is_left_alone_and_that_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_persons_card_is_left_alone_and_that_is_said(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ray_qa")
     (folder / CARD).write_text("mine")
     write_card(config(folder, card=False), plan(folder), COUNTS)
-    assert capsys.readouterr().err == ""
+    assert caplog.messages == []
     write_card(config(folder), plan(folder), COUNTS)
     assert (folder / CARD).read_text() == "mine"
-    assert capsys.readouterr().err == (
-        f"ray-qa annotate: {folder}/README.md is not as ray-qa wrote it, and is left as it is\n"
-    )
+    assert caplog.messages == [f"{folder}/README.md is not as ray-qa wrote it, and is left as it is"]

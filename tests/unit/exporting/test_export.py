@@ -103,7 +103,7 @@ def test_a_folder_that_annotate_did_not_write_is_refused(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("lost", ["_SUCCESS", "part-0000001.parquet"])
 def test_an_output_that_is_not_finished_is_exported_only_where_that_is_asked_for(
-    annotated: Path, tmp_path: Path, lost: str, capsys: pytest.CaptureFixture[str]
+    annotated: Path, tmp_path: Path, lost: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (annotated / lost).unlink()
     there = 2 if lost.startswith("part") else 3
@@ -112,7 +112,7 @@ def test_an_output_that_is_not_finished_is_exported_only_where_that_is_asked_for
         f"`input` must be finished, but {missing}, or export what is there with --partial"
     )
     summary = export(config(annotated, "squad", tmp_path / "out", partial=True))
-    assert capsys.readouterr().err == f"ray-qa export: NOT FINISHED: {missing}. Only what is there is exported.\n"
+    assert caplog.messages == [f"NOT FINISHED: {missing}. Only what is there is exported."]
     assert describe(summary).startswith(f"not finished: {missing}\n")
     assert list(json.loads((tmp_path / "out").read_text())) == (["a", "b", "e"] if there == 2 else list("abcde"))
 

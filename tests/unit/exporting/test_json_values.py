@@ -92,14 +92,15 @@ def test_bytes_come_back(values: list[bytes]) -> None:
     assert [base64.b64decode(each) for each in as_json(values, pa.binary())] == values
 
 
-def test_bytes_that_are_no_text_are_replaced_and_that_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bytes_that_are_no_text_are_replaced_and_that_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ray_qa")
     column = pa.Array.from_buffers(pa.string(), 3, pa.array([b"ok", b"b\xffd", None], pa.binary()).buffers())
     nested = pa.StructArray.from_arrays([column, column], ["a", "b"])
     for _ in range(2):
         assert json_values(column, "broken") == ["ok", "b\ufffdd", None]
     assert json_values(nested, "nested")[1] == {"a": "b\ufffdd", "b": "b\ufffdd"}
     replaced = "holds bytes that are not UTF-8; they are replaced by U+FFFD"
-    assert capsys.readouterr().err == f"ray-qa export: 'broken' {replaced}\nray-qa export: 'nested' {replaced}\n"
+    assert caplog.messages == [f"'broken' {replaced}", f"'nested' {replaced}"]
 
 
 def test_what_json_has_nothing_for_is_refused_by_name() -> None:
