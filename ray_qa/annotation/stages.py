@@ -29,7 +29,7 @@ from ray_qa.annotation.reading_tasks import units_to_read
 from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
 from ray_qa.cluster.interruptions import uninterrupted
 from ray_qa.cluster.telemetry import Telemetry, UnitWork
-from ray_qa.cluster.worker import node_here, nodes_alive
+from ray_qa.cluster.worker import node_here, node_leaves, nodes_alive
 from ray_qa.data.part_tables import part_table
 from ray_qa.data.parts import part_path
 from ray_qa.data.question_sets import rows_to_read
@@ -162,6 +162,9 @@ class Annotator:
         """Score the one unit of ``batch``; see ``ENCODED_SCHEMA``."""
         if self._refusal is not None:
             raise self._refusal
+        if node_leaves():
+            # The unit was handed over before Ray knew. It starts another replica where it can stay, with this unit.
+            os._exit(1)
         started = time.time()
         idled = NO_SECONDS if self._idle is None else self._idle.ended()
         with counting_on(self._stopwatch):

@@ -1,13 +1,18 @@
-"""Where a process works: its node, and those beside it."""
+"""Where a process works: its node, whether that is to stay, and those beside it."""
 
 from __future__ import annotations
 
+import math
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 ANSWER_SECONDS = 5.0
 """Time for a node to answer before it is taken for lost."""
+LOOK_SECONDS = 2.0
+"""Nodes that are taken back are told of half a minute before, or more."""
 
 
 def node_here() -> str:
@@ -18,7 +23,7 @@ def node_here() -> str:
 
 
 def nodes_alive() -> set[str]:
-    """The ids of the nodes that answer now, with the "" of processes that are none of Ray's.
+    """The ids of the nodes that answer now and are to stay, with the "" of processes that are none of Ray's.
 
     Ray itself calls a node that has gone alive for some fifteen seconds more.
     """
@@ -28,7 +33,34 @@ def nodes_alive() -> set[str]:
     nodes = [node for node in nodes if node["Alive"]]
     with ThreadPoolExecutor(max_workers=32) as threads:
         answers = threads.map(_answers, nodes)
-    return {"", *(node["NodeID"] for node, answer in zip(nodes, answers, strict=True) if answer)}
+    return {"", *(node["NodeID"] for node, answer in zip(nodes, answers, strict=True) if answer)} - _nodes_that_leave()
+
+
+def node_leaves() -> bool:
+    """Whether the node here is to be taken away, as Ray has been told; asking takes half a millisecond."""
+    return node_here() in _nodes_that_leave()
+
+
+@dataclass(slots=True)
+class NodeWatch:
+    """Asks :func:`node_leaves` every few seconds, for loops that are faster."""
+
+    asked: float = -math.inf
+    leaves: bool = False
+
+    def look(self) -> bool:
+        """Whether the node here is to be taken away, as far as is known."""
+        if time.monotonic() - self.asked >= LOOK_SECONDS:
+            self.leaves, self.asked = node_leaves(), time.monotonic()
+        return self.leaves
+
+
+def _nodes_that_leave() -> set[str]:
+    """The nodes that are being drained, as Ray calls it; Ray Data and Ray Train ask in the same way."""
+    import ray
+    from ray._private.state import state
+
+    return set(state.get_draining_nodes()) if ray.is_initialized() else set()
 
 
 def _answers(node: dict[str, Any]) -> bool:

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from ray_qa.data.data_sets import is_data_set, saved_data_set
-from ray_qa.data.file_search import FoundFile, FoundFiles, Stored, find_files
+from ray_qa.data.file_search import FoundFile, Stored, find_row_files
 from ray_qa.data.object_tables import CHUNK_ROWS
-from ray_qa.data.row_forms import ALL, PARQUET, form_of
+from ray_qa.data.row_forms import form_of
 from ray_qa.data.row_streams import stream_rows
 from ray_qa.data.value_digest import ValueDigest
 from ray_qa.errors import InputError
@@ -90,7 +90,7 @@ def find_rows(patterns: Sequence[str], setting: str, tables: Mapping[str, pa.Tab
         if is_data_set(pattern) or saved_data_set(pattern):
             sources.append(RowSource(name=pattern, file=None, stamp=_stamp_of_data_set(pattern)))
             continue
-        found = _find(pattern, setting)
+        found = find_row_files([pattern], setting)
         passed_over += found.passed_over
         sources += [RowSource(name=file.path, file=file, stamp=_stamp(file)) for file in found.files]
     names = [source.name for source in sources]
@@ -152,13 +152,6 @@ def _stem(source: RowSource, most: int | None) -> str:
     """What stands for a source, or its first rows, in the names of files; the same as long as it is what it was."""
     known_by = [FORM, source.name, source.stamp, *([] if most is None else [most])]
     return hashlib.sha256(json.dumps(known_by).encode()).hexdigest()[:32]
-
-
-def _find(pattern: str, setting: str) -> FoundFiles:
-    try:
-        return find_files([pattern], setting, suffixes=PARQUET)
-    except InputError:
-        return find_files([pattern], setting, suffixes=ALL)
 
 
 def _stamp(file: FoundFile) -> str:

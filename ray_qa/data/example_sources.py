@@ -14,14 +14,16 @@ from ray_qa.data.example_rows import JsonRow, chunks_of_rows
 from ray_qa.data.example_schema import CHUNK_ROWS, Chunk, ExampleColumns, Setting
 from ray_qa.data.example_tables import chunks_of_tables
 from ray_qa.data.file_kinds import instead_of_parquet
-from ray_qa.data.file_search import FoundFile, FoundFiles, find_files
+from ray_qa.data.file_search import FoundFile, FoundFiles, find_row_files
 from ray_qa.data.json_lines import has_an_object_a_line, read_json_lines
 from ray_qa.data.parquet_opening import open_parquet
-from ray_qa.data.row_forms import ALL, form_of
+from ray_qa.data.row_forms import PARQUET, form_of
 from ray_qa.data.row_streams import stream_rows
 from ray_qa.data.squad_json import read_squad_json
 from ray_qa.errors import InputError, first_line
 
+USUAL = (*PARQUET, ".json", ".jsonl")
+"""What counts in folders that have any of these."""
 SQUAD_COLUMNS = ExampleColumns()
 
 
@@ -46,7 +48,7 @@ def open_source(source: str, columns: ExampleColumns, setting: Setting) -> Itera
     elif is_data_set(source):
         yield ExampleFile(name=source, chunks=_chunks_of(open_named(source, setting), columns, setting, source))
     else:
-        for path in find_files([source], setting, suffixes=ALL).paths:
+        for path in find_row_files([source], setting, USUAL).paths:
             yield ExampleFile(name=path, chunks=_file(path, columns, setting))
 
 
@@ -62,7 +64,7 @@ def source_files(sources: Sequence[str], setting: Setting) -> FoundFiles:
         if place is not None and saved.count(place) > 1:
             raise InputError(f"`{setting}` must name every data set once, but names {source} twice")
     arrow = [path.resolve() for place in saved if place for path in sorted(place.folder.rglob("*.arrow"))]
-    found = find_files(plain, setting, suffixes=ALL)
+    found = find_row_files(plain, setting, USUAL)
     return replace(found, files=(*found.files, *(FoundFile(path=str(path)) for path in arrow)))
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from ray_qa.data.file_kinds import is_saved_data_set
 from ray_qa.data.object_search import WILD, find_objects
-from ray_qa.data.row_forms import PARQUET, has_suffix
+from ray_qa.data.row_forms import ALL, PARQUET, has_suffix
 from ray_qa.errors import InputError, first_line, listed
 from ray_qa.storage.remote import Place, Remote, is_url, place_of
 
@@ -77,12 +77,27 @@ def find_files(patterns: Sequence[str], setting: str, suffixes: Sequence[str] = 
             raise InputError(_nothing_found(pattern, setting, walk))
         found += matches
         passed_over += walk.passed_over
-    seen: set[str] = set()
-    for file in found:
-        if file.path in seen:
-            raise InputError(f"`{setting}` must name every file once, but names {file.path} twice")
-        seen.add(file.path)
+    _check_once([file.path for file in found], setting)
     return FoundFiles(files=tuple(found), passed_over=tuple(passed_over))
+
+
+def find_row_files(patterns: Sequence[str], setting: str, suffixes: Sequence[str] = PARQUET) -> FoundFiles:
+    """Like :func:`find_files`, for rows in any form: in a folder without such files all forms count.
+
+    Raises:
+        InputError, ConfigError, StorageError: as that does.
+    """
+    found = [_found_rows(pattern, setting, suffixes) for pattern in patterns]
+    files = tuple(file for each in found for file in each.files)
+    _check_once([file.path for file in files], setting)
+    return FoundFiles(files=files, passed_over=tuple(name for each in found for name in each.passed_over))
+
+
+def _found_rows(pattern: str, setting: str, suffixes: Sequence[str]) -> FoundFiles:
+    try:
+        return find_files([pattern], setting, suffixes)
+    except InputError:
+        return find_files([pattern], setting, suffixes=ALL)
 
 
 def check_apart(files: Iterable[str], patterns: Sequence[str], output: Place, setting: str) -> None:
@@ -98,6 +113,14 @@ def check_apart(files: Iterable[str], patterns: Sequence[str], output: Place, se
     within = next((file for file in files if _lies_in(file, output)), None)
     if within:
         raise InputError(f"`{setting}` must lie outside the output, but {within} is in {output}")
+
+
+def _check_once(paths: Sequence[str], setting: str) -> None:
+    seen: set[str] = set()
+    for path in paths:
+        if path in seen:
+            raise InputError(f"`{setting}` must name every file once, but names {path} twice")
+        seen.add(path)
 
 
 def _folder(place: Place) -> Place | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ray_qa.cluster.worker import NodeWatch
 from ray_qa.data.examples import row_ids
 from ray_qa.errors import ConfigError, InputError, ModelError, StorageError
 from ray_qa.finetuning.base_model import load_base, parameter_groups
@@ -48,6 +49,10 @@ MOST_NAMED = 20
 """Rows with a loss that is not finite are named up to so many."""
 
 
+class NodeLeavesError(Exception):
+    """A worker's node is to be taken away; the step that all have stopped after has a checkpoint."""
+
+
 def train(job: TrainingJob, group: ProcessGroup | None = None) -> TrainingState:
     """Train to the end, from the latest checkpoint if there is one, and export the model; all files lie in the output.
 
@@ -57,6 +62,7 @@ def train(job: TrainingJob, group: ProcessGroup | None = None) -> TrainingState:
     Raises:
         InputError: after more than ``max_bad_steps`` steps whose loss was not finite.
         ConfigError: if a pass does not fit the device's memory.
+        NodeLeavesError: on all workers, if the node of one is to be taken away before the end.
     """
     group = group or ProcessGroup.current()
     use_access(job.config.access)
@@ -77,6 +83,8 @@ def train(job: TrainingJob, group: ProcessGroup | None = None) -> TrainingState:
                 f"try {run.batch_tokens // 2}, or --gradient-checkpointing"
             ) from error
         state = run.log_and_save(state, ends_epoch=step.ends_epoch)
+        if run.to_stop and state.step < run.steps:
+            raise NodeLeavesError
     run.export(state)
     return state
 
@@ -98,6 +106,9 @@ class _Run:
     beat: BeatWriter
     meter: ThroughputMeter = field(default_factory=ThroughputMeter)
     saved_at: float = field(default_factory=time.monotonic)
+    node: NodeWatch = field(default_factory=NodeWatch)
+    to_stop: bool = False
+    """Whether the node of a worker is to be taken away, as all know since the latest step."""
 
     @classmethod
     def begin(cls, job: TrainingJob, group: ProcessGroup) -> _Run:
@@ -173,7 +184,9 @@ class _Run:
             learning_rate=config.learning_rate * factor,
             max_grad_norm=config.max_grad_norm,
             group=self.group,
+            stop=self.node.look(),
         )
+        self.to_stop = result.to_stop
         self.meter.count(windows=len(window_W), tokens=int(self.data.windows.tokens[window_W].sum()))
         return self._counted(state, result, len(window_W), np.concatenate(passes) if passes else own_W)
 
@@ -222,8 +235,8 @@ class _Run:
             if evaluates:
                 self._show(line, "evaluating")
                 state = self._evaluate(state)
-            long_ago = time.monotonic() - self.saved_at > SAVE_SECONDS
-            if self.group.is_main and (evaluates or at_end or long_ago or state.step % config.save_every == 0):
+            now = evaluates or at_end or self.to_stop or time.monotonic() - self.saved_at > SAVE_SECONDS
+            if self.group.is_main and (now or state.step % config.save_every == 0):
                 self._show(line, "saving a checkpoint")
                 check_claim(self.folder, self.job.owner)
                 save_checkpoint(self.folder, state, self.model, keep=config.keep_checkpoints, scratch=self.scratch)

@@ -26,12 +26,14 @@ class StepResult:
     """Before clipping."""
     applied: bool
     """Whether the weights were updated; not where loss or gradient were not finite."""
+    to_stop: bool
+    """Whether a worker asks all to stop after this step."""
     not_finite: tuple[int, ...]
     """Windows of this worker whose loss was not finite, as their places in its passes, one pass after the other."""
 
 
 class FlatGradients:
-    """The gradients of all trained parameters as one tensor, with a last entry for the loss.
+    """The gradients of all trained parameters as one tensor, with two last entries: loss, workers that ask to stop.
 
     Summing one flat tensor over the workers adds in the same order every time, so that a resumed run is equal to the
     bit; summing bucket by bucket, as DistributedDataParallel does, is not from three workers on.
@@ -40,37 +42,46 @@ class FlatGradients:
     def __init__(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         trained = list(parameters)
         device = trained[0].device
-        self._flat = torch.zeros(sum(each.numel() for each in trained) + 1, device=device)
+        self._flat = torch.zeros(sum(each.numel() for each in trained) + 2, device=device)
         at = 0
         for each in trained:
             each.grad = self._flat[at : at + each.numel()].view_as(each)
             at += each.numel()
 
     def clear(self) -> None:
-        """Set gradients and loss to zero."""
+        """Set everything to zero."""
         self._flat.zero_()
 
     def add_loss(self, loss: torch.Tensor) -> None:
         """Add to the loss of the step."""
-        self._flat[-1] += loss.detach()
+        self._flat[-2] += loss.detach()
+
+    def ask_to_stop(self) -> None:
+        """Ask all workers to stop after the step; they come to know of it with the gradients, at no cost."""
+        self._flat[-1] += 1
 
     def all_reduce(self, group: ProcessGroup) -> None:
-        """Sum gradients and loss over all workers."""
+        """Sum everything over all workers."""
         group.all_reduce(self._flat)
 
     @property
     def loss(self) -> float:
         """The loss of the step."""
-        return float(self._flat[-1])
+        return float(self._flat[-2])
+
+    @property
+    def to_stop(self) -> bool:
+        """Whether a worker has asked to stop."""
+        return bool(self._flat[-1])
 
     def norm(self) -> torch.Tensor:
         """The 2-norm of all gradients."""
-        norm: torch.Tensor = self._flat[:-1].norm()
+        norm: torch.Tensor = self._flat[:-2].norm()
         return norm
 
     def scale(self, factor: torch.Tensor) -> None:
         """Multiply all gradients."""
-        self._flat[:-1] *= factor
+        self._flat[:-2] *= factor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +110,13 @@ def take_step(
     learning_rate: float,
     max_grad_norm: float,
     group: ProcessGroup,
+    stop: bool = False,
 ) -> StepResult:
     """Run a worker's passes, and update the weights as all workers' windows together ask for.
 
     The loss is that of Devlin et al. 2019: the mean of the cross-entropies of start and end over all tokens of a
     window, padding left out, averaged over the ``windows`` of the step on all workers.
+    With ``stop`` this worker asks all to stop after the step.
     """
     for parameters in model.optimizer.param_groups:
         parameters["lr"] = learning_rate
@@ -117,6 +130,8 @@ def take_step(
         loss = loss_B.sum() / windows
         torch.autograd.backward(model.scaler.scale(loss))
         model.gradients.add_loss(loss)
+    if stop:
+        model.gradients.ask_to_stop()
     model.gradients.all_reduce(group)
     model.scaler.unscale_(model.optimizer)
     norm = model.gradients.norm()
@@ -127,7 +142,13 @@ def take_step(
     if applied:
         model.scaler.step(model.optimizer)
     model.scaler.update()
-    return StepResult(loss=loss_of_all, gradient_norm=norm_of_all, applied=applied, not_finite=tuple(not_finite))
+    return StepResult(
+        loss=loss_of_all,
+        gradient_norm=norm_of_all,
+        applied=applied,
+        to_stop=model.gradients.to_stop,
+        not_finite=tuple(not_finite),
+    )
 
 
 def _forward(model: ModelWithOptimizer, labelled: LabelledBatch) -> torch.Tensor:

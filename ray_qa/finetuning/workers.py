@@ -20,7 +20,7 @@ from ray_qa.errors import ClusterError, StorageError
 from ray_qa.finetuning.checkpoints import checkpoint_steps
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.finetuning.job import TrainingJob
-from ray_qa.finetuning.loop import train
+from ray_qa.finetuning.loop import NodeLeavesError, train
 from ray_qa.finetuning.output import RAY_TRAIN
 from ray_qa.finetuning.progress import TrainingProgress
 from ray_qa.settings import in_seconds
@@ -58,21 +58,22 @@ def train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: Tra
     with _rays_own_folder(folder) as rays_own:
         while True:
             before, nodes = checkpoint_steps(folder), nodes_alive()
+            failure, why = None, "as a node is taken away"
             try:
-                _train_once(job, placement, rays_own)
-                return restarts
+                if _train_once(job, placement, rays_own):
+                    return restarts
             except Exception as error:
                 ours = error_from_worker(error)
                 if ours is not None and not isinstance(ours, StorageError):  # a store may be back in a while
                     raise ours from None
-                failure = ours or error
-            _wait_for_room(job.config, placement, progress, ", as one was lost")
-            if nodes <= nodes_alive():  # a node that was lost, or taken back, is no failure of the run's
+                failure, why = ours or error, "as one was lost"
+            _wait_for_room(job.config, placement, progress, f", {why}")
+            if failure and nodes <= nodes_alive():  # a node that was lost, or taken back, is no failure of the run's
                 failures = failures + 1 if checkpoint_steps(folder) == before else 1
-            if failures >= MOST_FAILURES:
-                raise failure
+                if failures >= MOST_FAILURES:
+                    raise failure
             restarts += 1
-            progress.enter("starting workers again, as one was lost")
+            progress.enter(f"starting workers again, {why}")
 
 
 @contextmanager
@@ -85,9 +86,10 @@ def _rays_own_folder(output: Place) -> Iterator[Path]:
             yield Path(folder)
 
 
-def _train_once(job: TrainingJob, placement: WorkerPlacement, rays_own: Path) -> None:
+def _train_once(job: TrainingJob, placement: WorkerPlacement, rays_own: Path) -> bool:
+    """Whether the workers came to the end of the run."""
     trainer = TorchTrainer(
-        _train_worker,
+        _train_worker,  # type: ignore[arg-type]  # Ray shows type checkers the classes of its version 1
         train_loop_config={"job": job},
         scaling_config=ScalingConfig(
             num_workers=placement.workers,
@@ -99,18 +101,23 @@ def _train_once(job: TrainingJob, placement: WorkerPlacement, rays_own: Path) ->
             storage_path=str(rays_own),
             failure_config=FailureConfig(
                 max_failures=0,
-                max_preemption_failures=0,  # type: ignore[call-arg]  # Ray shows type checkers the class of its version 1
+                max_preemption_failures=0,  # type: ignore[call-arg]  # of version 1 too
             ),
         ),
     )
     # Its own handler of Ctrl-C would end the process in its own way, and stay when the run has ended.
     trainer._register_sigint_handler = lambda controller: None  # type: ignore[attr-defined]  # noqa: ARG005  # Ray's own
-    trainer.fit()
+    at_end: bool = trainer.fit().return_value  # type: ignore[attr-defined]  # of version 1 too
+    return at_end
 
 
-def _train_worker(loop_config: dict[str, TrainingJob]) -> None:
-    """What every worker runs; Ray Train has made the process group."""
-    train(loop_config["job"])
+def _train_worker(loop_config: dict[str, TrainingJob]) -> bool:
+    """What every worker runs, and whether it came to the end; Ray Train has made the process group."""
+    try:
+        train(loop_config["job"])
+    except NodeLeavesError:
+        return False
+    return True
 
 
 def _wait_for_room(

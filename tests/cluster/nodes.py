@@ -16,14 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ray.util import get_node_ip_address
 
-from tests.cluster.processes import assert_gone, kill_group, wait_until
+from tests.cluster.processes import assert_gone, below, kill_group, wait_until
 
 _LISTS = (
     "cluster_synced_files", "rsync_exclude", "rsync_filter", "initialization_commands", "setup_commands",
     "head_setup_commands", "worker_setup_commands", "head_start_ray_commands", "worker_start_ray_commands",
 )  # fmt: skip
+Process = subprocess.Popen[bytes]
+REPOSITORY = Path(__file__).parents[2]
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -55,10 +58,13 @@ class Head:
 
 
 @contextmanager
-def head(home: Path, token: str | None, *, cpus: int, can_grow: bool = False, **environment: str) -> Iterator[Head]:
+def head(
+    home: Path, token: str | None, *, cpus: int, can_grow: bool = False, boot_seconds: float = 0, **environment: str
+) -> Iterator[Head]:
     """Start a head, with token authentication if there is a token; kill it in the end.
 
-    One that can grow starts nodes of two CPUs on this machine, as they are needed, and kills them after a minute.
+    One that can grow starts nodes of two CPUs on this machine, as they are needed, which are there after
+    ``boot_seconds`` and a little more, and kills them after a minute without work.
     """
     folder = Path(tempfile.mkdtemp(prefix="rq"))  # short: sockets lie in it, whose paths may have 107 bytes
     port, dashboard_port, client_port, metrics_port = _free_ports(4)
@@ -71,9 +77,10 @@ def head(home: Path, token: str | None, *, cpus: int, can_grow: bool = False, **
     ]  # fmt: skip
     extra = environment
     if can_grow:
-        (folder / "cluster.json").write_text(json.dumps(_growing(port)))
+        (folder / "cluster.json").write_text(json.dumps(_growing(port, boot_seconds)))
         flags.append(f"--autoscaling-config={folder / 'cluster.json'}")
-        extra = extra | {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+        path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
+        extra = extra | {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1", "PYTHONPATH": path}
     try:
         with _started(head, flags, **extra) as process:
             wait_until(lambda: _up(head) == 1, "the head is there")
@@ -87,7 +94,7 @@ def head(home: Path, token: str | None, *, cpus: int, can_grow: bool = False, **
 
 
 @contextmanager
-def node(head: Head, *, cpus: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def node(head: Head, *, cpus: int, **environment: str) -> Iterator[Process]:
     """Start one more node of a head's cluster, and wait until it is there; kill it in the end."""
     before = _up(head)
     (metrics_port,) = _free_ports(1)
@@ -97,13 +104,31 @@ def node(head: Head, *, cpus: int, **environment: str) -> Iterator[subprocess.Po
         yield process
 
 
-def cut_off(process: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def in_environment_of(head: Head) -> Iterator[None]:
+    """Let what is started meanwhile be let in by a head."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in head.environment.items():
+            patch.setenv(name, value)
+        yield
+
+
+def cut_off(process: Process) -> None:
     """Kill a node with all that runs on it at once, as when its machine goes down."""
     left = kill_group(process)
     for each in left:
         with suppress(ProcessLookupError):
             os.kill(each.pid, signal.SIGKILL)
     assert_gone(left)
+
+
+def tell_to_leave(head: Head, process: Process, seconds: int) -> None:
+    """Tell Ray that a node will be taken away after so long, as a cloud does that wants a spot machine back."""
+    (raylet,) = [each for each in below(process.pid) if each.name() == "raylet"]
+    (node,) = [flag.partition("=")[2] for flag in raylet.cmdline() if flag.startswith("--node_id=")]
+    why = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "taken back"]
+    flags = ["--address", head.address, "--node-id", node, *why, "--deadline-remaining-seconds", str(seconds)]
+    subprocess.run([RAY, "drain-node", *flags], env=head.environment, check=True, capture_output=True)
 
 
 def bare_environment(home: Path) -> dict[str, str]:
@@ -114,7 +139,7 @@ def bare_environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _started(head: Head, flags: list[str], **extra: str) -> Iterator[subprocess.Popen[bytes]]:
+def _started(head: Head, flags: list[str], **extra: str) -> Iterator[Process]:
     (agent_port,) = _free_ports(1)
     ports = [f"--dashboard-agent-listen-port={agent_port}"]
     with (head.folder / "started.log").open("ab") as log:
@@ -137,7 +162,7 @@ def _up(head: Head) -> int:
     return (head.folder / "started.log").read_text().count("Ray runtime started")
 
 
-def _growing(port: int) -> dict[str, Any]:
+def _growing(port: int, boot_seconds: float) -> dict[str, Any]:
     """Ray's configuration of a cluster whose nodes are processes of the autoscaler's."""
     address = get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
     wanted: dict[str, Any] = {key: {} for key in ("auth", "docker", "file_mounts")} | {key: [] for key in _LISTS}
@@ -150,7 +175,8 @@ def _growing(port: int) -> dict[str, Any]:
         "provider": {
             # The type fake_multinode wants a file that Ray's wheel has not.
             "type": "external",
-            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+            "module": "tests.cluster.slow_nodes.SlowNodes",
+            "boot_seconds": boot_seconds,
             "gcs_address": f"{address}:{port}",
             "launch_multiple": True,
             "disable_node_updaters": True,

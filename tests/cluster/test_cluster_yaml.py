@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 import yaml
 from jsonschema import ValidationError  # type: ignore[import-untyped]  # it ships no types
 from ray.autoscaler._private.util import prepare_config, validate_config
+from ray.scripts.scripts import drain_node
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.cli.parser import parse
@@ -20,6 +24,7 @@ from ray_qa.storage.remote import Remote
 REPOSITORY = Path(__file__).parents[2]
 TEXT = (REPOSITORY / "cluster.yaml").read_text()
 Cluster = dict[str, Any]
+METADATA = "169.254.169.254"
 
 
 @pytest.fixture
@@ -88,6 +93,60 @@ def test_every_node_starts_ray_with_the_token_asked_for_and_the_token_is_not_in_
     assert cluster["file_mounts"]["/home/ubuntu/.ray/auth_token"] == "~/.ray/auth_token"
     assert "RAY_AUTH_TOKEN" not in TEXT
     assert not re.search(r"[0-9a-f]{32}", TEXT)
+
+
+class Metadata(BaseHTTPRequestHandler):
+    """AWS's metadata service on a spot machine: the second time it is asked, the machine is to be taken back."""
+
+    asked = 0
+
+    def do_PUT(self) -> None:
+        """Give the token that every question has to show."""
+        self._answer(200 if self.path == "/latest/api/token" else 404, "a token")
+
+    def do_GET(self) -> None:
+        """Say whether the machine is to be taken back; 404 if not."""
+        lets_in = self.headers["X-aws-ec2-metadata-token"] == "a token"
+        if not lets_in or self.path != "/latest/meta-data/spot/instance-action":
+            return self._answer(401, "")
+        Metadata.asked += 1
+        return self._answer(200 if Metadata.asked > 1 else 404, '{"action": "terminate"}')
+
+    def _answer(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def metadata() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Metadata) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_workers_tell_ray_when_aws_wants_them_back(cluster: Cluster, metadata: str, tmp_path: Path) -> None:
+    (listen,) = [command for command in cluster["worker_start_ray_commands"] if METADATA in command]
+    ray = tmp_path / "venv" / "bin" / "ray"
+    ray.parent.mkdir(parents=True)
+    ray.write_text(f'#!/bin/sh\nprintf "%s\\n" "$RAY_AUTH_MODE" "$@" > {tmp_path}/told\n')
+    ray.chmod(0o755)
+    command = listen.replace(METADATA, metadata).replace("sleep 5", "sleep 0.1")
+    subprocess.run(["bash", "-c", f"{command} wait"], env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}, check=True)
+
+    mode, *told = (tmp_path / "told").read_text().splitlines()
+    assert mode == "token"
+    assert told[0] == "drain-node"
+    told_by_name = dict(zip(told[1::2], told[2::2], strict=True))
+    drain = {option.opts[0]: option for option in drain_node.params}
+    assert told_by_name.keys() <= drain.keys()
+    assert told_by_name["--reason"] == "DRAIN_NODE_REASON_PREEMPTION"
+    assert int(told_by_name["--deadline-remaining-seconds"]) < 120
+    assert not any(option.required for name, option in drain.items() if name not in told_by_name)
 
 
 def test_nothing_is_open_to_the_world(cluster: Cluster) -> None:

@@ -7,13 +7,19 @@ import secrets
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import load_file
 
 from ray_qa import Reader
+from ray_qa.cli.main import main
+from ray_qa.finetuning.checkpoints import checkpoint_steps
 from tests.cluster import corpora, nodes
 from tests.cluster.nodes import Head
 from tests.cluster.processes import PATIENCE, wait_until
@@ -22,13 +28,33 @@ from tests.model.finetuning.training_rows import questions
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
+STOPPED = "stopped; what is done is kept, and the same command goes on from"
 
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    with nodes.head(tmp_path_factory.mktemp("home"), secrets.token_hex(16), cpus=2) as head:
-        wait_until(lambda: _answers(head), "the dashboard answers")
+    with _head_with_dashboard(tmp_path_factory.mktemp("home")) as head:
         yield head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongJob:
+    """A job of some twenty seconds, ready to be submitted."""
+
+    command: str
+    flags: list[str]
+    output: Path
+    has_begun: Callable[[], bool]
+    """Whether there is something to go on from."""
+    check: Callable[[Path], None]
+    """That its output is what a run gives with which nothing happened, which may write into this folder."""
+
+
+@pytest.fixture(params=["annotate", "finetune"])
+def long_job(request: pytest.FixtureRequest, tiny_reader_folder: Path, tiny_base: Path, tmp_path: Path) -> LongJob:
+    if request.param == "annotate":
+        return _long_annotate(tiny_reader_folder, tmp_path)
+    return _long_finetune(tiny_base, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +121,42 @@ def test_a_job_that_is_refused_fails_with_its_exit_code_and_its_line_in_the_stat
     flags = ["--input", str(corpus), "--output", str(tmp_path), "--question-column", "frage"]
     done = _submit(head, *flags, token=head.token)
     (job,) = {word.strip("'") for word in done.stdout.split() if word.startswith("'raysubmit_")}
-    status = _ray(head, "job", "status", "--address", _dashboard(head), job, token=head.token).stdout
+    status = _ray(head, "job", "status", *_at(head), job, token=head.token).stdout
 
     assert done.returncode != 0
     for text in (done.stdout, status):
         assert "failed with exit code 2" in text
         assert "`question_column` must name one column of the input, but is 'frage'" in text
     assert f"Job '{job}' failed" in status
+
+
+@pytest.mark.timeout(1_200)
+def test_a_job_that_is_stopped_says_how_to_go_on_and_goes_on_so(head: Head, long_job: LongJob, tmp_path: Path) -> None:
+    _submit(head, *long_job.flags, token=head.token, job=long_job.command, name=f"{long_job.command}-stopped")
+    wait_until(long_job.has_begun, "something to go on from")
+    stopped = _ray(head, "job", "stop", f"{long_job.command}-stopped", *_at(head), token=head.token)
+    log = _ray(head, "job", "logs", f"{long_job.command}-stopped", *_at(head), token=head.token).stdout
+
+    assert "was stopped" in stopped.stdout
+    assert log.count(f"ray-qa {long_job.command}: {STOPPED}") == 1
+    assert not (long_job.output / "_SUCCESS").exists()
+
+    again = _submit(head, *long_job.flags, token=head.token, job=long_job.command)
+    assert again.returncode == 0, again.stdout
+    long_job.check(tmp_path / "undisturbed")
+
+
+@pytest.mark.timeout(1_200)
+def test_after_the_head_was_lost_with_all_that_ran_the_same_job_goes_on(long_job: LongJob, tmp_path: Path) -> None:
+    with _head_with_dashboard(tmp_path) as lost:
+        _submit(lost, *long_job.flags, token=lost.token, job=long_job.command, name="lost")
+        wait_until(long_job.has_begun, "something to go on from")
+    assert not (long_job.output / "_SUCCESS").exists()
+
+    with _head_with_dashboard(tmp_path) as head:
+        done = _submit(head, *long_job.flags, token=head.token, job=long_job.command)
+    assert done.returncode == 0, done.stdout
+    long_job.check(tmp_path / "undisturbed")
 
 
 @pytest.mark.parametrize(
@@ -115,10 +170,61 @@ def test_without_the_token_nothing_can_be_submitted(head: Head, token: str | Non
     assert "submitted successfully" not in done.stdout
 
 
-def _submit(head: Head, *flags: str, token: str | None, job: str = "annotate") -> subprocess.CompletedProcess[str]:
-    """Give the command of the README from the repository's root."""
-    sent = ["--working-dir", ".", "--", "python", f"jobs/{job}.py"]
-    return _ray(head, "job", "submit", "--address", _dashboard(head), *sent, *flags, token=token)
+def _long_annotate(reader: Path, folder: Path) -> LongJob:
+    corpus = corpora.write(folder / "in.parquet", corpora.plain(40 * 16, words=2_000), row_group_size=80)
+    flags = ["--input", str(corpus), "--model", str(reader), "--replicas", "1", "--cpus-per-replica", "1"]
+    flags += ["--unit-rows", "40", "--dtype", "float32", "--max-tokens", "96", "--stride", "32"]
+    flags += ["--max-question-tokens", "32"]
+    output = folder / "out"
+
+    def check(undisturbed: Path) -> None:
+        assert main(["annotate", *flags, "--output", str(undisturbed)]) == 0
+        assert pq.read_table(output) == pq.read_table(undisturbed)
+
+    return LongJob(
+        command="annotate",
+        flags=[*flags, "--output", str(output)],
+        output=output,
+        has_begun=lambda: len(list(output.glob("part-*.parquet"))) > 2,
+        check=check,
+    )
+
+
+def _long_finetune(base: Path, folder: Path) -> LongJob:
+    pq.write_table(questions(120, unanswerable=0.3), folder / "rows.parquet")
+    flags = ["--model", str(base), "--train", str(folder / "rows.parquet"), "--max-steps", "500", "--epochs", "900"]
+    flags += ["--max-tokens", "96", "--stride", "16", "--max-question-tokens", "24", "--batch-size", "48"]
+    flags += ["--workers", "2", "--cpus-per-worker", "0.5", "--save-every", "40", "--learning-rate", "1e-3"]
+    output = folder / "out"
+
+    def check(undisturbed: Path) -> None:
+        assert main(["finetune", *flags, "--output", str(undisturbed)]) == 0
+        ours, theirs = (load_file(run / "model.safetensors") for run in (output, undisturbed))
+        assert [name for name in theirs if not np.array_equal(ours[name], theirs[name])] == []
+
+    return LongJob(
+        command="finetune",
+        flags=[*flags, "--output", str(output)],
+        output=output,
+        has_begun=lambda: bool(checkpoint_steps(output)),
+        check=check,
+    )
+
+
+@contextmanager
+def _head_with_dashboard(home: Path) -> Iterator[Head]:
+    with nodes.head(home, secrets.token_hex(16), cpus=2) as head:
+        wait_until(lambda: _answers(head), "the dashboard answers")
+        yield head
+
+
+def _submit(
+    head: Head, *flags: str, token: str | None, job: str = "annotate", name: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Give the command of the README from the repository's root; a job with a name is not waited for."""
+    unawaited = ["--no-wait", "--submission-id", name] if name else []
+    sent = [*unawaited, "--working-dir", ".", "--", "python", f"jobs/{job}.py"]
+    return _ray(head, "job", "submit", *_at(head), *sent, *flags, token=token)
 
 
 def _ray(head: Head, *arguments: str, token: str | None) -> subprocess.CompletedProcess[str]:
@@ -134,6 +240,10 @@ def _ray(head: Head, *arguments: str, token: str | None) -> subprocess.Completed
         timeout=PATIENCE,
         check=False,
     )
+
+
+def _at(head: Head) -> list[str]:
+    return ["--address", _dashboard(head)]
 
 
 def _dashboard(head: Head) -> str:

@@ -202,6 +202,19 @@ def test_a_device_that_fails_ends_the_replica_so_that_another_tries_the_unit(
     assert len(begin_unit(worker.folder, 4, node_here()).nodes) == 1  # the attempt is counted
 
 
+def test_a_replica_whose_node_is_to_be_taken_away_ends_before_it_begins_a_unit(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr("ray_qa.annotation.stages.node_leaves", lambda: True)
+    monkeypatch.setattr(os, "_exit", ends)
+    with pytest.raises(SystemExit, match="1"):
+        worker.score(0)
+    assert not (worker.folder / ATTEMPTS).exists()
+
+
 def test_a_unit_that_is_to_be_tried_again_is_scored_though_its_part_is_there(worker: Worker) -> None:
     for _ in range(MOST_ATTEMPTS):
         begin_unit(worker.folder, 4, node_here())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from ray.train.v2._internal.constants import DEFAULT_WORKER_GROUP_START_TIMEOUT_S
 
 from tests.cluster import corpora, nodes
 from tests.cluster.nodes import Head
@@ -62,6 +63,22 @@ def test_a_cluster_that_grows_is_waited_for(tiny_reader_folder: Path, tmp_path: 
         done = _run(head, "annotate", *flags, "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert re.match(r"20 rows = ", done.stdout)
+    assert lines_but_progress(done.stderr) == []
+
+
+@pytest.mark.timeout(1_200)
+def test_nodes_that_boot_for_longer_than_ray_train_waits_for_workers_are_waited_for(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    boot_seconds = DEFAULT_WORKER_GROUP_START_TIMEOUT_S + 15
+    pq.write_table(questions(20), tmp_path / "rows.parquet")
+    flags = ["--train", str(tmp_path / "rows.parquet"), "--model", str(tiny_base), "--max-tokens", "96"]
+    flags += ["--stride", "16", "--max-question-tokens", "24", "--workers", "2", "--cpus-per-worker", "1"]
+    with nodes.head(tmp_path, None, cpus=0, can_grow=True, boot_seconds=boot_seconds) as head:
+        done = _run(head, "finetune", *flags, "--output", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "2 steps in" in done.stdout
+    assert "waiting for room for 2 workers with 1 CPUs and 0 GPUs each (for 1:00)" in done.stderr
     assert lines_but_progress(done.stderr) == []
 
 

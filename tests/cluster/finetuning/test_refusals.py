@@ -46,8 +46,9 @@ def refused(
     output = tmp_path / "out"
 
     def run(*flags: str) -> list[str]:
-        usual = ["--train", str(rows), "--output", str(output), "--model", str(tiny_base), *SMALL]
-        assert main(["finetune", *usual, *flags]) == 2
+        usual = {"--train": rows, "--output": output, "--model": tiny_base}
+        others = [str(part) for flag, value in usual.items() if flag not in flags for part in (flag, value)]
+        assert main(["finetune", *others, *SMALL, *flags]) == 2
         printed = capsys.readouterr()
         assert printed.out == ""
         assert not output.exists()

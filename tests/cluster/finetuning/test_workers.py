@@ -23,20 +23,28 @@ Train = Callable[..., int]
 
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
-    """Runs workers that fail so often, on a cluster whose nodes are, before and after each failure, as listed."""
+    """Runs workers that fail so often, on a cluster whose nodes are, before and after each failure, as listed.
+
+    With ``told`` they do not fail, but stop as one of their nodes is to be taken away.
+    """
 
     def run(
         failures: int,
         nodes: list[set[str]],
         error: Exception | None = None,
         checkpoints: Iterator[list[int]] | None = None,
+        *,
+        told: bool = False,
     ) -> int:
         left, seen = [failures], iter(nodes)
 
-        def fail(*_: object) -> None:
-            if left[0]:
-                left[0] -= 1
-                raise error or RuntimeError("a worker has died")
+        def fail(*_: object) -> bool:
+            if not left[0]:
+                return True
+            left[0] -= 1
+            if told:
+                return False
+            raise error or RuntimeError("a worker has died")
 
         monkeypatch.setattr(workers, "_train_once", fail)
         monkeypatch.setattr(workers, "wait_for_room", lambda *_: True)
@@ -62,6 +70,10 @@ def test_workers_that_keep_failing_on_nodes_that_are_there_end_the_run(train: Tr
 def test_a_node_that_is_lost_or_taken_back_is_no_failure_of_the_run(train: Train) -> None:
     lost = [{"a", "b"}, {"a"}, {"a", "c"}, {"c"}, {"c", "d"}, {"d"}, {"d", "e"}, {"e"}, {"e"}]
     assert train(4, lost) == 4
+
+
+def test_workers_that_stop_before_their_node_is_taken_away_have_not_failed(train: Train) -> None:
+    assert train(MOST_FAILURES + 2, [{"a", "b"}] * 20, told=True) == MOST_FAILURES + 2
 
 
 def test_failures_count_from_the_latest_checkpoint(train: Train) -> None:

@@ -14,7 +14,7 @@ import pytest
 from ray_qa.errors import OutputError
 from ray_qa.finetuning.checkpoints import checkpoint_path, checkpoint_steps
 from ray_qa.finetuning.job import TrainingJob
-from ray_qa.finetuning.loop import train
+from ray_qa.finetuning.loop import NodeLeavesError, train
 from ray_qa.finetuning.output import TRAIN_ROWS
 from ray_qa.finetuning.tracking.metrics_log import METRICS, read_metrics
 from ray_qa.runs.ownership import claim
@@ -46,6 +46,27 @@ def test_a_process_that_stops_and_starts_again_ends_with_the_same_weights(
         with pytest.raises(KeyboardInterrupt):
             train(disturbed)
     monkeypatch.undo()
+    state = train(disturbed)
+
+    assert state == expected
+    _assert_equal(disturbed, undisturbed)
+
+
+def test_a_process_whose_node_is_to_be_taken_away_stops_after_a_checkpoint_and_goes_on_from_there(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SETTINGS | {"save_every": 1_000}
+    undisturbed = prepared(tmp_path / "undisturbed", tiny_base, ROWS, **settings)
+    disturbed = prepared(tmp_path / "disturbed", tiny_base, ROWS, **settings)
+    expected = train(undisturbed)
+
+    for told, step in ((iter([False, False, True]), 3), (iter([True]), 4)):
+        monkeypatch.setattr("ray_qa.cluster.worker.NodeWatch.look", lambda _, told=told: next(told))
+        with pytest.raises(NodeLeavesError):
+            train(disturbed)
+        assert checkpoint_steps(Path(disturbed.config.output))[-1] == step
+    told = iter([*[False] * (expected.step - 5), True])  # at the last step nothing is left to stop for
+    monkeypatch.setattr("ray_qa.cluster.worker.NodeWatch.look", lambda _: next(told))
     state = train(disturbed)
 
     assert state == expected

@@ -49,14 +49,6 @@ def two_nodes(home: Path) -> Iterator[tuple[Head, list[Popen[bytes]]]]:
         yield head, started
 
 
-@contextmanager
-def in_environment_of(head: Head) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in head.environment.items():
-            patch.setenv(name, value)
-        yield
-
-
 def publish_folder(folder: Path, place: Remote) -> None:
     for path in folder.iterdir():
         objects.publish(place / path.name, path.read_bytes())
@@ -73,7 +65,7 @@ def test_annotate_loses_a_node_and_nothing_of_its_output(
     output, said = folder / "out", tmp_path / "err"
 
     (tmp_path / "head").mkdir()
-    with two_nodes(tmp_path) as (head, both), in_environment_of(head):
+    with two_nodes(tmp_path) as (head, both), nodes.in_environment_of(head):
         named = ["--input", f"{folder}/in.parquet", "--output", str(output), "--model", f"{folder}/model"]
         with driver("annotate", [*READING, *named, "--ray-address", head.address], said) as process:
             wait_until(lambda: len(parts_of(output)) >= 4, "some parts")
@@ -97,7 +89,7 @@ def test_finetune_goes_on_from_its_checkpoint_on_a_node_that_has_seen_nothing_of
     output, said = folder / "out", tmp_path / "err"
 
     (tmp_path / "head").mkdir()
-    with two_nodes(tmp_path) as (head, both), in_environment_of(head):
+    with two_nodes(tmp_path) as (head, both), nodes.in_environment_of(head):
         data = f"{folder}/rows.parquet"
         named = ["--train", data, "--eval", data, "--model", f"{folder}/base", "--output", str(output)]
         with driver("finetune", [*TRAINING, *named, "--ray-address", head.address], said) as process:

@@ -50,6 +50,17 @@ def work():
     assert _ended(BEGIN + RAY_RUNS + work + END) == (128 + number, "ended\n", "stopped\n")
 
 
+def test_a_log_has_the_line_though_the_process_is_killed_before_it_has_ended_all() -> None:
+    work = """
+def work():
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.raise_signal(signal.SIGKILL)
+"""
+    assert _ended(BEGIN + RAY_RUNS + work + END) == (-signal.SIGKILL, "", "stopped\n")
+
+
 def test_a_second_signal_ends_the_process_while_it_shuts_down() -> None:
     work = """
 def work():
