@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
@@ -40,6 +41,23 @@ class Settled:
 
 
 FREE, SETTLED = Free(), Settled()
+
+
+class Group(StrEnum):
+    """Under which heading ``--help`` shows a setting, in this order; put into the setting's annotation.
+
+    A setting that must be given is shown before all others, whatever it is about.
+    """
+
+    REQUIRED = "required"
+    INPUT = "what to read"
+    ANSWERS = "what an answer is"
+    TRAINING = "how it is trained"
+    MODEL = "the model"
+    MACHINES = "the machines"
+    OUTPUT = "what comes out"
+
+
 AUTO: Final = "auto"
 
 
@@ -93,7 +111,7 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
 
 
 Anonymous = Annotated[
-    bool, FREE, Field(description="Show credentials to no bucket but the output's, as for public ones.")
+    bool, FREE, Group.INPUT, Field(description="Show credentials to no bucket but the output's, as for public ones.")
 ]
 
 
@@ -122,9 +140,15 @@ def deciding_settings(config: BaseModel) -> dict[str, Any]:
 class WindowSettings(Settings):
     """How questions and contexts become windows."""
 
-    max_tokens: PositiveInt = Field(384, description="Tokens in one window: question, context slice and specials.")
-    stride: int = Field(128, ge=0, description="Context tokens that neighbouring windows share.")
-    max_question_tokens: PositiveInt = Field(64, description="Longer questions are cut to this many tokens.")
+    max_tokens: Annotated[PositiveInt, Group.ANSWERS] = Field(
+        384, description="Tokens in one window: question, context slice and specials."
+    )
+    stride: Annotated[int, Group.ANSWERS] = Field(
+        128, ge=0, description="Context tokens that neighbouring windows share."
+    )
+    max_question_tokens: Annotated[PositiveInt, Group.ANSWERS] = Field(
+        64, description="Longer questions are cut to this many tokens."
+    )
 
     @model_validator(mode="after")
     def _windows_must_advance(self) -> WindowSettings:
@@ -147,17 +171,25 @@ MAX_CONTEXT_CHARS = 4_000_000
 class ReadingSettings(WindowSettings):
     """How windows are cut and answers chosen: all that decides what an answer is, given the model."""
 
-    max_answer_tokens: PositiveInt = Field(30, description="Longest span that can be an answer, in tokens.")
-    null_threshold: float = Field(
+    max_answer_tokens: Annotated[PositiveInt, Group.ANSWERS] = Field(
+        30, description="Longest span that can be an answer, in tokens."
+    )
+    null_threshold: Annotated[float, Group.ANSWERS] = Field(
         0.0, allow_inf_nan=False, description="No answer where null score − best span score is above this."
     )
-    always_answer: bool = Field(False, description="Never abstain: give the best span, as SQuAD v1 wants it.")
-    n_best: int = Field(1, ge=1, le=1000, description="Best distinct spans to give; above 1 adds the column n_best.")
-    answers_per_row: int = Field(
+    always_answer: Annotated[bool, Group.ANSWERS] = Field(
+        False, description="Never abstain: give the best span, as SQuAD v1 wants it."
+    )
+    n_best: Annotated[int, Group.ANSWERS] = Field(
+        1, ge=1, le=1000, description="Best distinct spans to give; above 1 adds the column n_best."
+    )
+    answers_per_row: Annotated[int, Group.ANSWERS] = Field(
         1, ge=1, le=1000, description="Best spans without overlap to give; above 1 adds the column mentions."
     )
-    min_confidence: float = Field(0.0, ge=0, le=1, description="Leave spans of less confidence out of mentions.")
-    max_context_chars: PositiveInt = Field(
+    min_confidence: Annotated[float, Group.ANSWERS] = Field(
+        0.0, ge=0, le=1, description="Leave spans of less confidence out of mentions."
+    )
+    max_context_chars: Annotated[PositiveInt, Group.ANSWERS] = Field(
         MAX_CONTEXT_CHARS, description="Rows with a longer context fail, with the reason context_too_long."
     )
 
@@ -173,21 +205,21 @@ class ReadingSettings(WindowSettings):
 class ModelSettings(Settings):
     """Which model, on what, and how much of it at a time."""
 
-    model: Annotated[PathText, FREE] = Field(
+    model: Annotated[PathText, FREE, Group.MODEL] = Field(
         "embedded", min_length=1, description="A folder, a hub id (owner/name[@revision]), or the small embedded model."
     )
-    batch_tokens: Annotated[AutoOrCount, SETTLED] = Field(
+    batch_tokens: Annotated[AutoOrCount, SETTLED, Group.MODEL] = Field(
         "auto",
         description="Most tokens, padding included, in one forward pass; auto: 1,024 a CPU thread, 16,384 on CUDA.",
     )
-    backend: Annotated[Literal["auto", "torch", "openvino"], SETTLED] = Field(
+    backend: Annotated[Literal["auto", "torch", "openvino"], SETTLED, Group.MODEL] = Field(
         "auto", description="What runs the model; auto: OpenVINO on CPUs where it is installed, else torch."
     )
-    device: Annotated[str, SETTLED] = Field(
+    device: Annotated[str, SETTLED, Group.MODEL] = Field(
         "auto",
         description="auto, cpu, cuda or mps; auto: CUDA where GPUs are.",
     )
-    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16", "int8"], SETTLED] = Field(
+    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16", "int8"], SETTLED, Group.MODEL] = Field(
         "auto",
         description="Arithmetic of the forward pass; auto: bfloat16 where CPU or GPU have it, else float16 on GPUs and "
         "float32 on CPUs.",
@@ -239,13 +271,17 @@ LogFormat = Literal["text", "json"]
 LogFormatSetting = Annotated[
     LogFormat,
     FREE,
+    Group.OUTPUT,
     Field(
         description="Of standard error, and of the summary on standard output: text, or a JSON object a line for log "
         "collectors."
     ),
 ]
 QuietSetting = Annotated[
-    bool, FREE, Field(description="Say neither how far it is nor what is only worth knowing; warnings and errors stay.")
+    bool,
+    FREE,
+    Group.OUTPUT,
+    Field(description="Say neither how far it is nor what is only worth knowing; warnings and errors stay."),
 ]
 
 

@@ -173,6 +173,9 @@ def finish_run(config: AnnotateConfig, plan: Plan, standing: Standing, scored_ro
         run_seconds=clock.run_seconds,
         exit_code=exit_code(counts, config.max_failed),
         profile=clock.profile() if config.profile else None,
+        part=config.choice.in_words(
+            rows=sum(sum(file.rows) for file in plan.input), taken=sum(unit.rows for unit in plan.units)
+        ),
     )
     write_card(config, plan, counts)
     finish(folder, run_json(config, fingerprints(plan), summary, engine_noted(folder), timelines_kept(folder)))

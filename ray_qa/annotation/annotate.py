@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+
+import pyarrow as pa
 
 from ray_qa.annotation.accounting import Clock, finish_run, has_every_part, is_whole, standing_of, to_retry
 from ray_qa.annotation.card import write_card
@@ -10,8 +13,9 @@ from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, check_joins, plan_digest, read_plan
 from ray_qa.annotation.planning import Named, check_what_is_named, plan_of
 from ray_qa.annotation.summary import RunSummary, read_summary
+from ray_qa.data.frames import Frame, as_table
 from ray_qa.data.parquet_files import MOST_NAMED
-from ray_qa.errors import listed
+from ray_qa.errors import ConfigError, listed
 from ray_qa.reader.model_check import check_model
 from ray_qa.runs.live_line import counted
 from ray_qa.runs.log import logged, notice
@@ -23,9 +27,16 @@ from ray_qa.storage import places
 from ray_qa.storage.credentials import use_access
 from ray_qa.storage.local import SUCCESS
 
+NO_FRAMES: Mapping[str, Frame] = {}
 
-def annotate(config: AnnotateConfig) -> RunSummary:
+
+def annotate(config: AnnotateConfig, tables: Mapping[str, Frame] = NO_FRAMES) -> RunSummary:
     """Annotate a corpus; the same call again resumes it, or reports it where it is finished.
+
+    Args:
+        config: the settings.
+        tables: tables of Arrow, pandas, polars or ``datasets``, by the names under which ``input`` has them. They are
+            written to Parquet once, into the output, and known by their values from then on.
 
     Raises:
         RayQaError: before any work, if the settings, the input, the model or the output cannot be used; with all
@@ -34,15 +45,15 @@ def annotate(config: AnnotateConfig) -> RunSummary:
     clock = Clock(called=time.time())
     check_kind(config, AnnotateConfig)
     with logged("annotate", config.log_format, quiet=config.quiet):
-        return _annotate(config, clock)
+        return _annotate(config, tables, clock)
 
 
-def _annotate(config: AnnotateConfig, clock: Clock) -> RunSummary:
+def _annotate(config: AnnotateConfig, tables: Mapping[str, Frame], clock: Clock) -> RunSummary:
     check_outlives_job("output", config.output)
     folder = config.folder
     config = config.model_copy(update={"output": str(folder)})
     use_access(config.access)
-    named = check_what_is_named(config, folder)
+    named = check_what_is_named(config, folder, _as_arrow(tables, config))
     if named.inputs.passed_over:
         notice(f"`input` passes over {listed(named.inputs.passed_over, 3)}")
     if left_out := named.inputs.left_out:
@@ -58,6 +69,12 @@ def _annotate(config: AnnotateConfig, clock: Clock) -> RunSummary:
     from ray_qa.annotation.running import run  # Ray takes seconds to import, and has no part in what was refused
 
     return run(config, named, earlier, clock)
+
+
+def _as_arrow(tables: Mapping[str, Frame], config: AnnotateConfig) -> dict[str, pa.Table]:
+    if unnamed := [name for name in tables if name not in config.input]:
+        raise ConfigError(f"`input` must name every one of the `tables`, but does not name {unnamed[0]!r}")
+    return {name: as_table(table, "tables") for name, table in tables.items()}
 
 
 def _already_done(config: AnnotateConfig, named: Named, plan: Plan, clock: Clock) -> RunSummary | None:

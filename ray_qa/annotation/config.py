@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from ray_qa.data.parts import Compression
+from ray_qa.data.row_choice import RowChoice
 from ray_qa.records import Question
 from ray_qa.runs.output_folder import OutputText, output_place
 from ray_qa.settings import (
@@ -18,6 +19,7 @@ from ray_qa.settings import (
     AutoOrCount,
     ColumnSettings,
     Duration,
+    Group,
     LogFormatSetting,
     ModelSettings,
     QuietSetting,
@@ -29,7 +31,14 @@ from ray_qa.storage.remote import Place
 
 
 class AnnotateConfig(ReadingSettings, ModelSettings):
-    """Answer every row of a corpus and write the answers to Parquet."""
+    """Answer every row of a corpus and write the answers to Parquet.
+
+    ray-qa annotate --input corpus.parquet --output first-try --limit 100
+    ray-qa annotate --input corpus.parquet --output answers --model deepset/roberta-base-squad2 --n-best 3
+    ray-qa annotate --input documents.jsonl --questions questions.txt --wide --output answers
+    ray-qa annotate --input s3://bucket/corpus --output s3://bucket/answers --replicas 4:32
+    ray-qa annotate --config job.yaml --overwrite
+    """
 
     input: Annotated[Texts, FREE] = Field(
         min_length=1,
@@ -39,66 +48,77 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     output: Annotated[OutputText, FREE] = Field(
         description="Folder for the annotated parts, or its URL in a bucket; run again to resume."
     )
-    question_column: str = Field("question", description="Column that holds the question.")
-    context_column: str = Field("context", description="Column that holds the context.")
-    questions: Annotated[str | None, FREE] = Field(
+    question_column: Annotated[str, Group.INPUT] = Field("question", description="Column that holds the question.")
+    context_column: Annotated[str, Group.INPUT] = Field("context", description="Column that holds the context.")
+    questions: Annotated[str | None, FREE, Group.INPUT] = Field(
         None,
         description="Ask every context these questions, instead of those in a column: rows with id and question, or a "
         "text file with one a line.",
     )
-    wide: bool = Field(
+    limit: Annotated[PositiveInt | None, Group.INPUT] = Field(
+        None, description="Take the first so many rows of the input alone, for a first try."
+    )
+    sample: Annotated[PositiveInt | None, Group.INPUT] = Field(
+        None, description="Take so many rows alone, drawn at random: of all, or of the first `limit`."
+    )
+    seed: Annotated[int, Group.INPUT] = Field(0, ge=0, description="Of the draw: another number, another sample.")
+    wide: Annotated[bool, Group.OUTPUT] = Field(
         False, description="With `questions`: one row a context, and for each question a column named by its id."
     )
-    keep: Texts = Field((), description="Input columns to carry to the output; all unless given.")
-    prefix: str = Field("", description="Put before the name of every column that is added.")
-    calibration: Annotated[Texts, FREE] = Field(
+    keep: Annotated[Texts, Group.OUTPUT] = Field(
+        (), description="Input columns to carry to the output; all unless given."
+    )
+    prefix: Annotated[str, Group.OUTPUT] = Field("", description="Put before the name of every column that is added.")
+    calibration: Annotated[Texts, FREE, Group.MODEL] = Field(
         (), description="Parquet rows to calibrate int8 on; rows of the input, drawn at random, unless given."
     )
-    min_agreement: Annotated[float, FREE] = Field(
+    min_agreement: Annotated[float, FREE, Group.MODEL] = Field(
         0.85, ge=0, le=1, description="Refuse int8 where fewer answers than this fraction equal those of float32."
     )
-    unit_rows: Annotated[AutoOrCount, SETTLED] = Field(
+    unit_rows: Annotated[AutoOrCount, SETTLED, Group.MACHINES] = Field(
         "auto", description="Rows that are read, scored and committed together."
     )
-    compression: Annotated[Compression, FREE] = Field(
+    compression: Annotated[Compression, FREE, Group.OUTPUT] = Field(
         "zstd", description="How the parts are compressed: zstd is smaller, snappy is known to older readers."
     )
-    card: Annotated[bool, FREE] = Field(
+    card: Annotated[bool, FREE, Group.OUTPUT] = Field(
         False,
         description="Write a data card, README.md, beside the parts; pandas and Arrow then want the parts by name.",
     )
-    replicas: Annotated[str, FREE] = Field("auto", description="Model actors: auto, N, or MIN:MAX to follow the load.")
-    cpus_per_replica: Annotated[float | None, FREE] = Field(
+    replicas: Annotated[str, FREE, Group.MACHINES] = Field(
+        "auto", description="Model actors: auto, N, or MIN:MAX to follow the load."
+    )
+    cpus_per_replica: Annotated[float | None, FREE, Group.MACHINES] = Field(
         None,
         gt=0,
         description="CPUs, and so torch threads, of each; unless given: 1, or an even share for N replicas.",
     )
-    gpus_per_replica: Annotated[float | None, FREE] = Field(
+    gpus_per_replica: Annotated[float | None, FREE, Group.MACHINES] = Field(
         None, ge=0, description="GPUs of one replica; unless given: 1 where the cluster has any, else 0."
     )
-    max_failed: Annotated[float, FREE] = Field(
+    max_failed: Annotated[float, FREE, Group.OUTPUT] = Field(
         1.0, ge=0, le=1, description="Exit with code 3 above this fraction of failed rows."
     )
-    skip_bad_files: Annotated[bool, FREE] = Field(
+    skip_bad_files: Annotated[bool, FREE, Group.INPUT] = Field(
         False, description="Leave input files out that are truncated or no Parquet, and list them, instead of refusing."
     )
-    overwrite: Annotated[bool, FREE] = Field(
+    overwrite: Annotated[bool, FREE, Group.OUTPUT] = Field(
         False, description="Start again: remove what an earlier run wrote to the output."
     )
-    retry_failed: Annotated[bool, FREE] = Field(
+    retry_failed: Annotated[bool, FREE, Group.OUTPUT] = Field(
         False, description="Score units again whose rows failed for a reason that may pass, such as worker_died."
     )
-    verify: Annotated[bool, FREE] = Field(
+    verify: Annotated[bool, FREE, Group.OUTPUT] = Field(
         False, description="Open every part of a finished output, not only count them."
     )
-    profile: Annotated[bool, FREE] = Field(
+    profile: Annotated[bool, FREE, Group.OUTPUT] = Field(
         False, description="Say at the end, and in run.json, which step took how long."
     )
     anonymous: Anonymous = False
-    wait_for_nodes: Annotated[Duration, FREE] = Field(
+    wait_for_nodes: Annotated[Duration, FREE, Group.MACHINES] = Field(
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )
-    ray_address: Annotated[str | None, FREE] = Field(
+    ray_address: Annotated[str | None, FREE, Group.MACHINES] = Field(
         None,
         description="HOST:PORT of the Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this "
         "machine.",
@@ -135,6 +155,12 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         return self
 
     @model_validator(mode="after")
+    def _seed_is_that_of_the_sample(self) -> AnnotateConfig:
+        if self.seed and self.sample is None:
+            raise ValueError(f"`seed` must be left out unless `sample` is given, but is {self.seed}")
+        return self
+
+    @model_validator(mode="after")
     def _calibration_is_for_int8(self) -> AnnotateConfig:
         if self.calibration and self.dtype != "int8":
             raise ValueError(f"`calibration` must be left out unless `dtype` is int8, but `dtype` is {self.dtype}")
@@ -158,6 +184,11 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     def folder(self) -> Place:
         """Where the output is to lie."""
         return output_place(self.output)
+
+    @property
+    def choice(self) -> RowChoice:
+        """Which rows of the input are taken."""
+        return RowChoice(limit=self.limit, sample=self.sample, seed=self.seed)
 
     @property
     def access(self) -> Access:

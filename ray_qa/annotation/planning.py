@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from ray_qa.annotation.calibration import calibration_digest, calibration_inputs
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import ALGORITHM, Plan, check_output, read_plan
-from ray_qa.data.conversion import bring_into_parquet, find_rows, is_brought
+from ray_qa.data.conversion import NO_TABLES, bring_into_parquet, find_rows, is_brought
 from ray_qa.data.data_sets import is_data_set
 from ray_qa.data.file_search import FoundFile, FoundFiles, check_apart
 from ray_qa.data.parquet_files import Inputs, describe_inputs
 from ray_qa.data.question_sets import read_questions
 from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
-from ray_qa.data.units import auto_unit_rows, plan_units
+from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
 from ray_qa.errors import InputError, OutputError, Problems, RayQaError, StorageError, first_line, listed
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.openvino_conversion import check_installed
@@ -33,14 +35,23 @@ class Named:
     calibrate on that are not the corpus's own, and the parts that the output holds, as they are listed."""
 
     inputs: Inputs
+    chosen: tuple[RowGroup, ...]
+    """The rows of the corpus that are taken: all of them, as a rule."""
     questions: tuple[Question, ...]
     model: ModelFiles
     apart: Inputs | None
     versions: Mapping[int, str]
 
+    @property
+    def rows(self) -> int:
+        """Rows that come out."""
+        return max(1, len(self.questions)) * sum(group.rows for group in self.chosen)
 
-def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
+
+def check_what_is_named(config: AnnotateConfig, folder: Place, tables: Mapping[str, pa.Table] = NO_TABLES) -> Named:
     """Check output, input and model reference independently and report all their problems together.
+
+    ``tables`` are those that the caller has, by the names under which ``input`` has them.
 
     Raises:
         RayQaError: with all problems that were found.
@@ -70,24 +81,37 @@ def check_what_is_named(config: AnnotateConfig, folder: Place) -> Named:
     with problems.gather():
         if config.questions is not None and not questions:
             raise RayQaError  # said already
-        inputs = _inputs(config, folder, questions, may_convert=not (problems.found or elsewhere.found))
+        inputs = _inputs(config, folder, tables, questions, may_convert=not (problems.found or elsewhere.found))
         check_columns(inputs.schema, config.columns(questions))
     problems.found += elsewhere.found
     problems.stop_here_if_any(InputError)
     assert inputs is not None
     assert model is not None
-    return Named(inputs=inputs, questions=questions, model=model, apart=apart, versions=versions)
+    return Named(
+        inputs=inputs,
+        chosen=tuple(config.choice.of(inputs.row_groups)),
+        questions=questions,
+        model=model,
+        apart=apart,
+        versions=versions,
+    )
 
 
-def _inputs(config: AnnotateConfig, folder: Place, questions: tuple[Question, ...], *, may_convert: bool) -> Inputs:
+def _inputs(
+    config: AnnotateConfig,
+    folder: Place,
+    tables: Mapping[str, pa.Table],
+    questions: tuple[Question, ...],
+    *,
+    may_convert: bool,
+) -> Inputs:
     """The input as Parquet files; what is none is brought into Parquet first, which takes its time."""
-    for pattern in config.input:
-        if not is_data_set(pattern):
-            check_outlives_job("input", pattern)
-    found = find_rows(config.input, "input")
-    patterns = [pattern for pattern in config.input if not is_data_set(pattern)]
+    patterns = [pattern for pattern in config.input if not (pattern in tables or is_data_set(pattern))]
+    for pattern in patterns:
+        check_outlives_job("input", pattern)
+    found = find_rows(config.input, "input", tables)
     check_apart([source.name for source in found.sources if source.file is not None], patterns, folder, "input")
-    others = [source.name for source in found.sources if not is_brought(source, folder / ROWS)]
+    others = [source.name for source in found.sources if not is_brought(source, folder / ROWS, config.limit)]
     if others and not may_convert:
         raise RayQaError  # said already
     if others:
@@ -96,7 +120,7 @@ def _inputs(config: AnnotateConfig, folder: Place, questions: tuple[Question, ..
     bad: list[str] = []
     for source in found.sources:
         try:
-            files += bring_into_parquet(source, folder / ROWS, "input")
+            files += bring_into_parquet(source, folder / ROWS, "input", config.limit)
         except InputError as error:
             bad += error.problems
         except OSError as error:
@@ -132,11 +156,11 @@ def plan_of(config: AnnotateConfig, named: Named, replicas: int = 1) -> Plan:
     """What the settings ask for, but for what is left to the machines to settle; automatic units suit ``replicas``."""
     inputs, model = named.inputs, named.model
     asked = max(1, len(named.questions))
-    row_groups = [replace(group, text_bytes=asked * group.text_bytes) for group in inputs.row_groups]
+    row_groups = [replace(group, text_bytes=asked * group.text_bytes) for group in named.chosen]
     text_bytes = sum(group.text_bytes for group in row_groups)
     unit_rows = config.unit_rows
     if unit_rows == "auto":
-        unit_rows = auto_unit_rows(asked * inputs.rows, text_bytes, replicas)
+        unit_rows = auto_unit_rows(named.rows, text_bytes, replicas)
     return Plan(
         algorithm=ALGORITHM,
         settings=deciding_settings(config) | {"unit_rows": unit_rows, "calibration": calibration_digest(named.apart)},

@@ -50,7 +50,7 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
         RayQaError: if the cluster has no room, or a worker refuses; what is done is kept.
     """
     folder, inputs, model = config.folder, named.inputs, named.model
-    progress = Progress(rows=inputs.rows * max(1, len(named.questions)))
+    progress = Progress(rows=named.rows)
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
         clock.passed("Ray")
         placement = _place(config, cluster, progress)

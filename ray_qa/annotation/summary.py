@@ -113,6 +113,8 @@ class RunSummary:
     """Whether an earlier run had finished the output, so that this one did nothing."""
     profile: Profile | None = None
     """Where the time went, if that was asked for."""
+    part: str = ""
+    """Which rows of the corpus were taken, in words, if not all."""
 
     @property
     def rows_per_second(self) -> float:
@@ -156,6 +158,7 @@ def as_record(summary: RunSummary) -> dict[str, Any]:
 
 def _figures(summary: RunSummary) -> dict[str, Any]:
     return {
+        "part": summary.part or None,
         **asdict(summary.counts),
         "units": summary.units,
         "scored_rows": summary.scored_rows,
@@ -195,6 +198,7 @@ def read_summary(folder: Place, max_failed: float) -> RunSummary:
             run_seconds=record["run_seconds"],
             exit_code=exit_code(counts, max_failed),
             was_finished=True,
+            part=record["part"] or "",
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
@@ -220,6 +224,8 @@ def describe(summary: RunSummary) -> str:
         f"{counted(summary.units, 'unit')}",
         f"{summary.output}",
     ]
+    if summary.part:
+        lines.insert(1, f"a part of the corpus: {summary.part}")
     if counts.questions_cut:
         lines.insert(1, f"{counts.questions_cut:,} questions were longer than max_question_tokens and were cut")
     if counts.duplicates:

@@ -16,10 +16,10 @@ def read_context(named: str) -> str:
     """
     if named == "-":
         return _decoded(sys.stdin.buffer.read(), "standard input")
-    path = Path(named).expanduser()
     try:
+        path = Path(named).expanduser()
         is_file, is_folder = path.is_file(), path.is_dir()
-    except (OSError, ValueError):  # too long for a name, or with characters that none has
+    except (OSError, ValueError, RuntimeError):  # too long for a name, with characters that none has, ~ of nobody
         return named
     if is_file:
         try:

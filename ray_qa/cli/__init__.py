@@ -1,4 +1,4 @@
 """The ``ray-qa`` command line.
 
-``main`` · ``stopping`` · ``parser`` · ``demo``
+``main`` · ``stopping`` · ``parser`` · ``flags`` · ``help_page`` · ``completion`` · ``demo``
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.json
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from ray_qa.asking.sentences import answer_in_its_sentence
 from ray_qa.errors import OutputError, first_line
-from ray_qa.settings import Settings
+from ray_qa.settings import Group, Settings
 from ray_qa.storage.remote import place_of
 
 CORPUS = Path(__file__).parents[1] / "assets" / "embedded" / "corpus.jsonl"
@@ -29,9 +30,15 @@ SHOWN = 8
 
 
 class DemoConfig(Settings):
-    """Annotate the small corpus that comes with the package, and show what comes out."""
+    """Annotate the small corpus that comes with the package, and show what comes out.
 
-    output: str = Field("demo-output", min_length=1, description="Folder for the corpus and its annotations.")
+    ray-qa demo
+    ray-qa demo --output /tmp/demo
+    """
+
+    output: Annotated[str, Group.OUTPUT] = Field(
+        "demo-output", min_length=1, description="Folder for the corpus and its annotations."
+    )
 
 
 def demo(config: DemoConfig) -> int:

@@ -39,7 +39,8 @@ commands:
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
   export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
 
-ray-qa COMMAND --help lists a command's options; ray-qa --version says which version this is.
+ray-qa COMMAND --help lists a command's options, with examples; ray-qa --version says which version this is.
+ray-qa --completion bash prints what makes a shell complete all of them (bash, zsh or fish).
 Exit codes: 0 done, 1 crashed, 2 bad configuration or input, 3 finished but over --max-failed,
 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
@@ -66,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     command, *rest = arguments
+    if command == "--completion":
+        return _complete(rest)
     if command in ("-h", "--help", "--version"):
         print(_version() if command == "--version" else USAGE.rstrip())
         return 0
@@ -119,6 +122,36 @@ def _prepare(arguments: Sequence[str]) -> int:
 
     summary = prepare(config)
     _print(describe(summary), asdict(summary))
+    return 0
+
+
+def _complete(arguments: Sequence[str]) -> int:
+    from ray_qa.annotation.config import AnnotateConfig
+    from ray_qa.asking.config import AskConfig, InspectConfig
+    from ray_qa.cli.completion import SHELLS, completion_script
+    from ray_qa.cli.demo import DemoConfig
+    from ray_qa.evaluation.config import EvaluateConfig
+    from ray_qa.exporting.config import ExportConfig
+    from ray_qa.finetuning.config import FinetuneConfig
+    from ray_qa.preparation.config import PrepareConfig
+    from ray_qa.settings import Settings
+
+    if len(arguments) != 1 or arguments[0] not in SHELLS:
+        print(
+            f"ray-qa: --completion must be one of {', '.join(SHELLS)}, but is {' '.join(arguments)!r}", file=sys.stderr
+        )
+        return 2
+    kinds: dict[str, type[Settings]] = {
+        "demo": DemoConfig,
+        "ask": AskConfig,
+        "inspect": InspectConfig,
+        "prepare": PrepareConfig,
+        "annotate": AnnotateConfig,
+        "finetune": FinetuneConfig,
+        "evaluate": EvaluateConfig,
+        "export": ExportConfig,
+    }
+    print(completion_script(arguments[0], kinds))
     return 0
 
 

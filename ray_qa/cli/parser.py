@@ -8,15 +8,15 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext, redirect_stderr
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar
 
 import tyro
 import yaml
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
+from ray_qa.cli.flags import Flag, flags_of
+from ray_qa.cli.help_page import CONFIG_HELP, help_page
 from ray_qa.errors import ConfigError, first_line
-from ray_qa.settings import AutoOrCount
 
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -38,18 +38,22 @@ def parse(kind: type[Config], program: str, arguments: Sequence[str], *, framed:
         ConfigError: for settings that are unknown, missing or wrong, and for a file that is no YAML mapping.
         SystemExit: after ``--help``, and, framed, for flags that tyro does not know.
     """
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        print(help_page(kind, program))
+        raise SystemExit(0)
     file_values = _read_yaml(path) if (path := _config_path(arguments)) else {}
-    flags_kind = _flags_of(kind, file_values)
-    lists = {name for name, field in kind.model_fields.items() if field.annotation == tuple[str, ...]}
+    flags = flags_of(kind)
+    record = _record_of(flags, kind.__name__, file_values)
+    lists = {flag.name for flag in flags if flag.is_list}
     with nullcontext() if framed else _frames_as_errors():
-        flags = tyro.cli(flags_kind, prog=program, description=kind.__doc__, args=_gathered(arguments, lists))
+        read = tyro.cli(record, prog=program, args=_gathered(arguments, lists))
     given = {
-        flag.name: value
-        for flag in dataclasses.fields(flags_kind)
-        if flag.name != "config" and (value := getattr(flags, flag.name)) != flag.default
+        field.name: value
+        for field in dataclasses.fields(record)
+        if field.name != "config" and (value := getattr(read, field.name)) != field.default
     }
     values = {**file_values, **given}
-    if empty := [name for name, value in values.items() if value in ((), []) and name in kind.model_fields]:
+    if empty := [flag.name for flag in flags if flag.name in values and values[flag.name] in ((), [])]:
         raise ConfigError(*(f"`{name}` must have a value where it is given, but is empty" for name in empty))
     return kind(**values)
 
@@ -96,57 +100,24 @@ def _gathered(arguments: Sequence[str], lists: Set[str]) -> list[str]:
     return [*others, *(each for flag, values in values_of.items() for each in (flag, *values))]
 
 
-def _flags_of(kind: type[BaseModel], file_values: Mapping[str, Any]) -> type[Any]:
-    fields = {field.alias or name: field for name, field in kind.model_fields.items()}
-    required = [_flag(name, field, file_values) for name, field in fields.items() if field.is_required()]
-    optional = [_flag(name, field, file_values) for name, field in fields.items() if not field.is_required()]
-    config = (
-        "config",
-        *_annotated(
-            str, "YAML file, or its URL in a bucket, with settings under the same names; flags override it.", "FILE"
-        ),
-    )
-    return dataclasses.make_dataclass(kind.__name__, [*required, *optional, config])
+def _record_of(flags: Sequence[Flag], name: str, file_values: Mapping[str, Any]) -> type[Any]:
+    """What tyro is to fill: ``None`` where a flag is not given."""
+    fields = [_field(flag, file_values) for flag in flags]
+    return dataclasses.make_dataclass(name, [*fields, ("config", *_text(str, CONFIG_HELP, "FILE"))])
 
 
-def _flag(name: str, field: FieldInfo, file_values: Mapping[str, Any]) -> tuple[str, Any, Any]:
-    default = "required" if field.is_required() else f"default: {_shown(field.default)}"
-    text = f"{field.description} ({default})"
-    if field.annotation is bool:
-        value = file_values.get(name)
-        arg = tyro.conf.arg(help=text, help_behavior_hint="")
-        # Not given, a switch keeps what the file says; what is no switch there is for the model to refuse.
-        return (
-            name,
-            Annotated[bool, arg],
-            dataclasses.field(default=value if isinstance(value, bool) else field.default),
-        )
-    plain: Any = tuple[str, ...] if field.annotation == tuple[str, ...] else str
-    return (name, *_annotated(plain, text, _metavar(field)))
+def _field(flag: Flag, file_values: Mapping[str, Any]) -> tuple[str, Any, Any]:
+    if not flag.is_switch:
+        return (flag.name, *_text(tuple[str, ...] if flag.is_list else str, flag.help, flag.metavar))
+    value = file_values.get(flag.name)
+    described = Annotated[bool, tyro.conf.arg(help=flag.help, help_behavior_hint="")]
+    # Not given, a switch keeps what the file says; what is no switch there is for the model to refuse.
+    return flag.name, described, dataclasses.field(default=value if isinstance(value, bool) else flag.default)
 
 
-def _annotated(plain: Any, text: str, metavar: str) -> tuple[Any, Any]:
+def _text(plain: Any, text: str, metavar: str) -> tuple[Any, Any]:
     arg = tyro.conf.arg(help=text, help_behavior_hint="", metavar=metavar)
     return Annotated[plain | None, arg], dataclasses.field(default=None)
-
-
-def _metavar(field: FieldInfo) -> str:
-    if field.annotation == tuple[str, ...]:
-        return "NAME [NAME …]"
-    if get_origin(field.annotation) is Literal:
-        return "{" + ",".join(get_args(field.annotation)) + "}"
-    # An optional limited number is a union of an annotated one and None.
-    parts = get_args(field.annotation)
-    members = [field.annotation, *(get_args(part)[0] if get_origin(part) is Annotated else part for part in parts)]
-    if float in members:
-        return "NUMBER"
-    return "N" if int in members or field.annotation == AutoOrCount else "TEXT"
-
-
-def _shown(default: Any) -> str:
-    if isinstance(default, bool):
-        return "off"
-    return {None: "none", (): "none given", "": "none"}.get(default, str(default))
 
 
 class _PlainNumbers(yaml.SafeLoader):

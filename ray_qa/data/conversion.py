@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,9 +20,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from ray_qa.data.data_sets import is_data_set, saved_data_set
 from ray_qa.data.file_search import FoundFile, Stored, find_row_files
+from ray_qa.data.object_tables import CHUNK_ROWS
 from ray_qa.data.parquet_writing import FILE_BYTES, GroupWriter
 from ray_qa.data.row_forms import form_of
 from ray_qa.data.row_streams import stream_rows
+from ray_qa.data.value_digest import ValueDigest
 from ray_qa.errors import InputError
 from ray_qa.storage import objects, places
 from ray_qa.storage.remote import Place, Remote
@@ -39,6 +42,8 @@ class RowSource:
     file: FoundFile | None
     stamp: str
     """What changes with its content; a data set of the hub is as it was when it was first fetched."""
+    table: pa.Table | None = field(default=None, compare=False, repr=False)
+    """Its rows, where the caller has them in memory."""
 
     @property
     def is_parquet(self) -> bool:
@@ -63,10 +68,13 @@ class _Converted:
 
 
 _JSON: TypeAdapter[_Converted] = TypeAdapter(_Converted)
+NO_TABLES: Mapping[str, pa.Table] = {}
 
 
-def find_rows(patterns: Sequence[str], setting: str) -> RowSources:
+def find_rows(patterns: Sequence[str], setting: str, tables: Mapping[str, pa.Table] = NO_TABLES) -> RowSources:
     """Expand files, folders, globs and names of data sets; in a folder Parquet counts where there is any, else all.
+
+    ``tables`` are those that the caller has, by the names under which they stand among the patterns.
 
     Raises:
         InputError, ConfigError, StorageError: as :func:`ray_qa.data.file_search.find_files`.
@@ -74,6 +82,10 @@ def find_rows(patterns: Sequence[str], setting: str) -> RowSources:
     sources: list[RowSource] = []
     passed_over: list[str] = []
     for pattern in patterns:
+        if pattern in tables:
+            table = tables[pattern]
+            sources.append(RowSource(name=pattern, file=None, stamp=_stamp_of_table(table), table=table))
+            continue
         if is_data_set(pattern) or saved_data_set(pattern):
             sources.append(RowSource(name=pattern, file=None, stamp=_stamp_of_data_set(pattern)))
             continue
@@ -86,8 +98,12 @@ def find_rows(patterns: Sequence[str], setting: str) -> RowSources:
     return RowSources(sources=tuple(sources), passed_over=tuple(passed_over))
 
 
-def bring_into_parquet(source: RowSource, folder: Place, setting: str) -> tuple[FoundFile, ...]:
+def bring_into_parquet(
+    source: RowSource, folder: Place, setting: str, most: int | None = None
+) -> tuple[FoundFile, ...]:
     """The Parquet files with the rows of a source; made in ``folder``, unless they are there or it is one itself.
+
+    What is made has the first ``most`` rows alone, if that is given.
 
     Raises:
         InputError: about ``setting``, if it cannot be read, or a row is not as it should be.
@@ -95,14 +111,13 @@ def bring_into_parquet(source: RowSource, folder: Place, setting: str) -> tuple[
     """
     if source.is_parquet and source.file is not None:
         return (source.file,)
-    name = hashlib.sha256(json.dumps([FORM, source.name, source.stamp]).encode()).hexdigest()[:32]
+    name = _stem(source, most)
     note = folder / f"{name}.json"
     there = _read(note)
     if there is None:
         places.make_folder(folder)
-        made = _Converted(
-            source=source.name, files=tuple(_convert(source, folder, f"{name}-{uuid.uuid4().hex[:8]}", setting))
-        )
+        written = _convert(source, folder, f"{name}-{uuid.uuid4().hex[:8]}", setting, most)
+        made = _Converted(source=source.name, files=tuple(written))
         if places.publish_new(note, _JSON.dump_json(made)):
             there = made
         else:  # another command was first
@@ -115,9 +130,9 @@ def bring_into_parquet(source: RowSource, folder: Place, setting: str) -> tuple[
     )
 
 
-def is_brought(source: RowSource, folder: Place) -> bool:
+def is_brought(source: RowSource, folder: Place, most: int | None = None) -> bool:
     """Whether there is nothing to make for :func:`bring_into_parquet`."""
-    return source.is_parquet or places.exists(_note(source, folder))
+    return source.is_parquet or places.exists(folder / f"{_stem(source, most)}.json")
 
 
 def remove_others(folder: Place, needed: Collection[str]) -> None:
@@ -132,10 +147,10 @@ def remove_others(folder: Place, needed: Collection[str]) -> None:
     places.delete([folder / name for name in names if name not in kept and name.removesuffix(".json") not in stems])
 
 
-def _note(source: RowSource, folder: Place) -> Place:
-    """Where it is said which files hold a source; as long as that is what it was it is the same."""
-    digest = hashlib.sha256(json.dumps([FORM, source.name, source.stamp]).encode()).hexdigest()
-    return folder / f"{digest[:32]}.json"
+def _stem(source: RowSource, most: int | None) -> str:
+    """What stands for a source, or its first rows, in the names of files; the same as long as it is what it was."""
+    known_by = [FORM, source.name, source.stamp, *([] if most is None else [most])]
+    return hashlib.sha256(json.dumps(known_by).encode()).hexdigest()[:32]
 
 
 def _stamp(file: FoundFile) -> str:
@@ -153,6 +168,13 @@ def _stamp_of_data_set(name: str) -> str:
     return json.dumps([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
 
 
+def _stamp_of_table(table: pa.Table) -> str:
+    digest = ValueDigest()
+    for some in _slices(table):
+        digest.add(some)
+    return json.dumps([digest.hexdigest(), str(table.schema)])
+
+
 def _stored(place: Place) -> Stored | None:
     if not isinstance(place, Remote):
         return None
@@ -167,9 +189,30 @@ def _read(note: Place) -> _Converted | None:
         return None
 
 
-def _convert(source: RowSource, folder: Place, stem: str, setting: str) -> list[str]:
+def _convert(source: RowSource, folder: Place, stem: str, setting: str, most: int | None) -> list[str]:
     """Write files, a new one where a column's type grows; in the end all are brought to the last schema."""
-    stream = stream_rows(source.name, setting)
+    with closing(_rows_of(source, setting, most)) as stream:
+        return _write(stream, source, folder, stem, setting)
+
+
+def _rows_of(source: RowSource, setting: str, most: int | None) -> Generator[pa.Table]:
+    """The rows, or the first ``most``, some after the other."""
+    stream = stream_rows(source.name, setting) if source.table is None else _slices(source.table)
+    left = most
+    for table in stream:
+        yield table if left is None else table.slice(0, left)
+        if left is not None:
+            left -= table.num_rows
+            if left <= 0:
+                return
+
+
+def _slices(table: pa.Table) -> Iterator[pa.Table]:
+    yield table.schema.empty_table()
+    yield from (table.slice(first, CHUNK_ROWS) for first in range(0, table.num_rows, CHUNK_ROWS))
+
+
+def _write(stream: Iterator[pa.Table], source: RowSource, folder: Place, stem: str, setting: str) -> list[str]:
     written: list[_Written] = []
     schema, rows = pa.schema([]), 0
     table = next(stream, None)

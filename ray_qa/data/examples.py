@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ray_qa.data.data_sets import is_data_set
-from ray_qa.data.example_digest import ValueDigest
 from ray_qa.data.example_schema import (
     CHUNK_ROWS,
     SCHEMA,
@@ -22,6 +21,7 @@ from ray_qa.data.example_schema import (
 )
 from ray_qa.data.example_sources import ExampleFile, open_source, source_files
 from ray_qa.data.file_search import FoundFile
+from ray_qa.data.value_digest import ValueDigest
 from ray_qa.errors import InputError
 from ray_qa.storage.places import draft_for, open_input
 from ray_qa.storage.remote import Place

@@ -67,7 +67,7 @@ def _beginning_with(begin: str, root: Remote) -> Iterator[Found]:
 def _just_before(begin: str) -> str:
     """What comes before all names that begin in a way, and after nearly all others that come before them."""
     if not begin or not " " < begin[-1] < "~":
-        return begin[:-1]
+        return begin[:-1].rstrip(".")  # no name is dots alone, and stores refuse to hear of one
     last = chr(ord(begin[-1]) - 1)
     return f"{begin[:-1]}{'.' if last == '/' else last}~"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,6 +19,8 @@ from ray_qa.errors import InputError, first_line
 
 READ_ROWS, READ_BYTES = 4_096, 16 * 1024 * 1024
 """Most rows, and about so many bytes, that are decoded at once."""
+MANY = 8
+"""A run of rows that is at least this part of what was decoded with it keeps that in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +49,12 @@ def read_units(sources: Sequence[Source], units: Sequence[Unit], schema: pa.Sche
         file: _OpenFile | None = None
         for unit in units:
             tables = []
-            for piece in unit.pieces:
-                source = sources[piece.file]
+            for of, pieces in itertools.groupby(unit.pieces, key=lambda piece: (piece.file, piece.row_group)):
+                source = sources[of[0]]
                 if file is None or file.path != source.path:
                     open_files.close()
                     file = open_files.enter_context(_OpenFile.open(source, schema))
-                tables.append(file.rows(piece))
+                tables.append(file.rows(list(pieces)))
             yield pa.concat_tables(tables)
 
 
@@ -68,8 +72,8 @@ class _OpenFile:
         self._dictionaries = file
         self._row_group = -1
         self._batches: Iterator[pa.RecordBatch] = iter(())
+        self._batch: pa.Table | None = None
         self._at = 0
-        self._left: pa.Table | None = None
 
     @classmethod
     @contextmanager
@@ -81,12 +85,11 @@ class _OpenFile:
         with file:
             yield cls(source, file, schema)
 
-    def rows(self, piece: Piece) -> pa.Table:
-        if piece.row_group != self._row_group or piece.first_row < self._at:
-            self._begin(piece.row_group)
-        for _ in self._slices(piece.first_row - self._at):
-            pass
-        return self._in_schema(pa.concat_tables(self._slices(piece.rows)))
+    def rows(self, pieces: Sequence[Piece]) -> pa.Table:
+        """The rows of pieces of one row group, ascending."""
+        if pieces[0].row_group != self._row_group or pieces[0].first_row < self._at:
+            self._begin(pieces[0].row_group)
+        return self._in_schema(pa.concat_tables(self._picked(pieces)))
 
     def _in_schema(self, rows: pa.Table) -> pa.Table:
         columns = [self._column(rows, field) for field in self._schema]
@@ -104,7 +107,7 @@ class _OpenFile:
             self._batches = self._file_for(row_group).iter_batches(rows, row_groups=[row_group], columns=self._columns)
         except (OSError, IndexError, pa.ArrowException) as error:
             raise _unreadable(self.path, error) from error
-        self._row_group, self._at, self._left = row_group, 0, None
+        self._row_group, self._at, self._batch = row_group, 0, None
 
     def _file_for(self, row_group: int) -> pq.ParquetFile:
         shared = tuple(shared_texts(self._file, row_group, self._texts))
@@ -122,15 +125,21 @@ class _OpenFile:
         rows: int = group.num_rows
         return max(1, min(READ_ROWS, READ_BYTES * rows // max(1, size)))
 
-    def _slices(self, rows: int) -> Iterator[pa.Table]:
-        """The next ``rows`` rows, batch by batch."""
-        self._at += rows
-        while rows > 0:
-            if self._left is None or self._left.num_rows == 0:
-                self._left = self._next_batch()
-            slice_, self._left = self._left.slice(0, rows), self._left.slice(rows)
-            rows -= slice_.num_rows
-            yield slice_
+    def _picked(self, pieces: Sequence[Piece]) -> Iterator[pa.Table]:
+        wanted = np.concatenate([np.arange(piece.first_row, piece.first_row + piece.rows) for piece in pieces])
+        while len(wanted):
+            batch = self._batch_with(int(wanted[0]))
+            here, wanted = np.split(wanted, np.searchsorted(wanted, [self._at + batch.num_rows]))
+            yield _rows_of(batch, here - self._at)
+
+    def _batch_with(self, row: int) -> pa.Table:
+        """The batch that holds a row of the row group; ``_at`` is its first one's number."""
+        if self._batch is None:
+            self._batch = self._next_batch()
+        while row >= self._at + self._batch.num_rows:
+            self._at += self._batch.num_rows
+            self._batch = self._next_batch()
+        return self._batch
 
     def _next_batch(self) -> pa.Table:
         try:
@@ -141,6 +150,13 @@ class _OpenFile:
             ) from None
         except (OSError, pa.ArrowException) as error:
             raise _unreadable(self.path, error) from error
+
+
+def _rows_of(batch: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Rows of a batch: as a slice, or copied where they are few, that they do not hold all of it in memory."""
+    first, last = int(rows[0]), int(rows[-1])
+    is_run = last - first + 1 == len(rows)
+    return batch.slice(first, len(rows)) if is_run and MANY * len(rows) >= batch.num_rows else batch.take(rows)
 
 
 def _is_plain_text(kind: pa.DataType) -> bool:

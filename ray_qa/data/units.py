@@ -18,12 +18,14 @@ ends."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowGroup:
-    """A row group of an input file, by number, with its rows and the bytes of its question and context text."""
+    """A row group of an input file, by number, with its rows and the bytes of its question and context text; or a run
+    of its rows, where a part of the corpus is taken."""
 
     file: int
     row_group: int
     rows: int
     text_bytes: int
+    first_row: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,19 +91,19 @@ def reading_blocks(units: Sequence[Unit], most: int = 2_000, most_per_row_group:
 
 def _runs(row_groups: Sequence[RowGroup], unit_rows: int, unit_bytes: int) -> Iterator[tuple[Piece, ...]]:
     run: list[Piece] = []
-    run_bytes = 0
+    run_rows = run_bytes = 0
     for group in row_groups:
         fits_in = max(-(-group.rows // unit_rows), -(-group.text_bytes // unit_bytes))
-        rows_after = sum(piece.rows for piece in run) + group.rows
-        if run and (fits_in > 1 or rows_after > unit_rows or run_bytes + group.text_bytes > unit_bytes):
+        is_full = run_rows + group.rows > unit_rows or run_bytes + group.text_bytes > unit_bytes
+        if run and (fits_in > 1 or is_full):
             yield tuple(run)
-            run, run_bytes = [], 0
+            run, run_rows, run_bytes = [], 0, 0
         if fits_in > 1:
             for piece in _slices(group, min(fits_in, group.rows)):
                 yield (piece,)
         elif group.rows:
-            run.append(Piece(file=group.file, row_group=group.row_group, first_row=0, rows=group.rows))
-            run_bytes += group.text_bytes
+            run.append(_piece(group, 0, group.rows))
+            run_rows, run_bytes = run_rows + group.rows, run_bytes + group.text_bytes
     if run:
         yield tuple(run)
 
@@ -109,4 +111,9 @@ def _runs(row_groups: Sequence[RowGroup], unit_rows: int, unit_bytes: int) -> It
 def _slices(group: RowGroup, count: int) -> Iterator[Piece]:
     bounds = [group.rows * nth // count for nth in range(count + 1)]
     for first, stop in itertools.pairwise(bounds):
-        yield Piece(file=group.file, row_group=group.row_group, first_row=first, rows=stop - first)
+        yield _piece(group, first, stop)
+
+
+def _piece(group: RowGroup, first: int, stop: int) -> Piece:
+    """Rows ``first`` to ``stop`` of those of ``group``."""
+    return Piece(file=group.file, row_group=group.row_group, first_row=group.first_row + first, rows=stop - first)

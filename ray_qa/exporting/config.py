@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from ray_qa.data.parts import Compression
 from ray_qa.runs.output_folder import OutputText
-from ray_qa.settings import PathText, Settings, Texts
+from ray_qa.settings import Group, PathText, Settings, Texts
 
 STANDARD_OUTPUT = "-"
 FORM_OF = {
@@ -23,7 +23,12 @@ FORM_OF = {
 
 
 class ExportConfig(Settings):
-    """Hand the answers of an annotate output on, in a form that others read."""
+    """Hand the answers of an annotate output on, in a form that others read.
+
+    ray-qa export --input answers --to squad --output predictions.json
+    ray-qa export --input answers --to csv --columns id question answer confidence --output answers.csv
+    ray-qa export --input s3://bucket/answers --to jsonl --output - | head
+    """
 
     input: PathText = Field(min_length=1, description="A folder that annotate wrote, or its URL in a bucket.")
     to: Literal["squad", "jsonl", "csv", "label-studio", "parquet"] = Field(
@@ -32,21 +37,29 @@ class ExportConfig(Settings):
     output: OutputText = Field(
         description="File to write, or its URL in a bucket; - is standard output; with parquet a folder."
     )
-    id_column: str = Field("id", min_length=1, description="squad: column with the ids.")
-    na_probs: OutputText | None = Field(
+    id_column: Annotated[str, Group.INPUT] = Field("id", min_length=1, description="squad: column with the ids.")
+    na_probs: Annotated[OutputText | None, Group.OUTPUT] = Field(
         None, description="squad: also write {id: probability of no answer} to this file, as the v2.0 script reads it."
     )
-    spans: bool = Field(
+    spans: Annotated[bool, Group.OUTPUT] = Field(
         False, description="squad: give every row's best span, also where the answer is none, for --na-probs to decide."
     )
-    columns: Texts = Field((), description="Columns to export, of all forms but squad; all unless given.")
-    labels_config: OutputText | None = Field(
+    columns: Annotated[Texts, Group.OUTPUT] = Field(
+        (), description="Columns to export, of all forms but squad; all unless given."
+    )
+    labels_config: Annotated[OutputText | None, Group.OUTPUT] = Field(
         None, description="label-studio: also write the labelling configuration to this file."
     )
-    rows_per_file: PositiveInt = Field(100_000, description="parquet: rows of each file but the last.")
-    compression: Compression = Field("zstd", description="parquet: how the files are compressed.")
-    partial: bool = Field(False, description="Export what is there of an output that is not finished.")
-    overwrite: bool = Field(False, description="Replace what an earlier export wrote.")
+    rows_per_file: Annotated[PositiveInt, Group.OUTPUT] = Field(
+        100_000, description="parquet: rows of each file but the last."
+    )
+    compression: Annotated[Compression, Group.OUTPUT] = Field(
+        "zstd", description="parquet: how the files are compressed."
+    )
+    partial: Annotated[bool, Group.INPUT] = Field(
+        False, description="Export what is there of an output that is not finished."
+    )
+    overwrite: Annotated[bool, Group.OUTPUT] = Field(False, description="Replace what an earlier export wrote.")
 
     @model_validator(mode="after")
     def _settings_fit_the_form(self) -> ExportConfig:

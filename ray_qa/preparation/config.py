@@ -7,12 +7,16 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from ray_qa.runs.output_folder import OutputText, output_place
-from ray_qa.settings import FREE, LogFormatSetting, QuietSetting, Settings, Texts
+from ray_qa.settings import FREE, Group, LogFormatSetting, QuietSetting, Settings, Texts
 from ray_qa.storage.remote import Place
 
 
 class PrepareConfig(Settings):
-    """Bring rows of any form into Parquet, and check their gold answers."""
+    """Bring rows of any form into Parquet, and check their gold answers.
+
+    ray-qa prepare --input dev-v2.0.json --output rows
+    ray-qa prepare --input 'exports/*.jsonl.gz' --answers-column gold --output rows
+    """
 
     input: Annotated[Texts, FREE] = Field(
         min_length=1,
@@ -22,22 +26,24 @@ class PrepareConfig(Settings):
     output: Annotated[OutputText, FREE] = Field(
         description="Folder for the Parquet parts, or its URL in a bucket; run again to resume."
     )
-    question_column: str | None = Field(
+    question_column: Annotated[str | None, Group.INPUT] = Field(
         None, min_length=1, description="Column that must hold text; unless given: question, where there is one."
     )
-    context_column: str = Field("context", min_length=1, description="Column that holds the context of the answers.")
-    answers_column: str | None = Field(
+    context_column: Annotated[str, Group.INPUT] = Field(
+        "context", min_length=1, description="Column that holds the context of the answers."
+    )
+    answers_column: Annotated[str | None, Group.INPUT] = Field(
         None,
         min_length=1,
         description="Column that holds the gold answers, text and answer_start; unless given: answers, where there is "
         "one.",
     )
-    id_column: str | None = Field(
+    id_column: Annotated[str | None, Group.INPUT] = Field(
         None,
         min_length=1,
         description="Column that names rows that are set apart; unless given: id, where there is one.",
     )
-    overwrite: Annotated[bool, FREE] = Field(
+    overwrite: Annotated[bool, FREE, Group.OUTPUT] = Field(
         False, description="Start again: remove what an earlier run wrote to the output."
     )
     log_format: LogFormatSetting = "text"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
+from ray_qa.data.frames import as_table
+from ray_qa.data.part_tables import part_table
+from ray_qa.data.question_sets import rows_to_read
+from ray_qa.data.schemas import check_columns
 from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.reader.answers import choose_answers
 from ray_qa.reader.backend import Backend
 from ray_qa.reader.batching import BatchBudget, automatic_batch_tokens
 from ray_qa.reader.encoded import EncodedRows
+from ray_qa.reader.given_rows import GivenRows, records_of
 from ray_qa.reader.inspection import AnswerGiven, Inspection
 from ray_qa.reader.limits import check_fits
 from ray_qa.reader.loading import load_model
@@ -24,7 +29,7 @@ from ray_qa.reader.scoring import score_windows
 from ray_qa.reader.stopwatch import step
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.records import Answer, Row
-from ray_qa.settings import AUTO, ReadingSettings
+from ray_qa.settings import AUTO, ColumnSettings, ReadingSettings
 
 if TYPE_CHECKING:
     from ray_qa.reader.span_model import SpanLogits, SpanModel
@@ -50,7 +55,7 @@ class Reader:
         batch_tokens: int | str = "auto",
         backend: str = "auto",
         threads: int | None = None,
-        calibration: EncodedRows | Iterable[Row | Mapping[str, Any]] | None = None,
+        calibration: EncodedRows | GivenRows | None = None,
         protected: bool = False,
     ) -> Reader:
         """Load a reader.
@@ -77,7 +82,7 @@ class Reader:
         tokenizer = load_pair_tokenizer(files.folder)
         if calibration is not None and not isinstance(calibration, EncodedRows):
             calibration = tokenizer.encode(
-                _records(calibration), settings.max_question_tokens, settings.max_context_chars
+                records_of(calibration), settings.max_question_tokens, settings.max_context_chars
             )
         model = load_model(
             files,
@@ -98,20 +103,54 @@ class Reader:
         """Answer one question from one context."""
         return self.read([Row(question=question, context=context)])[0]
 
-    def read(self, rows: Iterable[Row | Mapping[str, Any]]) -> list[Answer]:
+    def read(self, rows: GivenRows) -> list[Answer]:
         """Answer many rows; one answer a row, in order. A bad row is a failed answer, never an exception.
 
         Args:
-            rows: ``Row`` records, or mappings with the keys ``question`` and ``context``. A key that is not there, and
-                the NaN that pandas has for a missing text, are as ``None``.
+            rows: ``Row`` records, or mappings with the keys ``question`` and ``context``; a key that is not there, and
+                the NaN that pandas has for a missing text, are as ``None``. Or a table of Arrow, pandas, polars or
+                ``datasets`` with these columns.
 
         Raises:
-            InputError: if a row is neither.
+            InputError: if they are none of these.
         """
-        records = _records(rows)
+        records = records_of(rows)
         with step("tokenise"):
             encoded = self.tokenizer.encode(records, self.settings.max_question_tokens, self.settings.max_context_chars)
         return self.score(encoded, [record.context for record in records])
+
+    def read_table(
+        self,
+        table: object,
+        *,
+        question_column: str = "question",
+        context_column: str = "context",
+        keep: Sequence[str] = (),
+        prefix: str = "",
+    ) -> pa.Table:
+        """Answer the rows of a table; gives its columns and, beside them, those that ``annotate`` adds.
+
+        Args:
+            table: of Arrow, pandas, polars or ``datasets``.
+            question_column: which column holds the questions.
+            context_column: which holds the contexts.
+            keep: the columns to carry over; all unless given.
+            prefix: put before the name of every column that is added.
+
+        Raises:
+            InputError: if Arrow cannot hold it, it has not these columns, or one that bears an added name.
+        """
+        columns = ColumnSettings(
+            question=question_column,
+            context=context_column,
+            keep=tuple(keep),
+            prefix=prefix,
+            n_best=self.settings.n_best,
+            answers_per_row=self.settings.answers_per_row,
+        )
+        rows = as_table(table, "table")
+        check_columns(rows.schema, columns)
+        return part_table(rows, self.read(rows_to_read(rows, columns, ())), columns, {})
 
     def score(self, encoded: EncodedRows, contexts: Sequence[str | None]) -> list[Answer]:
         """Answer rows that are already encoded, given their contexts; those that are alike are scored once."""
@@ -231,25 +270,6 @@ class Reader:
                 "load the reader with backend='torch'"
             )
         return self.backend
-
-
-def _records(rows: Iterable[Row | Mapping[str, Any]]) -> list[Row]:
-    return [
-        row
-        if isinstance(row, Row)
-        else Row(question=_text(row, "question", number), context=_text(row, "context", number))
-        for number, row in enumerate(rows)
-    ]
-
-
-def _text(row: Mapping[str, Any], name: str, number: int) -> Any:
-    """A value of a row; what is no text is for the tokenizer to tell."""
-    if not isinstance(row, Mapping):
-        raise InputError(
-            f"rows must be Row records, or mappings with question and context, but row {number} is {row!r:.60}"
-        )
-    value = row.get(name)
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _check_texts(**texts: object) -> None:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -92,3 +93,33 @@ def test_rows_that_are_no_parquet_are_answered_as_if_they_were(
         annotate(config("rows.jsonl.gz"))
     assert annotate(config("rows.jsonl.gz", overwrite=True)).counts.rows == 1
     assert len(list((tmp_path / "out-rows.jsonl.gz/.ray_qa/rows").iterdir())) == 2  # those of the rows before are gone
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_frame_is_annotated_and_gone_on_with_in_part_and_whole(tiny_reader_folder: Path, tmp_path: Path) -> None:
+    frame = pd.DataFrame(corpora.plain(12, words=20).to_pydict())
+
+    def config(name: str, **more: Any) -> AnnotateConfig:
+        return AnnotateConfig(
+            input="frame",
+            output=tmp_path / name,
+            model=tiny_reader_folder,
+            unit_rows=4,
+            **{**ONE_REPLICA, **SMALL_WINDOWS, **more},
+        )
+
+    def rows(name: str) -> list[dict[str, Any]]:
+        parts = sorted((tmp_path / name).glob("*.parquet"))
+        return [row for part in parts for row in pq.read_table(part).to_pylist()]
+
+    assert annotate(config("whole"), tables={"frame": frame}).part == ""
+    (tmp_path / "whole/part-0000001.parquet").unlink()
+    assert annotate(config("whole"), tables={"frame": frame}).scored_rows == 4
+    some = annotate(config("some", sample=5, seed=2), tables={"frame": frame})
+    assert (some.counts.rows, some.part) == (5, "5 of 12 rows, drawn with the seed 2")
+    drawn = {row["id"] for row in rows("some")}
+    assert rows("some") == [row for row in rows("whole") if row["id"] in drawn]
+    assert annotate(config("first", limit=5), tables={"frame": frame}).part == "the first 5 rows"
+    assert [row["id"] for row in rows("first")] == frame.id.to_list()[:5]
+    with pytest.raises(OutputError, match=r"differs in `limit` \(5 there, None now\)"):
+        annotate(config("first"), tables={"frame": frame})

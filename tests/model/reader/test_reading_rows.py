@@ -5,11 +5,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ray_qa.annotation.summary import count_answers
+from ray_qa.data.schemas import N_BEST_FIELD
 from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.reader.batching import BatchBudget
 from ray_qa.reader.reader import Reader
@@ -223,3 +228,52 @@ def test_a_reader_needs_a_budget() -> None:
 def test_what_is_no_row_at_all_is_refused_with_its_number(open_tiny: OpenReader, rows: Any) -> None:
     with pytest.raises(InputError, match=r"^rows must be Row records, or mappings with question and context, but row "):
         open_tiny().read(rows)
+
+
+def test_tables_of_any_library_are_read_as_their_rows_are(tiny: Reader) -> None:
+    rows = [*GOOD[:5], BAD["question_missing"], BAD["context_empty"]]
+    columns = {name: [getattr(row, name) for row in rows] for name in ("question", "context")}
+    expected = tiny.read(rows)
+    for frame in (pa.table(columns), pd.DataFrame(columns), pl.DataFrame(columns), Dataset.from_dict(columns)):
+        assert tiny.read(frame) == expected
+    assert tiny.read(pa.table({"question": ["q", None], "context": [1, 2]}))[0].reason == "context_not_text"
+    assert tiny.read(pa.table({"question": pa.nulls(1), "context": ["c"]}))[0].reason == "question_missing"
+
+
+def test_a_table_gets_the_columns_that_annotate_adds(open_tiny: OpenReader) -> None:
+    reader = open_tiny(n_best=2)
+    rows = pd.DataFrame({"id": [7, 8], "q": ["Who?", None], "text": TEXT[:2]})
+    table = reader.read_table(rows, question_column="q", context_column="text", keep=["id"], prefix="a_")
+    answers = reader.read(
+        [Row(question=question, context=text) for question, text in zip(rows.q, rows.text, strict=True)]
+    )
+    assert table.column_names[:3] == ["id", "a_answer", "a_span"]
+    assert table.schema.field("a_n_best").type == N_BEST_FIELD.type
+    assert table["id"].to_pylist() == [7, 8]
+    assert table["a_span"].to_pylist() == [answer.span for answer in answers]
+    assert table["a_reason"].to_pylist() == [None, "question_missing"]
+    whole = reader.read_table(pl.DataFrame({"question": ["Who?"], "context": TEXT[:1]}))
+    assert whole["context"].to_pylist() == [TEXT[0]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (3, r"^rows must be Row records, mappings or a table, but are int: 3$"),
+        (pl.LazyFrame({"question": []}), r"^rows must be Row records, mappings or a table, but are LazyFrame: "),
+        (
+            pa.table({"q": [1]}),
+            r"^rows must have one column 'question', but there are: q; use read_table to name others$",
+        ),
+    ],
+)
+def test_what_is_no_rows_is_refused(tiny: Reader, rows: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        tiny.read(rows)
+
+
+def test_a_table_without_the_columns_or_with_ours_is_refused(tiny: Reader) -> None:
+    with pytest.raises(InputError, match=r"`context_column` must name one column of the input, but is 'context'"):
+        tiny.read_table(pa.table({"question": ["q"]}))
+    with pytest.raises(InputError, match=r"no column that annotate adds, but has 'answer'; rename ours"):
+        tiny.read_table(pa.table({"question": ["q"], "context": ["c"], "answer": ["a"]}))

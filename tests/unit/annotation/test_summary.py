@@ -235,3 +235,13 @@ def test_rows_per_second_are_of_this_run_alone() -> None:
     assert summary.rows_per_second == 25.0
     assert replace(summary, run_seconds=0.5).rows_per_second == 200.0
     assert replace(summary, scored_rows=0, run_seconds=0.0).rows_per_second == 0.0
+
+
+def test_a_part_of_the_corpus_is_told_wherever_the_run_is(tmp_path: Path) -> None:
+    part = replace(SUMMARY, part="the first 1,000 rows")
+    assert describe(part).splitlines()[1] == "a part of the corpus: the first 1,000 rows"
+    assert as_record(part)["part"] == "the first 1,000 rows"
+    assert as_record(SUMMARY)["part"] is None
+    (tmp_path / ".ray_qa").mkdir()
+    finish(tmp_path, run_json(CONFIG, fingerprints(PLAN), part, None))
+    assert read_summary(tmp_path, 1.0).part == "the first 1,000 rows"

@@ -27,6 +27,14 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     assert re.fullmatch(r"ray-qa \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("arguments", [[], ["csh"], ["bash", "zsh"]])
+def test_a_shell_that_cannot_be_helped_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--completion", *arguments]) == 2
+    assert capsys.readouterr().err == (
+        f"ray-qa: --completion must be one of bash, zsh, fish, but is {' '.join(arguments)!r}\n"
+    )
+
+
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (

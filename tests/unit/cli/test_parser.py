@@ -2,19 +2,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.asking.config import AskConfig
 from ray_qa.cli.demo import DemoConfig
 from ray_qa.cli.parser import parse
 from ray_qa.errors import ConfigError
-from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.finetuning.config import FinetuneConfig
-from ray_qa.preparation.config import PrepareConfig
 
 NEEDED = ("--input", "in", "--output", "out")
 
@@ -150,48 +146,6 @@ def test_unknown_flags_end_with_exit_code_2(capsys: pytest.CaptureFixture[str]) 
         annotate("--strid", "3")
     assert caught.value.code == 2
     assert "--strid" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("kind", [PrepareConfig, AnnotateConfig, FinetuneConfig, EvaluateConfig, DemoConfig])
-def test_help_tells_every_setting_with_its_description_and_default(
-    kind: type[BaseModel], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "400")  # so that no line is broken within a number
-    with pytest.raises(SystemExit) as caught:
-        parse(kind, "ray-qa command", ["--help"])
-    assert caught.value.code == 0
-    shown = words(capsys.readouterr().out)
-    assert words(kind.__doc__ or "?") in shown
-    for name, field in kind.model_fields.items():
-        assert re.search(rf"--{name.replace('_', '-')}[ ,]", shown)
-        assert words(f"{field.description} ({told_default(field)})") in shown
-    assert "--config FILE" in shown
-
-
-def test_help_tells_what_kind_of_value_a_flag_takes(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "400")
-    with pytest.raises(SystemExit):
-        annotate("--help")
-    shown = words(capsys.readouterr().out)
-    for flag in ("--input NAME [NAME …]", "--model TEXT", "--replicas TEXT", "--max-tokens N", "--batch-tokens N"):
-        assert f"{flag} " in shown
-    for flag in ("--null-threshold NUMBER", "--cpus-per-replica NUMBER", "--always-answer, --no-always-answer Never"):
-        assert f"{flag} " in shown
-
-
-def told_default(field: Any) -> str:
-    if field.is_required():
-        return "required"
-    if isinstance(field.default, bool):
-        return "default: off"
-    return f"default: { {None: 'none', '': 'none', (): 'none given'}.get(field.default, field.default) }"
-
-
-def words(text: str) -> str:
-    """The text without the frame and the line breaks of a help screen."""
-    return " ".join(re.sub(r"[│╭╮╰╯─]", " ", text).split())
 
 
 @pytest.mark.parametrize(("written", "replicas"), [("2", "2"), ("1:4", "1:4"), ("'3'", "3"), ("auto", "auto")])

@@ -227,3 +227,10 @@ def test_columns_that_a_files_folders_state_are_the_same_in_every_row(tmp_path: 
     (table,) = read_units([source], [unit((0, 0, 0, 3))], schema)
     assert table.schema.equals(schema)
     assert table.to_pylist() == [{"year": 2023, "n": number, "lang": None} for number in range(3)]
+
+
+def test_scattered_rows_of_a_row_group_are_those_that_are_named(files: list[str]) -> None:
+    scattered = unit((0, 0, 3, 1), (0, 0, 5, 2), (0, 0, 29, 1), (0, 1, 0, 1), (1, 2, 6, 1), (2, 1, 0, 1))
+    assert numbers(list(read(files, [scattered], ["n"]))) == [3, 5, 6, 29, 30, 80, 98]
+    backwards = [unit((0, 0, 20, 1)), unit((0, 0, 4, 1), (0, 0, 21, 3))]
+    assert numbers(list(read(files, backwards, ["n"]))) == [20, 4, 21, 22, 23]
