@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from ray_qa.exporting.json_values import json_values
-from ray_qa.exporting.source import Source, batches
+from ray_qa.runs.annotated_rows import Source, batches
 from ray_qa.runs.live_line import counted
 from ray_qa.runs.log import notice
 

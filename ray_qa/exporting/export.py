@@ -10,15 +10,15 @@ from ray_qa.errors import InputError, Problems
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.exporting.csv_rows import csv_lines
 from ray_qa.exporting.destination import check_apart_from, check_destination, write_text
-from ray_qa.exporting.ids import check_ids
 from ray_qa.exporting.json_values import check_values
 from ray_qa.exporting.jsonl import lines
 from ray_qa.exporting.label_studio import LABELS_CONFIG, task_columns, tasks
 from ray_qa.exporting.parquet_folder import check_folder, write_folder
-from ray_qa.exporting.source import Source, open_source
 from ray_qa.exporting.squad import na_probs, predictions
+from ray_qa.runs.annotated_rows import Source, open_source
 from ray_qa.runs.live_line import counted
 from ray_qa.runs.output_folder import output_place
+from ray_qa.runs.row_ids import check_ids
 from ray_qa.settings import check_kind
 from ray_qa.storage.remote import place_of
 

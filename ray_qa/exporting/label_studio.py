@@ -12,7 +12,7 @@ from typing import Any
 
 from ray_qa.errors import InputError
 from ray_qa.exporting.json_values import json_values
-from ray_qa.exporting.source import Source, batches
+from ray_qa.runs.annotated_rows import Source, batches
 from ray_qa.runs.cards import shown_name
 
 LABELS_CONFIG = """\

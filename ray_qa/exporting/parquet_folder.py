@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from ray_qa.data.parts import PART, Compression, part_path
 from ray_qa.errors import OutputError, first_line
-from ray_qa.exporting.source import Source, batches
+from ray_qa.runs.annotated_rows import Source, batches
 from ray_qa.runs.cards import CARD, is_our_card, put_card
 from ray_qa.runs.data_card import DataCard, data_card
 from ray_qa.runs.output_folder import PLAN, check_output_folder, clear_output_folder, finish_output_folder

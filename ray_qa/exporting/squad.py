@@ -6,8 +6,8 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 
-from ray_qa.exporting.ids import ids_of
-from ray_qa.exporting.source import Source, batches
+from ray_qa.runs.annotated_rows import Source, batches
+from ray_qa.runs.row_ids import ids_of
 
 
 def predictions(source: Source, id_column: str, *, spans: bool) -> Iterator[str]:

@@ -30,7 +30,7 @@ FLOORS: list[dict[str, set[str]]] = [
             "regex", "safetensors", "tokenizers", "torch", "transformers",
         }
     },
-    {"runs": {"jinja2", "pyarrow", "pydantic", "rich"}},
+    {"runs": {"jinja2", "numpy", "pyarrow", "pydantic", "rich"}},
     {"cluster": {"grpc", "ray", "torch"}},
     {
         "preparation": {"pyarrow", "pydantic"},

@@ -14,7 +14,7 @@ from ray_qa.errors import ConfigError, InputError, RayQaError
 from ray_qa.exporting import export as module
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.exporting.export import ExportSummary, describe, export
-from ray_qa.exporting.source import Source
+from ray_qa.runs.annotated_rows import Source
 from tests.unit.exporting.annotated import ANSWERS, ROWS, write_output
 
 FILES = ["squad", "jsonl", "csv", "label-studio"]
@@ -109,7 +109,7 @@ def test_an_output_that_is_not_finished_is_exported_only_where_that_is_asked_for
     there = 2 if lost.startswith("part") else 3
     missing = f"{annotated} has {there} of 3 parts; run the same annotate command again for the rest"
     assert refusal(config(annotated, "squad", tmp_path / "out")) == (
-        f"`input` must be finished, but {missing}, or export what is there with --partial"
+        f"`input` must be finished, but {missing}, or take what is there with --partial"
     )
     summary = export(config(annotated, "squad", tmp_path / "out", partial=True))
     assert caplog.messages == [f"NOT FINISHED: {missing}. Only what is there is exported."]

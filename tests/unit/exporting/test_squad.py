@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from ray_qa.errors import InputError
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.evaluation.evaluate import evaluate
-from ray_qa.exporting import ids
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.exporting.export import export
 from ray_qa.exporting.squad import no_answer_probability
+from ray_qa.runs import row_ids
 from tests.unit.exporting.annotated import ANSWERS, ROWS, write_output
 
 SCORES = st.floats(-1e6, 1e6)
@@ -105,8 +105,8 @@ def test_ids_that_do_not_tell_rows_apart_are_refused(column: pa.Array, line: str
 def test_ids_whose_hashes_are_equal_are_told_apart(
     annotated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ids, "hash", lambda _: 7, raising=False)
-    assert np.unique([ids.hash(each) for each in "ab"]).size == 1  # type: ignore[attr-defined]
+    monkeypatch.setattr(row_ids, "hash", lambda _: 7, raising=False)
+    assert np.unique([row_ids.hash(each) for each in "ab"]).size == 1  # type: ignore[attr-defined]
     assert len(squad(annotated, tmp_path / "out.json")) == 5
 
 

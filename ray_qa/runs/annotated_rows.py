@@ -1,4 +1,4 @@
-"""What is exported: the parts of an annotate output, seen to be whole and of one run, then read a batch at a time."""
+"""The rows of an annotate output: its parts, seen to be whole and of one run, then read a batch at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ BATCH_ROWS = 1_024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The rows to export."""
+    """An output whose parts belong together."""
+
+    setting: str
+    """What names it, for messages."""
 
     output: AnnotatedOutput
     schema: pa.Schema
@@ -56,28 +59,31 @@ class Source:
             raise InputError(f"`{setting}` must name a column of {self.output.folder}, but is {name!r}; it has {there}")
 
 
-def open_source(path: str, partial: bool) -> Source:
+def open_source(path: str, partial: bool, setting: str = "input") -> Source:
     """See that the parts are there and belong together, from their footers.
 
     Raises:
         InputError: if there is no output of annotate, or it is not finished and ``partial`` does not allow that.
         StorageError: if its bucket cannot be reached.
     """
-    folder = place_of(path, "input")
+    folder = place_of(path, setting)
     output = annotated_output(folder)
     if output is None:
-        raise InputError(f"`input` must be a folder that annotate wrote, but {folder} has no plan of annotate")
+        raise InputError(f"`{setting}` must be a folder that annotate wrote, but {folder} has no plan of annotate")
     if output.unfinished and not partial:
-        raise InputError(f"`input` must be finished, but {output.unfinished}, or export what is there with --partial")
+        raise InputError(f"`{setting}` must be finished, but {output.unfinished}, or take what is there with --partial")
     if not output.parts:
-        raise InputError(f"`input` must have rows, but {folder} has no part yet")
+        raise InputError(f"`{setting}` must have rows, but {folder} has no part yet")
     with ThreadPoolExecutor(READERS) as pool:
-        first, *others = pool.map(_footer, output.parts)
+        first, *others = pool.map(lambda part: _footer(part, setting), output.parts)
     for part, footer in zip(output.parts[1:], others, strict=True):
         if footer.plan != first.plan or not footer.schema.equals(first.schema):
-            raise InputError(f"`input` must hold the parts of one run, but {part} is of another than {output.parts[0]}")
+            raise InputError(
+                f"`{setting}` must hold the parts of one run, but {part} is of another than {output.parts[0]}"
+            )
     counts = sum((Counter(footer.counts) for footer in (first, *others)), start=Counter(dict.fromkeys(first.counts, 0)))
     return Source(
+        setting=setting,
         output=output,
         schema=first.schema,
         counts={name: counts[name] for name in first.counts},
@@ -85,8 +91,8 @@ def open_source(path: str, partial: bool) -> Source:
     )
 
 
-def batches(source: Source, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Those columns of all rows in order, at most ``BATCH_ROWS`` rows at a time.
+def batches(source: Source, columns: Sequence[str], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    """Those columns of all rows in order, at most ``rows`` rows at a time.
 
     Raises:
         InputError: if a part cannot be read.
@@ -94,9 +100,9 @@ def batches(source: Source, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     for part in source.output.parts:
         try:
             with open_parquet(str(part)) as opened:
-                yield from opened.iter_batches(batch_size=BATCH_ROWS, columns=list(columns))
+                yield from opened.iter_batches(batch_size=rows, columns=list(columns))
         except (OSError, pa.ArrowException) as error:
-            raise InputError(f"`input` must be readable, but {part} gives: {first_line(error)}") from error
+            raise InputError(f"`{source.setting}` must be readable, but {part} gives: {first_line(error)}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +112,11 @@ class _Footer:
     schema: pa.Schema
 
 
-def _footer(part: Place) -> _Footer:
+def _footer(part: Place, setting: str) -> _Footer:
     try:
         with open_parquet(str(part)) as opened:
             label: dict[str, Any] = json.loads(opened.metadata.metadata[LABEL])
             schema = opened.schema_arrow.remove_metadata()
         return _Footer(plan=label.pop("plan"), counts=label, schema=schema)
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"`input` must hold parts that annotate wrote, but {part} is none") from error
+        raise InputError(f"`{setting}` must hold parts that annotate wrote, but {part} is none") from error

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ray_qa.data.schemas import is_text
 from ray_qa.errors import InputError
-from ray_qa.exporting.source import Source, batches
+from ray_qa.runs.annotated_rows import Source, batches
 
 
 def ids_of(batch: pa.RecordBatch, column: str) -> list[str]:
