@@ -181,7 +181,8 @@ def _finetune(arguments: Sequence[str]) -> int:
 
 def _evaluate(arguments: Sequence[str]) -> int:
     from ray_qa.evaluation.config import EvaluateConfig
-    from ray_qa.evaluation.evaluate import as_record, describe, evaluate
+    from ray_qa.evaluation.evaluate import as_record, evaluate
+    from ray_qa.evaluation.table import describe
 
     report = evaluate(_configured(EvaluateConfig, "evaluate", arguments))
     _print(describe(report), as_record(report))

@@ -1,4 +1,4 @@
 """The command evaluate: predictions against gold answers.
 
-``evaluate`` (the whole way) · ``config``
+``evaluate`` (the whole way) · ``config`` · ``breakdowns`` · ``changes`` · ``table``
 """

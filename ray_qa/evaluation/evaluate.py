@@ -1,23 +1,57 @@
-"""Evaluate, the whole way: predictions against gold answers, as SQuAD exact match and F1."""
+"""Evaluate, the whole way: predictions are judged, row by row, and what is said of them is computed from that."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from reprlib import repr as short_repr
 from typing import Any
 
-from ray_qa.data.gold import read_gold, read_predictions
+import numpy as np
+
+from ray_qa.data.gold import GoldRows, read_gold
 from ray_qa.errors import InputError, OutputError, first_line
+from ray_qa.evaluation.breakdowns import Breakdown, Figures, breakdowns, figures
+from ray_qa.evaluation.changes import Comparison, Side, compare
 from ray_qa.evaluation.config import EvaluateConfig
-from ray_qa.metrics.squad import Convention, SquadScores, convention_for, score_predictions
-from ray_qa.runs.annotated_output import annotated_output
+from ray_qa.judging.judge import Judgement, judge_against, judge_in_itself
+from ray_qa.judging.judged_rows import JudgedRows
+from ray_qa.judging.predictions import Predictions, open_predictions, prediction_tables
+from ray_qa.metrics.squad import Convention, SquadScores, official_scores
+from ray_qa.metrics.thresholds import ThresholdCurve, threshold_curve
 from ray_qa.runs.log import logged
 from ray_qa.settings import check_kind
 from ray_qa.storage import places
 from ray_qa.storage.credentials import use_access
 from ray_qa.storage.remote import Place, place_of
+
+_LOG = logging.getLogger(__name__)
+MOST_POINTS = 10_000
+"""Of the threshold curve in a file; of a longer one so many, evenly chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestThreshold:
+    """The null threshold under which a figure is highest."""
+
+    threshold: float
+    exact: float
+    """Percent, as is F1."""
+    f1: float
+    answered: float
+    """Share of rows, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """What other null thresholds would do to the same rows."""
+
+    best_exact: BestThreshold
+    best_f1: BestThreshold
+    curve: ThresholdCurve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +63,20 @@ class EvaluationReport:
     convention: Convention
     """The official SQuAD procedure that the figures equal: v2.0 if any gold row is unanswerable."""
     scores: SquadScores
+    strict: SquadScores | None
+    """The figures where a gold row without a prediction counts as wrong, where the procedure leaves such rows out."""
+    all_rows: Figures
+    """Of the rows that the official figures count, with intervals."""
+    breakdowns: tuple[Breakdown, ...]
+    thresholds: Thresholds | None
+    """Where the predictions have scores."""
+    comparison: Comparison | None
     unfinished: str | None = None
     """What the predictions lack, where they are the output of an annotate run that has not come to its end."""
 
 
 def evaluate(config: EvaluateConfig) -> EvaluationReport:
-    """Judge predictions against gold answers; write the scores to ``config.output`` if it is given.
+    """Judge predictions against gold answers; write all figures to ``config.output`` if it is given.
 
     Raises:
         InputError: Gold or predictions cannot be read, or have no id in common.
@@ -47,57 +89,117 @@ def evaluate(config: EvaluateConfig) -> EvaluationReport:
         return _evaluate(config)
 
 
-def describe(report: EvaluationReport) -> str:
-    """The report as a short table in plain text, figures in percent."""
-    scores = report.scores
-    lines = [
-        *([] if report.unfinished is None else [f"not finished: {report.unfinished}"]),
-        f"SQuAD {report.convention} scores of {report.predictions} against {report.gold}",
-        f"{'':<12}{'exact':>8}{'f1':>8}{'rows':>10}",
-        _line("all", scores.exact, scores.f1, scores.total),
-        _line("has answer", scores.has_answer_exact, scores.has_answer_f1, scores.has_answer_total),
-        _line("no answer", scores.no_answer_exact, scores.no_answer_f1, scores.no_answer_total),
-    ]
-    if scores.missing:
-        fate = "scored 0" if report.convention == "v1.1" else "left out"
-        lines.append(f"gold rows without a prediction, {fate}: {scores.missing:,}")
-    if scores.extra:
-        lines.append(f"predictions without a gold row, ignored: {scores.extra:,}")
-    return "\n".join(lines)
-
-
 def as_record(report: EvaluationReport) -> dict[str, Any]:
-    """The report for programs."""
+    """The report for programs: the official figures on top, without the curve."""
     record = asdict(report)
     scores: dict[str, Any] = record.pop("scores")
+    if record["thresholds"] is not None:
+        del record["thresholds"]["curve"]
     return record | scores
 
 
 def _evaluate(config: EvaluateConfig) -> EvaluationReport:
     output = None if config.output is None else _check_output(place_of(config.output, "output"))
-    golds = read_gold(config.gold, config.id_column)
-    predictions = read_predictions(config.predictions, config.id_column, config.prefix)
-    _check_overlap(golds, predictions)
+    predictions = open_predictions(config.predictions, prefix=config.prefix, partial=config.partial)
+    if predictions.unfinished:
+        _LOG.warning(f"NOT FINISHED: {predictions.unfinished}. Only what is there is judged.")
+    gold = _gold(config, predictions)
+    judgement = _judged(predictions, gold, config)
+    rows = judgement.rows
+    counted = rows.where(rows.is_present_N | (rows.convention == "v1.1"))
     report = EvaluationReport(
         predictions=config.predictions,
-        gold=config.gold,
-        convention=convention_for(golds),
-        scores=score_predictions(golds, predictions),
-        unfinished=_unfinished(place_of(config.predictions, "predictions")),
+        gold=config.gold or config.predictions,
+        convention=rows.convention,
+        scores=judgement.scores,
+        strict=_strict(rows, judgement.extra),
+        all_rows=figures(counted, config.seed),
+        breakdowns=breakdowns(counted, config.seed),
+        thresholds=_thresholds(counted),
+        comparison=_comparison(config, Side(predictions=predictions, rows=rows), gold),
+        unfinished=predictions.unfinished,
     )
     if output is not None:
-        _write_scores(output, report.scores)
+        _write(output, report)
     return report
 
 
-def _unfinished(folder: Place) -> str | None:
-    output = annotated_output(folder)
-    return None if output is None else output.unfinished
+def _gold(config: EvaluateConfig, predictions: Predictions) -> GoldRows | None:
+    """The gold rows, where they are read apart from the predictions."""
+    if config.gold is not None:
+        return read_gold(config.gold, config.id_column)
+    if config.compare is None:
+        return None
+    predictions.check_column("answers")
+    return read_gold(config.predictions, config.id_column)
 
 
-def _line(rows: str, exact: float | None, f1: float | None, total: int) -> str:
-    figures = "".join(f"{'-' if figure is None else format(figure, '.2f'):>8}" for figure in (exact, f1))
-    return f"{rows:<12}{figures}{total:>10,}"
+def _judged(predictions: Predictions, gold: GoldRows | None, config: EvaluateConfig) -> Judgement:
+    if gold is None:
+        return judge_in_itself(predictions, by=config.by)
+    judgement = judge_against(predictions, gold, config.id_column, config.by)
+    if not judgement.rows.is_present_N.any():
+        raise InputError(
+            f"`{predictions.setting}` must share ids with `gold`, but none of its "
+            f"{_ids(predictions.rows, _first_id(predictions, config.id_column))} is among the "
+            f"{_ids(len(gold), gold.ids[0].as_py())} of `gold`"
+        )
+    return judgement
+
+
+def _comparison(config: EvaluateConfig, side: Side, gold: GoldRows | None) -> Comparison | None:
+    if config.compare is None or gold is None:
+        return None
+    other = open_predictions(config.compare, prefix=config.prefix, partial=config.partial, setting="compare")
+    judgement = judge_against(other, gold, config.id_column)
+    found = compare(side, Side(predictions=other, rows=judgement.rows), gold, config.seed)
+    if found is None:
+        raise InputError(
+            f"`compare` must have rows that `predictions` has too, but {config.compare} shares none with "
+            f"{config.predictions}"
+        )
+    return found
+
+
+def _strict(rows: JudgedRows, extra: int) -> SquadScores | None:
+    if rows.convention == "v1.1" or rows.is_present_N.all():
+        return None
+    return official_scores(
+        has_answer_N=rows.has_answer_N,
+        is_present_N=np.ones_like(rows.is_present_N),
+        exact_N=rows.exact_N,
+        f1_N=rows.f1_N,
+        is_nothing_N=rows.is_nothing_N,
+        convention=rows.convention,
+        extra=extra,
+    )
+
+
+def _thresholds(rows: JudgedRows) -> Thresholds | None:
+    if not np.isfinite(rows.margin_N).any():
+        return None
+    curve = threshold_curve(rows.margin_N, rows.span_exact_N, rows.span_f1_N, rows.has_answer_N)
+
+    def at(place: int) -> BestThreshold:
+        return BestThreshold(
+            threshold=float(curve.threshold_T[place]),
+            exact=float(curve.exact_T[place]),
+            f1=float(curve.f1_T[place]),
+            answered=float(curve.answered_T[place]),
+        )
+
+    best_exact, best_f1 = curve.best(curve.exact_T), curve.best(curve.f1_T)
+    return Thresholds(best_exact=at(best_exact), best_f1=at(best_f1), curve=curve)
+
+
+def _first_id(predictions: Predictions, id_column: str) -> object:
+    column = "id" if predictions.table is not None else id_column
+    tables = prediction_tables(predictions, [column])
+    return next((str(table[column][0].as_py()) for table in tables if table.num_rows), None)
+
+
+def _ids(rows: int, example: object) -> str:
+    return f"{rows:,} ids" + ("" if example is None else f" (such as {short_repr(example)})")
 
 
 def _check_output(place: Place) -> Place:
@@ -106,24 +208,25 @@ def _check_output(place: Place) -> Place:
     return place
 
 
-def _check_overlap(golds: Mapping[str, object], predictions: Mapping[str, object]) -> None:
-    if golds.keys().isdisjoint(predictions):
-        raise InputError(
-            f"`predictions` must share ids with `gold`, but none of its {_ids(predictions)} "
-            f"is among the {_ids(golds)} of `gold`"
-        )
-
-
-def _ids(rows: Mapping[str, object]) -> str:
-    example = f" (such as {next(iter(rows))!r})" if rows else ""
-    return f"{len(rows):,} ids{example}"
-
-
-def _write_scores(place: Place, scores: SquadScores) -> None:
+def _write(place: Place, report: EvaluationReport) -> None:
+    record = as_record(report)
+    if report.thresholds is not None:
+        record["thresholds"]["curve"] = _points(report.thresholds.curve)
     try:
         places.make_folder(place.parent)
-        places.publish(place, json.dumps(asdict(scores), indent=2).encode() + b"\n")
+        places.publish(place, json.dumps(record, indent=2).encode() + b"\n")
     except OSError as error:
         raise OutputError(
             f"`output` must be a file that can be written, but {place} gives: {first_line(error)}"
         ) from error
+
+
+def _points(curve: ThresholdCurve) -> dict[str, Sequence[float]]:
+    points = len(curve.threshold_T)
+    chosen = np.unique(np.linspace(0, points - 1, min(points, MOST_POINTS)).round().astype(int))
+    return {
+        "threshold": curve.threshold_T[chosen].tolist(),
+        "exact": curve.exact_T[chosen].tolist(),
+        "f1": curve.f1_T[chosen].tolist(),
+        "answered": curve.answered_T[chosen].tolist(),
+    }

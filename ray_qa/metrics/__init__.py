@@ -1,4 +1,4 @@
-"""How good answers are, by official definitions.
+"""How good answers are: official definitions, and what can be said of decisions made by them.
 
-``squad``
+``squad`` · ``bootstrap`` · ``thresholds`` · ``comparison``
 """

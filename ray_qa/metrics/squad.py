@@ -9,14 +9,18 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from ray_qa.errors import InputError
 
+Bools = npt.NDArray[np.bool_]
 Convention = Literal["v1.1", "v2.0"]
 """Which official procedure is followed.
 
@@ -51,6 +55,21 @@ class SquadScores:
     """Predictions without a gold row; they are ignored."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextScore:
+    """How right one text is."""
+
+    exact: int
+    """1 if it equals any gold answer once both are normalised, else 0."""
+    f1: float
+    """Overlap of its words with those of a gold answer, between 0 and 1: the best over the gold answers.
+
+    The harmonic mean of precision and recall over bags of normalised words.
+    """
+    is_nothing: bool
+    """Whether it normalises to nothing."""
+
+
 def score_predictions(golds: Mapping[str, tuple[str, ...]], predictions: Mapping[str, str]) -> SquadScores:
     """Judge predictions by the convention that suits the gold data.
 
@@ -62,27 +81,72 @@ def score_predictions(golds: Mapping[str, tuple[str, ...]], predictions: Mapping
         InputError: There is nothing to score, so that no mean exists.
     """
     convention = convention_for(golds)
-    rows = [
-        _score_row(predictions.get(row_id), answers, convention)
+    wrong = TextScore(exact=0, f1=0, is_nothing=False)
+    scores = [
+        score_text(predictions[row_id], answers, convention=convention) if row_id in predictions else wrong
         for row_id, answers in golds.items()
-        if row_id in predictions or convention == "v1.1"
     ]
-    if not rows:
-        raise InputError("`predictions` must share ids with `gold`, but there is no row to score")
-    has_answer = [row for row in rows if row.has_answer]
-    no_answer = [row for row in rows if not row.has_answer]
-    return SquadScores(
-        exact=_percent([row.exact for row in rows], convention),
-        f1=_percent([row.f1 for row in rows], convention),
-        total=len(rows),
-        has_answer_exact=_percent_if_any([row.exact for row in has_answer], convention),
-        has_answer_f1=_percent_if_any([row.f1 for row in has_answer], convention),
-        has_answer_total=len(has_answer),
-        no_answer_exact=_percent_if_any([row.exact for row in no_answer], convention),
-        no_answer_f1=_percent_if_any([row.f1 for row in no_answer], convention),
-        no_answer_total=len(no_answer),
-        missing=sum(row_id not in predictions for row_id in golds),
+    return official_scores(
+        has_answer_N=np.array([bool(answers) for answers in golds.values()], np.bool_),
+        is_present_N=np.array([row_id in predictions for row_id in golds], np.bool_),
+        exact_N=np.array([score.exact for score in scores], np.bool_),
+        f1_N=np.array([score.f1 for score in scores], np.float64),
+        is_nothing_N=np.array([score.is_nothing for score in scores], np.bool_),
+        convention=convention,
         extra=sum(row_id not in golds for row_id in predictions),
+    )
+
+
+def official_scores(
+    *,
+    has_answer_N: Bools,
+    is_present_N: Bools,
+    exact_N: Bools,
+    f1_N: npt.NDArray[np.float64],
+    is_nothing_N: Bools,
+    convention: Convention,
+    extra: int,
+) -> SquadScores:
+    """The official figures of N gold rows in data-set order.
+
+    Args:
+        has_answer_N: whether there is an answer.
+        is_present_N: whether there is a prediction; without one the other figures of a row are 0.
+        exact_N: as in :class:`TextScore`, as is what follows.
+        f1_N: 0 to 1.
+        is_nothing_N: whether the prediction normalises to nothing.
+        convention: the procedure that suits all rows.
+        extra: how many predictions there are without a gold row.
+
+    Raises:
+        InputError: There is nothing to score, so that no mean exists.
+    """
+    is_scored_N = is_present_N | (convention == "v1.1")
+    if not is_scored_N.any():
+        raise InputError("`predictions` must share ids with `gold`, but there is no row to score")
+    # An int where both sides are nothing, not a float: see _total.
+    is_whole_N = is_nothing_N & (f1_N == 1)
+
+    def exact(chosen_N: Bools) -> float:
+        return 100.0 * int(exact_N[chosen_N].sum()) / int(chosen_N.sum())
+
+    def f1(chosen_N: Bools) -> float:
+        pairs = zip(f1_N[chosen_N].tolist(), is_whole_N[chosen_N].tolist(), strict=True)
+        return 100.0 * _total((1 if whole else value for value, whole in pairs), convention) / int(chosen_N.sum())
+
+    with_N, without_N = is_scored_N & has_answer_N, is_scored_N & ~has_answer_N
+    return SquadScores(
+        exact=exact(is_scored_N),
+        f1=f1(is_scored_N),
+        total=int(is_scored_N.sum()),
+        has_answer_exact=exact(with_N) if with_N.any() else None,
+        has_answer_f1=f1(with_N) if with_N.any() else None,
+        has_answer_total=int(with_N.sum()),
+        no_answer_exact=exact(without_N) if without_N.any() else None,
+        no_answer_f1=f1(without_N) if without_N.any() else None,
+        no_answer_total=int(without_N.sum()),
+        missing=int((~is_present_N).sum()),
+        extra=extra,
     )
 
 
@@ -91,20 +155,17 @@ def convention_for(golds: Mapping[str, tuple[str, ...]]) -> Convention:
     return "v1.1" if all(golds.values()) else "v2.0"
 
 
-def exact_match(prediction: str, golds: Sequence[str], *, convention: Convention = "v2.0") -> int:
-    """1 if the prediction equals any gold answer once both are normalised, else 0."""
-    return int(normalize_answer(prediction) in _normalized(golds, convention))
-
-
-def f1(prediction: str, golds: Sequence[str], *, convention: Convention = "v2.0") -> float:
-    """Overlap of the words of prediction and gold, between 0 and 1: the best over the gold answers.
-
-    The harmonic mean of precision and recall over bags of normalised words.
-    """
-    words = normalize_answer(prediction).split()
+def score_text(prediction: str, golds: Sequence[str], *, convention: Convention = "v2.0") -> TextScore:
+    """How right a predicted text is; "" is no answer."""
+    normal = normalize_answer(prediction)
+    wanted = _normalized(golds, convention)
+    words = normal.split()
     agree_on_nothing = int(convention == "v2.0")
-    scores = (_word_f1(words, gold.split(), agree_on_nothing) for gold in _normalized(golds, convention))
-    return max(scores, default=0)
+    exact = normal in wanted
+    f1 = (
+        1.0 if exact and words else max((_word_f1(words, gold.split(), agree_on_nothing) for gold in wanted), default=0)
+    )
+    return TextScore(exact=int(exact), f1=f1, is_nothing=not words)
 
 
 def normalize_answer(text: str) -> str:
@@ -113,25 +174,8 @@ def normalize_answer(text: str) -> str:
     return " ".join(_ARTICLE.sub(" ", bare).split())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _RowScore:
-    has_answer: bool
-    exact: int
-    f1: float
-
-
-def _score_row(prediction: str | None, golds: tuple[str, ...], convention: Convention) -> _RowScore:
-    if prediction is None:
-        return _RowScore(has_answer=bool(golds), exact=0, f1=0)
-    return _RowScore(
-        has_answer=bool(golds),
-        exact=exact_match(prediction, golds, convention=convention),
-        f1=f1(prediction, golds, convention=convention),
-    )
-
-
 def _normalized(golds: Sequence[str], convention: Convention) -> list[str]:
-    normalized = [normalize_answer(gold) for gold in golds]
+    normalized = [normalize_answer(gold) for gold in dict.fromkeys(golds)]
     if convention == "v1.1":
         return normalized
     return [gold for gold in normalized if gold] or [""]
@@ -139,7 +183,7 @@ def _normalized(golds: Sequence[str], convention: Convention) -> list[str]:
 
 def _word_f1(predicted: list[str], gold: list[str], agree_on_nothing: int) -> float:
     if not predicted and not gold:
-        return agree_on_nothing  # an int, not a float: see _percent
+        return agree_on_nothing  # an int, not a float: see _total
     shared = (Counter(predicted) & Counter(gold)).total()
     if shared == 0:
         return 0
@@ -148,15 +192,10 @@ def _word_f1(predicted: list[str], gold: list[str], agree_on_nothing: int) -> fl
     return 2 * precision * recall / (precision + recall)
 
 
-def _percent(values: Sequence[float], convention: Convention) -> float:
-    """The mean, times 100.
+def _total(values: Iterable[float], convention: Convention) -> float:
+    """The sum.
 
     From Python 3.12 on ``sum`` makes up for the rounding of floats (but not of ints among them), and a running total
     does not. The official v1.1 keeps running totals, v2.0 calls ``sum``.
     """
-    total = reduce(add, values, 0) if convention == "v1.1" else sum(values)
-    return 100.0 * total / len(values)
-
-
-def _percent_if_any(values: Sequence[float], convention: Convention) -> float | None:
-    return _percent(values, convention) if values else None
+    return reduce(add, values, 0) if convention == "v1.1" else sum(values)

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "ray_qa"
 CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 AT_THE_ROOT = ("errors", "records", "settings", "validation_messages")
 PACKAGES = (
-    "storage", "data", "metrics", "reader", "runs", "cluster", "preparation", "annotation", "finetuning",
+    "storage", "data", "metrics", "reader", "runs", "judging", "cluster", "preparation", "annotation", "finetuning",
     "evaluation", "asking", "exporting", "cli",
 )  # fmt: skip
 """Lowest first."""

@@ -23,7 +23,7 @@ FLOORS: list[dict[str, set[str]]] = [
     {"errors": set(), "records": set(), "validation_messages": {"pydantic"}, "settings": {"pydantic"}},
     {"storage": {"filelock", "obstore", "pyarrow"}},
     {"data": {"datasets", "huggingface_hub", "numpy", "pyarrow", "pydantic"}},
-    {"metrics": {"numpy"}},
+    {"metrics": {"numpy", "scipy"}},
     {
         "reader": {
             "array_api_compat", "huggingface_hub", "nncf", "numpy", "openvino", "platformdirs", "pyarrow",
@@ -31,6 +31,7 @@ FLOORS: list[dict[str, set[str]]] = [
         }
     },
     {"runs": {"jinja2", "numpy", "pyarrow", "pydantic", "rich"}},
+    {"judging": {"numpy", "pyarrow"}},
     {"cluster": {"grpc", "ray", "torch"}},
     {
         "preparation": {"pyarrow", "pydantic"},
@@ -39,7 +40,7 @@ FLOORS: list[dict[str, set[str]]] = [
             "huggingface_hub", "matplotlib", "mlflow", "numpy", "pyarrow", "pydantic", "ray", "safetensors",
             "tensorboardX", "torch", "transformers",
         },
-        "evaluation": {"pydantic"},
+        "evaluation": {"numpy", "pydantic"},
         "asking": {"jinja2", "pydantic", "rich"},
         "exporting": {"numpy", "pyarrow", "pydantic"},
     },

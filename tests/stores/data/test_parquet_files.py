@@ -72,4 +72,4 @@ def test_training_rows_and_gold_are_read_from_a_bucket_in_all_their_forms(tmp_pa
         assert known.sha256 == survey_examples(here).sha256
         assert survey_examples(there, known) is known
         if path.suffix != ".jsonl":
-            assert read_gold(f"{folder}/{path.name}", "id") == {"1": ("Ann",)}
+            assert read_gold(f"{folder}/{path.name}", "id").by_id() == {"1": ("Ann",)}

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ray_qa.data.gold import read_gold, read_predictions
+from ray_qa.data.gold import read_gold
 from ray_qa.errors import InputError
 
 X = {"text": ["x"]}
@@ -25,16 +25,6 @@ def write_gold(path: Path, answers: dict[Any, list[str]], ids: pa.DataType | Non
     columns = {"title": ["t"] * len(answers), "answers": pa.array(values, ANSWERS), "id": pa.array(list(answers), ids)}
     pq.write_table(pa.table(columns), path)
     return str(path)
-
-
-def write_parts(folder: Path, *parts: dict[str, list[Any]], finished: bool = True) -> str:
-    folder.mkdir()
-    (folder / ".ray_qa").mkdir()
-    for number, columns in enumerate(parts):
-        pq.write_table(pa.table(columns), folder / f"part-{number:07}.parquet")
-    if finished:
-        (folder / "_SUCCESS").touch()
-    return str(folder)
 
 
 def write_json(path: Path, document: object) -> str:
@@ -55,15 +45,15 @@ def refused(message: str) -> Iterator[None]:
 
 def test_gold_parquet_gives_every_answer_in_row_order(tmp_path: Path) -> None:
     path = write_gold(tmp_path / "gold.parquet", {"z": ["Köln", "köln"], "a": [], "m": ["", "東京"]})
-    assert list(read_gold(path, "id").items()) == [("z", ("Köln", "köln")), ("a", ()), ("m", ("", "東京"))]
+    assert list(read_gold(path, "id").by_id().items()) == [("z", ("Köln", "köln")), ("a", ()), ("m", ("", "東京"))]
 
 
 def test_gold_may_be_a_folder_or_a_glob_but_without_repeated_ids(tmp_path: Path) -> None:
     write_gold(tmp_path / "gold/a.parquet", {2: ["x"]}, pa.int64())
     write_gold(tmp_path / "gold/b.parquet", {1: []}, pa.int64())
     wanted = [("2", ("x",)), ("1", ())]
-    assert list(read_gold(str(tmp_path / "gold"), "id").items()) == wanted
-    assert list(read_gold(str(tmp_path / "gold/*.parquet"), "id").items()) == wanted
+    assert list(read_gold(str(tmp_path / "gold"), "id").by_id().items()) == wanted
+    assert list(read_gold(str(tmp_path / "gold/*.parquet"), "id").by_id().items()) == wanted
 
     write_gold(tmp_path / "gold/c.parquet", {"2": []})
     with refused(r"`gold` must have every id once, but row 3 of .* repeats '2'"):
@@ -76,7 +66,7 @@ def test_gold_ids_may_be_any_kind_of_string(tmp_path: Path, ids: pa.DataType) ->
     large = pa.struct([("text", pa.large_list(pa.large_string()))])
     column = pa.array(["q"], pa.string()).cast(ids)
     pq.write_table(pa.table({"id": column, "answers": pa.array([{"text": ["x"]}], large)}), path)
-    assert read_gold(str(path), "id") == {"q": ("x",)}
+    assert read_gold(str(path), "id").by_id() == {"q": ("x",)}
 
 
 def test_squad_json_is_read_with_and_without_is_impossible(tmp_path: Path) -> None:
@@ -84,7 +74,7 @@ def test_squad_json_is_read_with_and_without_is_impossible(tmp_path: Path) -> No
         {"id": "q1", "question": "?", "answers": [{"text": "x", "answer_start": 0}, {"text": "y", "answer_start": 1}]},
         {"id": 7, "question": "?", "answers": [], "is_impossible": True, "plausible_answers": [{"text": "z"}]},
     )
-    assert read_gold(write_json(tmp_path / "dev.JSON", document), "ignored") == {"q1": ("x", "y"), "7": ()}
+    assert read_gold(write_json(tmp_path / "dev.JSON", document), "ignored").by_id() == {"q1": ("x", "y"), "7": ()}
 
 
 ROWS: list[dict[str, Any]] = [
@@ -131,13 +121,13 @@ def as_squad(rows: list[dict[str, Any]]) -> bytes:
 def test_gold_comes_in_every_form_of_rows(tmp_path: Path, name: str, content: bytes, packed: str) -> None:
     path = tmp_path / f"{name}{packed}"
     path.write_bytes(gzip.compress(content) if packed else content)
-    assert list(read_gold(str(path), "id").items()) == [("z", ("Köln", "köln")), ("a", ())]
-    assert list(read_gold(str(tmp_path), "id")) == ["z", "a"]
+    assert list(read_gold(str(path), "id").by_id().items()) == [("z", ("Köln", "köln")), ("a", ())]
+    assert list(read_gold(str(tmp_path), "id").by_id()) == ["z", "a"]
 
 
 def test_gold_may_be_a_saved_data_set(tmp_path: Path) -> None:
     datasets.Dataset.from_list(ROWS).save_to_disk(tmp_path / "gold")
-    assert read_gold(str(tmp_path / "gold"), "id") == {"z": ("Köln", "köln"), "a": ()}
+    assert read_gold(str(tmp_path / "gold"), "id").by_id() == {"z": ("Köln", "köln"), "a": ()}
 
 
 def test_gold_that_has_texts_for_answers_is_refused_whatever_its_form(tmp_path: Path) -> None:
@@ -211,53 +201,3 @@ def test_unreadable_files_are_refused(tmp_path: Path, name: str, content: bytes 
         path.write_bytes(content)
     with refused(f"`gold` must .*{name} .*{message}"):
         read_gold(str(path), "id")
-    with refused(f"`predictions` must .*{name} .*{message}"):
-        read_predictions(str(path), "id", "")
-
-
-def test_predictions_come_from_the_parts_with_null_as_no_answer(tmp_path: Path) -> None:
-    folder = write_parts(
-        tmp_path / "out",
-        {"id": [3, 1], "qa_answer": ["Köln", None], "answer": ["other", "other"]},
-        {"id": [2], "qa_answer": pa.array([None], pa.string()), "answer": ["other"]},
-    )
-    assert list(read_predictions(folder, "id", "qa_").items()) == [("3", "Köln"), ("1", ""), ("2", "")]
-
-
-def test_predictions_come_from_json(tmp_path: Path) -> None:
-    path = write_json(tmp_path / "predictions.txt", {"b": "東京", "a": "", "7": None})
-    assert list(read_predictions(path, "ignored", "ignored").items()) == [("b", "東京"), ("a", ""), ("7", "")]
-
-
-def test_an_unfinished_or_empty_folder_is_refused(tmp_path: Path) -> None:
-    folder = write_parts(tmp_path / "out", {"id": ["1"], "answer": ["x"]}, finished=False)
-    with refused(f"`predictions` must be a finished run of annotate, but {folder} has no _SUCC"):
-        read_predictions(folder, "id", "")
-    with refused("`predictions` must lead to Parquet files"):
-        read_predictions(write_parts(tmp_path / "empty"), "id", "")
-
-
-@pytest.mark.parametrize(
-    ("part", "message"),
-    [
-        (
-            {"id": ["1"], "qa_answer": ["x"]},
-            "must have a column 'answer', but .*part-0000000.parquet has id, qa_answer",
-        ),
-        ({"answer": ["x"]}, "must have a column 'id', but .*part-0000000.parquet has answer"),
-        ({"id": ["1", "1"], "answer": ["x", "y"]}, "must have every id once, but row 2 of .* repeats '1'"),
-        ({"id": [None], "answer": ["x"]}, "must have an id in every row, but row 1 of"),
-        ({"id": ["1"], "answer": [5]}, "must have a text for every id, but row 1 of .* has 5"),
-        ('["x"]', r"must be a JSON object \{id: text\}, but .* has a list"),
-        ('{"1": ["x"]}', "must have a text for every id, but row 1 of"),
-        ('{"1": "x", "1": "y"}', "must have every id once, but row 2 of .* repeats '1'"),
-    ],
-)
-def test_predictions_of_another_shape_are_refused(tmp_path: Path, part: dict[str, Any] | str, message: str) -> None:
-    path = tmp_path / "out"
-    if isinstance(part, str):
-        path.write_text(part)
-    else:
-        write_parts(path, part)
-    with refused(f"`predictions` {message}"):
-        read_predictions(str(path), "id", "")

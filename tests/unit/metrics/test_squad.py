@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ray_qa.errors import InputError
-from ray_qa.metrics.squad import Convention, convention_for, exact_match, f1, normalize_answer, score_predictions
+from ray_qa.metrics.squad import Convention, convention_for, normalize_answer, score_predictions, score_text
 
 Golds = Mapping[str, tuple[str, ...]]
 
@@ -38,18 +38,18 @@ def test_answers_are_normalized(text: str, normalized: str) -> None:
 
 
 def test_exact_match_takes_any_gold_answer() -> None:
-    assert exact_match("the Eiffel Tower.", ("tower", "Eiffel tower")) == 1
-    assert exact_match("Eiffel", ("tower", "Eiffel tower")) == 0
+    assert score_text("the Eiffel Tower.", ("tower", "Eiffel tower")).exact == 1
+    assert score_text("Eiffel", ("tower", "Eiffel tower")).exact == 0
 
 
 def test_f1_is_the_harmonic_mean_over_bags_of_words() -> None:
-    assert f1("the big red dog", ("a red dog house",)) == pytest.approx(2 / 3)
-    assert f1("new new york", ("new york new york",)) == pytest.approx(2 * 1 * 0.75 / 1.75)
-    assert f1("cat", ("dog",)) == 0
+    assert score_text("the big red dog", ("a red dog house",)).f1 == pytest.approx(2 / 3)
+    assert score_text("new new york", ("new york new york",)).f1 == pytest.approx(2 * 1 * 0.75 / 1.75)
+    assert score_text("cat", ("dog",)).f1 == 0
 
 
 def test_f1_takes_the_best_gold_answer() -> None:
-    assert f1("in 1999", ("the year 1999", "1999", "1998")) == pytest.approx(2 / 3)
+    assert score_text("in 1999", ("the year 1999", "1999", "1998")).f1 == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_the_conventions_differ_where_a_side_is_empty(
     prediction: str, golds: tuple[str, ...], v1: tuple[int, int], v2: tuple[int, int]
 ) -> None:
     for convention, (exact, overlap) in (("v1.1", v1), ("v2.0", v2)):
-        assert exact_match(prediction, golds, convention=convention) == exact  # type: ignore[arg-type]  # parameters are plain texts
-        assert f1(prediction, golds, convention=convention) == overlap  # type: ignore[arg-type]  # parameters are plain texts
+        assert score_text(prediction, golds, convention=convention).exact == exact  # type: ignore[arg-type]  # parameters are plain texts
+        assert score_text(prediction, golds, convention=convention).f1 == overlap  # type: ignore[arg-type]  # parameters are plain texts
 
 
 def test_v1_scores_missing_rows_zero_and_ignores_extra_ones() -> None:
@@ -115,7 +115,7 @@ def test_floats_are_summed_as_the_official_procedure_sums_them(
     texts = {str(i): " ".join(["hit"] * (i % 7 + 1) + ["miss"] * (i % 11)) for i in range(500)}
     golds: dict[str, tuple[str, ...]] = dict.fromkeys(texts, ("hit hit hit no no",)) | dict.fromkeys(extra_row, ())
     predictions = texts | dict.fromkeys(extra_row, "")
-    values = [f1(predictions[i], golds[i], convention=convention) for i in golds]
+    values = [score_text(predictions[i], golds[i], convention=convention).f1 for i in golds]
     running_total = 0.0
     for value in values:
         running_total += value

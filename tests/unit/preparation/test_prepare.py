@@ -244,7 +244,7 @@ def test_finetune_and_evaluate_read_what_comes_out(tmp_path: Path, out: Path) ->
     assert [(each["id"], each["answers"], each["malformed"]) for each in examples] == [
         (each["id"], each["answers"], None) for each in rows_in(out)
     ]
-    assert read_gold(str(out), "id") == {"q0": ("red",), "q1": ("red",), "q4": ()}
+    assert read_gold(str(out), "id").by_id() == {"q0": ("red",), "q1": ("red",), "q4": ()}
 
 
 @pytest.mark.parametrize("name", ["squad_v1_dev_a", "squad_v2_dev_a", "xquad_de", "xquad_zh"])

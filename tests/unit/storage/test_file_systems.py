@@ -13,11 +13,12 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from ray_qa.data.example_schema import ExampleColumns
 from ray_qa.data.examples import Examples, read_examples, survey_examples
 from ray_qa.data.file_search import find_files
-from ray_qa.data.gold import read_gold, read_predictions
+from ray_qa.data.gold import read_gold
 from ray_qa.data.parquet_files import read_inputs
 from ray_qa.data.row_groups import read_units
 from ray_qa.data.units import plan_units
 from ray_qa.errors import InputError, StorageError
+from ray_qa.judging.predictions import open_predictions
 from ray_qa.settings import ColumnSettings
 from ray_qa.storage import file_systems, places
 from ray_qa.storage.remote import Remote, place_of
@@ -84,8 +85,10 @@ def test_training_rows_gold_and_predictions_are_read(home: Path) -> None:
         )
         assert pa.concat_tables(read_examples(there)) == pa.concat_tables(read_examples(here))
         assert survey_examples(there).sha256 == survey_examples(here).sha256
-    assert read_gold(f"{ROOT}/rows.parquet", "id") == {"text 0": ("text 0",), "text 1": ("text 1",)}
-    assert read_predictions(f"{ROOT}/predictions.json", "id", "") == {"1": "Ann"}
+    assert read_gold(f"{ROOT}/rows.parquet", "id").by_id() == {"text 0": ("text 0",), "text 1": ("text 1",)}
+    predictions = open_predictions(f"{ROOT}/predictions.json", prefix="", partial=False)
+    assert predictions.table is not None
+    assert predictions.table.to_pylist() == [{"id": "1", "answer": "Ann"}]
 
 
 def test_what_is_not_there_is_missing_as_a_file_would_be(home: Path) -> None:

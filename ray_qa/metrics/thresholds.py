@@ -1,0 +1,58 @@
+"""What a null threshold does to exact match and F1: the whole curve, and where it is best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdCurve:
+    """Mean scores for every threshold that makes a difference, from the one that answers nothing on.
+
+    A row is answered where null score − best span score ≤ threshold, that is where its margin ≥ −threshold.
+    """
+
+    threshold_T: Floats
+    """Rising; between two of them nothing changes."""
+    exact_T: Floats
+    """Percent."""
+    f1_T: Floats
+    """Percent."""
+    answered_T: Floats
+    """Share of rows, 0 to 1."""
+
+    def best(self, scores_T: Floats) -> int:
+        """Where scores are highest; of equal ones the one that answers least."""
+        return int(np.argmax(scores_T))
+
+
+def threshold_curve(
+    margin_N: Floats, exact_N: npt.NDArray[Any], f1_N: npt.NDArray[Any], has_answer_N: npt.NDArray[np.bool_]
+) -> ThresholdCurve:
+    """Exact match and F1 of N rows under every threshold, as the official v2.0 script finds them; ties go together.
+
+    Args:
+        margin_N: best span score − null score; NaN where there is no span: such a row is never answered.
+        exact_N, f1_N: of the best span, 0 to 1.
+        has_answer_N: whether there is an answer; if not, leaving the row unanswered is right.
+    """
+    order = np.argsort(-margin_N, kind="stable")
+    order = order[: int(np.isfinite(margin_N).sum())]
+    margins = margin_N[order]
+    right_alone = float((~has_answer_N).sum())
+    gained_exact = np.cumsum(exact_N[order].astype(np.float64) - ~has_answer_N[order])
+    gained_f1 = np.cumsum(f1_N[order].astype(np.float64) - ~has_answer_N[order])
+    lasts = np.flatnonzero(np.append(margins[1:] != margins[:-1], True)) if len(margins) else np.array([], np.int64)
+    nothing = -float(margins[0]) - 1 if len(margins) else 0.0
+    return ThresholdCurve(
+        threshold_T=np.concatenate([[nothing], -margins[lasts]]),
+        exact_T=100 * (right_alone + np.concatenate([[0.0], gained_exact[lasts]])) / len(margin_N),
+        f1_T=100 * (right_alone + np.concatenate([[0.0], gained_f1[lasts]])) / len(margin_N),
+        answered_T=np.concatenate([[0.0], (lasts + 1.0)]) / len(margin_N),
+    )
