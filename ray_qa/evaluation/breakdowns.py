@@ -13,6 +13,7 @@ from ray_qa.judging.judged_rows import STATUSES, JudgedRows
 from ray_qa.judging.traits import QUESTION_WORDS
 from ray_qa.metrics.bootstrap import Interval, mean_interval
 
+ALL = slice(None)
 MOST_SHOWN = 20
 """Of the values of a column; what comes less often is put together."""
 
@@ -44,19 +45,20 @@ class Breakdown:
     kinds: tuple[Kind, ...]
 
 
-def figures(rows: JudgedRows, seed: int) -> Figures:
-    """The figures of N > 0 rows, all of which count."""
+def figures(rows: JudgedRows, seed: int, chosen_N: npt.NDArray[np.bool_] | slice = ALL) -> Figures:
+    """The figures of those rows, at least one, all of which count."""
+    exact_N, f1_N, context_N = rows.exact_N[chosen_N], rows.f1_N[chosen_N], rows.context_N[chosen_N]
 
     def interval(values_N: npt.NDArray[Any]) -> Interval:
-        found = mean_interval(values_N, rows.context_N, seed=seed)
+        found = mean_interval(values_N, context_N, seed=seed)
         return Interval(low=100 * found.low, high=100 * found.high)
 
     return Figures(
-        rows=len(rows),
-        exact=100 * float(rows.exact_N.mean()),
-        exact_interval=interval(rows.exact_N),
-        f1=100 * float(rows.f1_N.mean()),
-        f1_interval=interval(rows.f1_N),
+        rows=len(exact_N),
+        exact=100 * float(exact_N.mean()),
+        exact_interval=interval(exact_N),
+        f1=100 * float(f1_N.mean()),
+        f1_interval=interval(f1_N),
     )
 
 
@@ -86,7 +88,7 @@ def _kinds(part: _Partition, rows: JudgedRows, seed: int) -> Iterator[Kind]:
     for code, name in enumerate(part.names):
         chosen_N = part.code_N == code
         if chosen_N.any():
-            yield Kind(name=name, figures=figures(rows.where(chosen_N), seed))
+            yield Kind(name=name, figures=figures(rows, seed, chosen_N))
 
 
 def _by_bins(by: str, rows: JudgedRows, value_N: npt.NDArray[Any], begins: Sequence[int]) -> Iterator[_Partition]:

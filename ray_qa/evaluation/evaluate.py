@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ray_qa.data.gold import GoldRows, read_gold
-from ray_qa.errors import InputError, OutputError, first_line
+from ray_qa.data.gold import ANSWERS, GoldRows, read_gold
+from ray_qa.errors import InputError, OutputError, Problems, first_line
 from ray_qa.evaluation.breakdowns import Breakdown, Figures, breakdowns, figures
 from ray_qa.evaluation.changes import Comparison, Side, compare
 from ray_qa.evaluation.config import EvaluateConfig
@@ -100,13 +100,21 @@ def as_record(report: EvaluationReport) -> dict[str, Any]:
 
 def _evaluate(config: EvaluateConfig) -> EvaluationReport:
     output = None if config.output is None else _check_output(place_of(config.output, "output"))
-    predictions = open_predictions(config.predictions, prefix=config.prefix, partial=config.partial)
+    problems = Problems()
+    with problems.gather():
+        gold = None if config.gold is None else read_gold(config.gold, config.id_column)
+    with problems.gather():
+        predictions = open_predictions(config.predictions, prefix=config.prefix, partial=config.partial)
+    problems.stop_here_if_any(InputError)
     if predictions.unfinished:
         _LOG.warning(f"NOT FINISHED: {predictions.unfinished}. Only what is there is judged.")
-    gold = _gold(config, predictions)
+    if gold is None and config.compare is not None:
+        predictions.check_column(ANSWERS)
+        gold = read_gold(config.predictions, config.id_column)
     judgement = _judged(predictions, gold, config)
     rows = judgement.rows
-    counted = rows.where(rows.is_present_N | (rows.convention == "v1.1"))
+    is_counted_N = rows.is_present_N | (rows.convention == "v1.1")
+    counted = rows if is_counted_N.all() else rows.where(is_counted_N)
     report = EvaluationReport(
         predictions=config.predictions,
         gold=config.gold or config.predictions,
@@ -122,16 +130,6 @@ def _evaluate(config: EvaluateConfig) -> EvaluationReport:
     if output is not None:
         _write(output, report)
     return report
-
-
-def _gold(config: EvaluateConfig, predictions: Predictions) -> GoldRows | None:
-    """The gold rows, where they are read apart from the predictions."""
-    if config.gold is not None:
-        return read_gold(config.gold, config.id_column)
-    if config.compare is None:
-        return None
-    predictions.check_column("answers")
-    return read_gold(config.predictions, config.id_column)
 
 
 def _judged(predictions: Predictions, gold: GoldRows | None, config: EvaluateConfig) -> Judgement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from reprlib import repr as short_repr
 
@@ -15,9 +15,6 @@ from ray_qa.data.answer_columns import as_array
 from ray_qa.data.gold import GoldRows, gold_texts, id_texts, text_lists
 from ray_qa.errors import InputError
 from ray_qa.judging.predictions import Predictions, prediction_tables
-
-LOOKUP_ROWS = 262_144
-"""Looking ids up costs a pass over all gold ids: rows are looked up so many at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +31,9 @@ class Matched:
     """Their gold answers, a list of texts each."""
 
 
-def matched_by_id(predictions: Predictions, gold: GoldRows, id_column: str, columns: list[str]) -> Iterator[Matched]:
+def matched_by_id(
+    predictions: Predictions, gold: GoldRows, id_column: str, columns: Sequence[str]
+) -> Iterator[Matched]:
     """The predictions whose id is among those of the gold rows.
 
     Raises:
@@ -43,23 +42,24 @@ def matched_by_id(predictions: Predictions, gold: GoldRows, id_column: str, colu
     column = "id" if predictions.table is not None else id_column
     predictions.check_column(column)
     is_taken_G = np.zeros(len(gold), np.bool_)
+    lookup = _lookup(gold.ids)
     row = 0
-    for table in _larger(prediction_tables(predictions, list(dict.fromkeys([column, *columns])))):
+    for table in prediction_tables(predictions, list(dict.fromkeys([column, *columns]))):
         ids = id_texts(as_array(table[column]), predictions.setting, predictions.path, row)
-        found = pc.index_in(ids, value_set=gold.ids)
-        is_found = found.is_valid()
+        gold_B = _found(lookup, gold.ids, ids)
+        is_found = pa.array(gold_B >= 0)
         some = Matched(
             table=table.filter(is_found),
-            gold_B=found.drop_null().to_numpy().astype(np.int64),
-            row_B=row + np.flatnonzero(is_found.to_numpy(zero_copy_only=False)),
-            texts=as_array(gold.texts.take(found.drop_null())),
+            gold_B=gold_B[gold_B >= 0],
+            row_B=row + np.flatnonzero(gold_B >= 0),
+            texts=as_array(gold.texts.take(pa.array(gold_B[gold_B >= 0]))),
         )
         _check_untaken(is_taken_G, some, ids.filter(is_found), predictions)
         yield some
         row += table.num_rows
 
 
-def in_themselves(predictions: Predictions, answers_column: str, columns: list[str]) -> Iterator[Matched]:
+def in_themselves(predictions: Predictions, answers_column: str, columns: Sequence[str]) -> Iterator[Matched]:
     """Predictions that have gold answers beside them.
 
     Raises:
@@ -73,15 +73,40 @@ def in_themselves(predictions: Predictions, answers_column: str, columns: list[s
         row += table.num_rows
 
 
-def _larger(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    waiting: list[pa.Table] = []
-    for table in tables:
-        waiting.append(table)
-        if sum(each.num_rows for each in waiting) >= LOOKUP_ROWS:
-            yield pa.concat_tables(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lookup:
+    """Where ids are by their hashes: 16 bytes each, where a dict takes some hundred."""
+
+    hash_G: npt.NDArray[np.int64]
+    """Rising."""
+    gold_G: npt.NDArray[np.int64]
+    """Which gold row has the hash."""
+
+
+def _lookup(ids: pa.ChunkedArray) -> _Lookup:
+    hash_G = np.concatenate([_hashes(chunk) for chunk in ids.chunks])
+    gold_G = np.argsort(hash_G, kind="stable")
+    return _Lookup(hash_G=hash_G[gold_G], gold_G=gold_G)
+
+
+def _hashes(ids: pa.Array) -> npt.NDArray[np.int64]:
+    return np.fromiter(map(hash, ids.to_pylist()), np.int64, len(ids))
+
+
+def _found(lookup: _Lookup, gold_ids: pa.ChunkedArray, ids: pa.Array) -> npt.NDArray[np.int64]:
+    """The gold row of each id, −1 where there is none: of the rows with its hash the one with its text."""
+    hash_B = _hashes(ids)
+    found_B = np.full(len(ids), -1, np.int64)
+    place_B = np.searchsorted(lookup.hash_G, hash_B)
+    open_B = np.arange(len(ids))
+    while len(open_B := open_B[place_B[open_B] < len(lookup.hash_G)]):
+        open_B = open_B[lookup.hash_G[place_B[open_B]] == hash_B[open_B]]
+        gold_B = lookup.gold_G[place_B[open_B]]
+        is_same = np.asarray(pc.equal(as_array(gold_ids.take(pa.array(gold_B))), ids.take(pa.array(open_B))), np.bool_)
+        found_B[open_B[is_same]] = gold_B[is_same]
+        open_B = open_B[~is_same]
+        place_B[open_B] += 1
+    return found_B
 
 
 def _check_untaken(is_taken_G: npt.NDArray[np.bool_], some: Matched, ids: pa.Array, predictions: Predictions) -> None:

@@ -51,13 +51,15 @@ def test_arguments_come_from_the_command_line_unless_given(
     assert "'nonsense'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["prepare", "annotate", "evaluate"])
-def test_every_problem_is_one_line_and_exit_code_2(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("command", "missing"), [("prepare", 2), ("annotate", 2), ("finetune", 3), ("evaluate", 1)])
+def test_every_problem_is_one_line_and_exit_code_2(
+    command: str, missing: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main([command]) == 2
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
     assert captured.out == ""
-    assert len(lines) == 2
+    assert len(lines) == missing
     assert all(re.fullmatch(rf"ray-qa {command}: `\w+` must be given, but is missing", line) for line in lines)
 
 
@@ -114,8 +116,9 @@ def test_a_file_may_ask_for_json_too(tmp_path: Path, capsys: pytest.CaptureFixtu
     yaml = tmp_path / "job.yaml"
     yaml.write_text("gold: /no/where\npredictions: /no/where\nlog_format: json\n")
     assert cli.main(["evaluate", "--config", str(yaml)]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "/no/where" in json.loads(line)["message"]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all("/no/where" in json.loads(line)["message"] for line in lines)
 
 
 def test_a_crash_is_one_line_of_json_where_that_is_asked_for(

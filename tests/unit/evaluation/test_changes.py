@@ -36,14 +36,14 @@ def test_changed_rows_are_named_those_that_lost_most_first(tmp_path: Path) -> No
 def test_predictions_that_share_no_row_cannot_be_compared(tmp_path: Path) -> None:
     first = write(tmp_path / "ours", [row("a", ["x"], "x")])
     second = write(tmp_path / "theirs", [row("b", ["x"], "x")])
-    with pytest.raises(InputError, match="`compare` must have rows that `predictions` has too, but .* shares none"):
+    with pytest.raises(InputError, match=r"`compare` must have rows that `predictions` has too, but .* shares none"):
         evaluate(EvaluateConfig(predictions=first, compare=second))
 
 
 def test_an_unfinished_output_is_judged_only_if_that_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "ours", [row("a", ["x"], "x")])
     (tmp_path / "ours/_SUCCESS").unlink()
-    with pytest.raises(InputError, match="must be a finished run of annotate, but .* has no _SUCCESS"):
+    with pytest.raises(InputError, match=r"must be a finished run of annotate, but .* has no _SUCCESS"):
         evaluate(EvaluateConfig(predictions=path))
     report = evaluate(EvaluateConfig(predictions=path, partial=True))
     assert describe(report).startswith(f"not finished: {path} has no _SUCCESS")

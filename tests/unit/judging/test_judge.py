@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ray_qa.data.gold import read_gold
 from ray_qa.data.schemas import ADDED_FIELDS
 from ray_qa.errors import InputError
+from ray_qa.judging import matching
 from ray_qa.judging.judge import Judgement, judge_against, judge_in_itself, read_judgement
 from ray_qa.judging.predictions import open_predictions
 from ray_qa.metrics.squad import score_predictions
@@ -74,6 +75,17 @@ def test_figures_are_those_of_the_plain_procedure_beside_gold_or_apart(
     gold = read_gold(str(gold_path), "id")
     kept_answers = {each["id"]: answers[each["id"]] for each in kept} | {"extra": "x"}
     assert judge_against(predictions, gold, "id").scores == score_predictions(golds, kept_answers)
+
+
+def test_ids_whose_hashes_are_equal_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "hash", lambda text: len(text), raising=False)
+    gold = write(tmp_path / "gold", [row(name, [name], "") for name in ("a", "b", "cc", "d")])
+    rows = [row(name, [], name) for name in ("d", "x", "dd", "b", "cc", "yyy")]
+    predictions = open_predictions(write(tmp_path / "out", rows), prefix="", partial=False)
+    judgement = judge_against(predictions, read_gold(gold, "id"), "id")
+    assert judgement.rows.row_N.tolist() == [-1, 3, 4, 0]
+    assert judgement.rows.exact_N.tolist() == [False, True, True, True]
+    assert judgement.extra == 3
 
 
 def test_rows_come_in_the_order_of_the_gold_rows_and_know_theirs(tmp_path: Path) -> None:
