@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ray_qa.data.object_tables import CHUNK_ROWS
 from ray_qa.data.row_forms import ANY, form_of
 from ray_qa.data.text_files import TextFiles
 from ray_qa.data.value_digest import ValueDigest
+from ray_qa.errors import listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class RowSource:
     """Where rows come from, in the order of the patterns: a file, a data set, or text files that are a row each."""
 
     name: str
-    """Its path or URL; as :mod:`ray_qa.data.data_sets` takes it; or the pattern that led to the text files."""
+    """Its path or URL; as :mod:`ray_qa.data.data_sets` takes it; or the patterns that led to text files."""
     file: FoundFile | None = None
     stamp: str
     """What changes with its content; a data set of the hub is as it was when it was first fetched."""
@@ -50,7 +52,7 @@ class RowSources:
     """What patterns lead to, and what lay beside it."""
 
     sources: tuple[RowSource, ...]
-    passed_over: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
 
     @property
     def paths(self) -> list[str]:
@@ -80,21 +82,15 @@ def find_rows(
     """
     sources: list[RowSource] = []
     passed_over: list[str] = []
-    for pattern in patterns:
-        if pattern in tables:
-            table = tables[pattern]
-            sources.append(RowSource(name=pattern, stamp=_stamp_of_table(table), table=table))
+    for are_tables, named in itertools.groupby(patterns, key=lambda pattern: pattern in tables):
+        if are_tables:
+            found = [_of_table(name, tables[name]) for name in named]
         elif texts_in is not None:
-            found = find_files([pattern], setting, ANY)
-            passed_over += found.passed_over
-            texts = TextFiles(files=found.files, column=texts_in)
-            sources.append(RowSource(name=pattern, stamp=_stamp_of_texts(texts), texts=texts))
-        elif is_data_set(pattern) or saved_data_set(pattern):
-            sources.append(RowSource(name=pattern, stamp=_stamp_of_data_set(pattern)))
+            found = [_of_texts(list(named), setting, texts_in)]
         else:
-            found = find_row_files([pattern], setting)
-            passed_over += found.passed_over
-            sources += [RowSource(name=file.path, file=file, stamp=_stamp(file)) for file in found.files]
+            found = [_of_rows(pattern, setting) for pattern in named]
+        sources += [source for each in found for source in each.sources]
+        passed_over += [name for each in found for name in each.passed_over]
     rows = RowSources(sources=tuple(sources), passed_over=tuple(passed_over))
     check_once([source.name for source in sources], setting)
     check_once(rows.paths, setting)
@@ -105,6 +101,28 @@ def slices(table: pa.Table) -> Iterator[pa.Table]:
     """The rows of a table some after the other, after its schema."""
     yield table.schema.empty_table()
     yield from (table.slice(first, CHUNK_ROWS) for first in range(0, table.num_rows, CHUNK_ROWS))
+
+
+def _of_table(name: str, table: pa.Table) -> RowSources:
+    return RowSources(sources=(RowSource(name=name, stamp=_stamp_of_table(table), table=table),))
+
+
+def _of_texts(patterns: Sequence[str], setting: str, column: str) -> RowSources:
+    """All text files as one source: there may be very many."""
+    found = find_files(patterns, setting, ANY)
+    texts = TextFiles(files=found.files, column=column)
+    source = RowSource(name=listed(patterns, 3), stamp=_stamp_of_texts(texts), texts=texts)
+    return RowSources(sources=(source,), passed_over=found.passed_over)
+
+
+def _of_rows(pattern: str, setting: str) -> RowSources:
+    if is_data_set(pattern) or saved_data_set(pattern):
+        return RowSources(sources=(RowSource(name=pattern, stamp=_stamp_of_data_set(pattern)),))
+    found = find_row_files([pattern], setting)
+    return RowSources(
+        sources=tuple(RowSource(name=file.path, file=file, stamp=_stamp(file)) for file in found.files),
+        passed_over=found.passed_over,
+    )
 
 
 def _stamp(file: FoundFile) -> str:

@@ -70,12 +70,21 @@ def _some_at_once(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:
     size = 0
     for file in files:
         waiting.append(file)
-        size += file.stored.size if file.stored else Path(file.path).stat().st_size
+        size += _size(file)
         if len(waiting) >= FILES_AT_ONCE or size >= CHUNK_BYTES:
             yield waiting
             waiting, size = [], 0
     if waiting:
         yield waiting
+
+
+def _size(file: FoundFile) -> int:
+    if file.stored is not None:
+        return file.stored.size
+    try:
+        return Path(file.path).stat().st_size
+    except OSError:
+        return 0  # reading it says what is wrong
 
 
 def _text_of(path: str, setting: str) -> str | InputError:
