@@ -115,6 +115,51 @@ Anonymous = Annotated[
 ]
 
 
+PATH_COLUMN: Final = "path"
+"""Which says of each row that is a text file where that lies."""
+
+
+class CorpusSettings(Settings):
+    """Which rows of a corpus are read, and where their contexts are."""
+
+    context_column: Annotated[str, Group.INPUT] = Field(
+        "context", min_length=1, description="Column that holds the context."
+    )
+    context_from: Annotated[Literal["column", "files"], Group.INPUT] = Field(
+        "column",
+        description="Where contexts come from: a column of rows; or files, each a text in UTF-8, plain or .gz or .zst, "
+        "and a row, beside whose context the column path says where it lies.",
+    )
+    limit: Annotated[PositiveInt | None, Group.INPUT] = Field(
+        None, description="Take the first so many rows of the input alone, for a first try."
+    )
+    sample: Annotated[PositiveInt | None, Group.INPUT] = Field(
+        None, description="Take so many rows alone, drawn at random: of all, or of the first `limit`."
+    )
+    seed: Annotated[int, Group.INPUT] = Field(0, ge=0, description="Of the draw: another number, another sample.")
+    anonymous: Anonymous = False
+
+    @model_validator(mode="after")
+    def _seed_is_that_of_the_sample(self) -> Self:
+        if self.seed and self.sample is None:
+            raise ValueError(f"`seed` must be left out unless `sample` is given, but is {self.seed}")
+        return self
+
+    @model_validator(mode="after")
+    def _paths_have_a_column_of_their_own(self) -> Self:
+        if self.texts_in == PATH_COLUMN:
+            raise ValueError(
+                f"`context_column` must be another column than {PATH_COLUMN!r} with `context_from` files, as that says "
+                "where each file lies"
+            )
+        return self
+
+    @property
+    def texts_in(self) -> str | None:
+        """The column to put texts into where files are contexts."""
+        return self.context_column if self.context_from == "files" else None
+
+
 def check_kind(config: object, kind: type[BaseModel]) -> None:
     """Raise where a command is given something else than its settings.
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ray_qa.data.parts import Compression
 from ray_qa.data.row_choice import RowChoice
@@ -15,9 +15,9 @@ from ray_qa.runs.output_folder import OutputText, output_place
 from ray_qa.settings import (
     FREE,
     SETTLED,
-    Anonymous,
     AutoOrCount,
     ColumnSettings,
+    CorpusSettings,
     Duration,
     Group,
     LogFormatSetting,
@@ -30,12 +30,13 @@ from ray_qa.storage.credentials import Access
 from ray_qa.storage.remote import Place
 
 
-class AnnotateConfig(ReadingSettings, ModelSettings):
+class AnnotateConfig(CorpusSettings, ReadingSettings, ModelSettings):
     """Answer every row of a corpus and write the answers to Parquet.
 
     ray-qa annotate --input corpus.parquet --output first-try --limit 100
     ray-qa annotate --input corpus.parquet --output answers --model deepset/roberta-base-squad2 --n-best 3
     ray-qa annotate --input documents.jsonl --questions questions.txt --wide --output answers
+    ray-qa annotate --input 'contracts/*.txt' --context-from files --questions questions.txt --output answers
     ray-qa annotate --input s3://bucket/corpus --output s3://bucket/answers --replicas 4:32
     ray-qa annotate --config job.yaml --overwrite
     """
@@ -49,19 +50,11 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         description="Folder for the annotated parts, or its URL in a bucket; run again to resume."
     )
     question_column: Annotated[str, Group.INPUT] = Field("question", description="Column that holds the question.")
-    context_column: Annotated[str, Group.INPUT] = Field("context", description="Column that holds the context.")
     questions: Annotated[str | None, FREE, Group.INPUT] = Field(
         None,
         description="Ask every context these questions, instead of those in a column: rows with id and question, or a "
         "text file with one a line.",
     )
-    limit: Annotated[PositiveInt | None, Group.INPUT] = Field(
-        None, description="Take the first so many rows of the input alone, for a first try."
-    )
-    sample: Annotated[PositiveInt | None, Group.INPUT] = Field(
-        None, description="Take so many rows alone, drawn at random: of all, or of the first `limit`."
-    )
-    seed: Annotated[int, Group.INPUT] = Field(0, ge=0, description="Of the draw: another number, another sample.")
     wide: Annotated[bool, Group.OUTPUT] = Field(
         False, description="With `questions`: one row a context, and for each question a column named by its id."
     )
@@ -114,7 +107,6 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     profile: Annotated[bool, FREE, Group.OUTPUT] = Field(
         False, description="Say at the end, and in run.json, which step took how long."
     )
-    anonymous: Anonymous = False
     wait_for_nodes: Annotated[Duration, FREE, Group.MACHINES] = Field(
         "15m", description="How long to wait for nodes where the cluster may grow: 90s, 15m, 2h."
     )
@@ -155,9 +147,12 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         return self
 
     @model_validator(mode="after")
-    def _seed_is_that_of_the_sample(self) -> AnnotateConfig:
-        if self.seed and self.sample is None:
-            raise ValueError(f"`seed` must be left out unless `sample` is given, but is {self.seed}")
+    def _text_files_are_asked_a_set(self) -> AnnotateConfig:
+        if self.context_from == "files" and self.questions is None:
+            raise ValueError(
+                "`questions` must name a set with `context_from` files, as text files have no column of questions, but "
+                "there is none"
+            )
         return self
 
     @model_validator(mode="after")

@@ -10,11 +10,12 @@ import pyarrow as pa
 from ray_qa.annotation.calibration import calibration_digest, calibration_inputs
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import ALGORITHM, Plan, check_output, read_plan
-from ray_qa.data.conversion import NO_TABLES, bring_into_parquet, find_rows, is_brought
+from ray_qa.data.conversion import bring_into_parquet, is_brought
 from ray_qa.data.data_sets import is_data_set
 from ray_qa.data.file_search import FoundFile, FoundFiles, check_apart
 from ray_qa.data.parquet_files import Inputs, describe_inputs
 from ray_qa.data.question_sets import read_questions
+from ray_qa.data.row_sources import NO_TABLES, find_rows
 from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
 from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
 from ray_qa.errors import InputError, OutputError, Problems, RayQaError, StorageError, first_line, listed
@@ -109,8 +110,8 @@ def _inputs(
     patterns = [pattern for pattern in config.input if not (pattern in tables or is_data_set(pattern))]
     for pattern in patterns:
         check_outlives_job("input", pattern)
-    found = find_rows(config.input, "input", tables)
-    check_apart([source.name for source in found.sources if source.file is not None], patterns, folder, "input")
+    found = find_rows(config.input, "input", tables, config.texts_in)
+    check_apart(found.paths, patterns, folder, "input")
     others = [source.name for source in found.sources if not is_brought(source, folder / ROWS, config.limit)]
     if others and not may_convert:
         raise RayQaError  # said already
@@ -120,13 +121,13 @@ def _inputs(
     bad: list[str] = []
     for source in found.sources:
         try:
-            files += bring_into_parquet(source, folder / ROWS, "input", config.limit)
+            brought = bring_into_parquet(source, folder / ROWS, "input", config.limit)
+            files += brought.files
+            bad += brought.left_out
         except InputError as error:
             bad += error.problems
         except OSError as error:
             raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
-    if bad and not (config.skip_bad_files and files):
-        raise InputError(*bad)
     return describe_inputs(
         FoundFiles(files=tuple(files), passed_over=found.passed_over),
         config.columns(questions),

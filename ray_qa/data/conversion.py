@@ -9,22 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
-from ray_qa.data.data_sets import is_data_set, saved_data_set
-from ray_qa.data.file_search import FoundFile, Stored, find_row_files
-from ray_qa.data.object_tables import CHUNK_ROWS
+from ray_qa.data.file_search import FoundFile, Stored
 from ray_qa.data.parquet_writing import FILE_BYTES, GroupWriter
-from ray_qa.data.row_forms import form_of
+from ray_qa.data.row_sources import RowSource, slices
 from ray_qa.data.row_streams import stream_rows
-from ray_qa.data.value_digest import ValueDigest
+from ray_qa.data.text_files import tables_of_texts
 from ray_qa.errors import InputError
 from ray_qa.storage import objects, places
 from ray_qa.storage.remote import Place, Remote
@@ -34,73 +31,26 @@ FORM = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowSource:
-    """Where rows come from, in the order of the patterns: a file, or a data set."""
+class Brought:
+    """The Parquet files that hold a source, in order, and what is wrong with those of its files that they leave out."""
 
-    name: str
-    """Its path or URL; or as :mod:`ray_qa.data.data_sets` takes it."""
-    file: FoundFile | None
-    stamp: str
-    """What changes with its content; a data set of the hub is as it was when it was first fetched."""
-    table: pa.Table | None = field(default=None, compare=False, repr=False)
-    """Its rows, where the caller has them in memory."""
-
-    @property
-    def is_parquet(self) -> bool:
-        """Whether its rows can be read as they are."""
-        return self.file is not None and form_of(self.name).is_parquet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowSources:
-    """What patterns lead to, and what lay beside it."""
-
-    sources: tuple[RowSource, ...]
-    passed_over: tuple[str, ...]
+    files: tuple[FoundFile, ...]
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Converted:
-    """The files that hold a source."""
+    """The names of the files that hold a source, and what they leave out."""
 
     source: str
     files: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 _JSON: TypeAdapter[_Converted] = TypeAdapter(_Converted)
-NO_TABLES: Mapping[str, pa.Table] = {}
 
 
-def find_rows(patterns: Sequence[str], setting: str, tables: Mapping[str, pa.Table] = NO_TABLES) -> RowSources:
-    """Expand files, folders, globs and names of data sets; in a folder Parquet counts where there is any, else all.
-
-    ``tables`` are those that the caller has, by the names under which they stand among the patterns.
-
-    Raises:
-        InputError, ConfigError, StorageError: as :func:`ray_qa.data.file_search.find_files`.
-    """
-    sources: list[RowSource] = []
-    passed_over: list[str] = []
-    for pattern in patterns:
-        if pattern in tables:
-            table = tables[pattern]
-            sources.append(RowSource(name=pattern, file=None, stamp=_stamp_of_table(table), table=table))
-            continue
-        if is_data_set(pattern) or saved_data_set(pattern):
-            sources.append(RowSource(name=pattern, file=None, stamp=_stamp_of_data_set(pattern)))
-            continue
-        found = find_row_files([pattern], setting)
-        passed_over += found.passed_over
-        sources += [RowSource(name=file.path, file=file, stamp=_stamp(file)) for file in found.files]
-    names = [source.name for source in sources]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"`{setting}` must name every file once, but names {twice[0]} twice")
-    return RowSources(sources=tuple(sources), passed_over=tuple(passed_over))
-
-
-def bring_into_parquet(
-    source: RowSource, folder: Place, setting: str, most: int | None = None
-) -> tuple[FoundFile, ...]:
+def bring_into_parquet(source: RowSource, folder: Place, setting: str, most: int | None = None) -> Brought:
     """The Parquet files with the rows of a source; made in ``folder``, unless they are there or it is one itself.
 
     What is made has the first ``most`` rows alone, if that is given.
@@ -110,23 +60,25 @@ def bring_into_parquet(
         OSError, StorageError: if the folder cannot be written to.
     """
     if source.is_parquet and source.file is not None:
-        return (source.file,)
+        return Brought(files=(source.file,))
     name = _stem(source, most)
     note = folder / f"{name}.json"
     there = _read(note)
     if there is None:
         places.make_folder(folder)
-        written = _convert(source, folder, f"{name}-{uuid.uuid4().hex[:8]}", setting, most)
-        made = _Converted(source=source.name, files=tuple(written))
+        made = _convert(source, folder, f"{name}-{uuid.uuid4().hex[:8]}", setting, most)
         if places.publish_new(note, _JSON.dump_json(made)):
             there = made
         else:  # another command was first
             places.delete([folder / file for file in made.files])
             there = _read(note) or made
     partitions = source.file.partitions if source.file else ()
-    return tuple(
-        FoundFile(path=str(folder / file), stored=_stored(folder / file), partitions=partitions, source=source.name)
-        for file in there.files
+    return Brought(
+        files=tuple(
+            FoundFile(path=str(folder / file), stored=_stored(folder / file), partitions=partitions, source=source.name)
+            for file in there.files
+        ),
+        left_out=there.left_out,
     )
 
 
@@ -153,28 +105,6 @@ def _stem(source: RowSource, most: int | None) -> str:
     return hashlib.sha256(json.dumps(known_by).encode()).hexdigest()[:32]
 
 
-def _stamp(file: FoundFile) -> str:
-    if file.stored is not None:
-        return json.dumps([file.stored.size, file.stored.version])
-    stat = Path(file.path).stat()
-    return json.dumps([stat.st_size, stat.st_mtime_ns])
-
-
-def _stamp_of_data_set(name: str) -> str:
-    saved = saved_data_set(name)
-    if saved is None:
-        return ""
-    stats = [(path.name, path.stat()) for path in sorted(saved.folder.rglob("*")) if path.is_file()]
-    return json.dumps([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
-
-
-def _stamp_of_table(table: pa.Table) -> str:
-    digest = ValueDigest()
-    for some in _slices(table):
-        digest.add(some)
-    return json.dumps([digest.hexdigest(), str(table.schema)])
-
-
 def _stored(place: Place) -> Stored | None:
     if not isinstance(place, Remote):
         return None
@@ -189,15 +119,25 @@ def _read(note: Place) -> _Converted | None:
         return None
 
 
-def _convert(source: RowSource, folder: Place, stem: str, setting: str, most: int | None) -> list[str]:
-    """Write files, a new one where a column's type grows; in the end all are brought to the last schema."""
-    with closing(_rows_of(source, setting, most)) as stream:
-        return _write(stream, source, folder, stem, setting)
+def _convert(source: RowSource, folder: Place, stem: str, setting: str, most: int | None) -> _Converted:
+    left_out: list[str] = []
+    with closing(_first_rows(_rows_of(source, setting, left_out.append), most)) as stream:
+        files = _write(stream, source, folder, stem, setting)
+    if not files:
+        raise InputError(*left_out or [f"`{setting}` must have rows, but {source.name} has none"])
+    return _Converted(source=source.name, files=tuple(files), left_out=tuple(left_out))
 
 
-def _rows_of(source: RowSource, setting: str, most: int | None) -> Generator[pa.Table]:
+def _rows_of(source: RowSource, setting: str, leave_out: Callable[[str], None]) -> Iterator[pa.Table]:
+    if source.table is not None:
+        return slices(source.table)
+    if source.texts is not None:
+        return tables_of_texts(source.texts, setting, leave_out)
+    return stream_rows(source.name, setting)
+
+
+def _first_rows(stream: Iterator[pa.Table], most: int | None) -> Generator[pa.Table]:
     """The rows, or the first ``most``, some after the other."""
-    stream = stream_rows(source.name, setting) if source.table is None else _slices(source.table)
     left = most
     for table in stream:
         yield table if left is None else table.slice(0, left)
@@ -207,12 +147,11 @@ def _rows_of(source: RowSource, setting: str, most: int | None) -> Generator[pa.
                 return
 
 
-def _slices(table: pa.Table) -> Iterator[pa.Table]:
-    yield table.schema.empty_table()
-    yield from (table.slice(first, CHUNK_ROWS) for first in range(0, table.num_rows, CHUNK_ROWS))
-
-
 def _write(stream: Iterator[pa.Table], source: RowSource, folder: Place, stem: str, setting: str) -> list[str]:
+    """Write files, a new one where a column's type grows; in the end all are brought to the last schema.
+
+    Gives their names: none where there are no rows.
+    """
     written: list[_Written] = []
     schema, rows = pa.schema([]), 0
     table = next(stream, None)
@@ -229,7 +168,7 @@ def _write(stream: Iterator[pa.Table], source: RowSource, folder: Place, stem: s
         written.append(_Written(place=place, schema=schema))
     if not rows:
         places.delete([each.place for each in written])
-        raise InputError(f"`{setting}` must have rows, but {source.name} has none")
+        return []
     for each in written:
         if not each.schema.equals(schema):
             _rewrite(each.place, schema)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from ray_qa.data.file_kinds import is_saved_data_set
 from ray_qa.data.object_search import WILD, find_objects
-from ray_qa.data.row_forms import ALL, PARQUET, has_suffix
+from ray_qa.data.row_forms import ALL, ANY, PARQUET, has_suffix
 from ray_qa.errors import InputError, first_line, listed
 from ray_qa.storage.remote import Place, Remote, is_url, place_of
 
@@ -77,7 +77,7 @@ def find_files(patterns: Sequence[str], setting: str, suffixes: Sequence[str] = 
             raise InputError(_nothing_found(pattern, setting, walk))
         found += matches
         passed_over += walk.passed_over
-    _check_once([file.path for file in found], setting)
+    check_once([file.path for file in found], setting)
     return FoundFiles(files=tuple(found), passed_over=tuple(passed_over))
 
 
@@ -89,7 +89,7 @@ def find_row_files(patterns: Sequence[str], setting: str, suffixes: Sequence[str
     """
     found = [_found_rows(pattern, setting, suffixes) for pattern in patterns]
     files = tuple(file for each in found for file in each.files)
-    _check_once([file.path for file in files], setting)
+    check_once([file.path for file in files], setting)
     return FoundFiles(files=files, passed_over=tuple(name for each in found for name in each.passed_over))
 
 
@@ -115,12 +115,17 @@ def check_apart(files: Iterable[str], patterns: Sequence[str], output: Place, se
         raise InputError(f"`{setting}` must lie outside the output, but {within} is in {output}")
 
 
-def _check_once(paths: Sequence[str], setting: str) -> None:
+def check_once(names: Iterable[str], setting: str) -> None:
+    """Check that a file, or whatever else is named, is named once.
+
+    Raises:
+        InputError: if one is named twice.
+    """
     seen: set[str] = set()
-    for path in paths:
-        if path in seen:
-            raise InputError(f"`{setting}` must name every file once, but names {path} twice")
-        seen.add(path)
+    for name in names:
+        if name in seen:
+            raise InputError(f"`{setting}` must name every file once, but names {name} twice")
+        seen.add(name)
 
 
 def _folder(place: Place) -> Place | None:
@@ -214,10 +219,11 @@ class _Walk:
 
 
 def _nothing_found(pattern: str, setting: str, walk: _Walk) -> str:
-    kind = "Parquet" if walk.suffixes == PARQUET else "row"
-    there = f"no {kind} file" if walk.passed_over or Path(pattern).expanduser().is_dir() else "nothing"
+    kind = {PARQUET: "Parquet ", ANY: ""}.get(walk.suffixes, "row ")
+    there = f"no {kind}file" if walk.passed_over or Path(pattern).expanduser().is_dir() else "nothing"
     beside = f", only to {listed(walk.passed_over, 3)}" if walk.passed_over else ""
-    wanted = f"{kind} files ({', '.join(f'*{suffix}' for suffix in walk.suffixes if suffix.count('.') == 1)})"
+    forms = ", ".join(f"*{suffix}" for suffix in walk.suffixes if suffix.count(".") == 1)
+    wanted = f"{kind}files" + (f" ({forms})" if forms else "")
     if not is_url(pattern) and is_saved_data_set(Path(pattern).expanduser()):
         beside = "; it is a data set that `save_to_disk` wrote: write it with its `to_parquet`"
     return f"`{setting}` must lead to {wanted}, but {pattern} leads to {there}{beside}"

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ray_qa.data.answer_columns import as_array, is_list, list_of
-from ray_qa.data.conversion import RowSource, find_rows
 from ray_qa.data.file_kinds import instead_of_parquet
 from ray_qa.data.json_lines import has_an_object_a_line
 from ray_qa.data.json_streams import items_of
 from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.row_forms import form_of
+from ray_qa.data.row_sources import RowSource, find_rows
 from ray_qa.data.row_streams import stream_rows
 from ray_qa.data.schemas import is_text
 from ray_qa.data.squad_json import SquadRow, read_squad_json

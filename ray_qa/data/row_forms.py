@@ -23,6 +23,8 @@ _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 PARQUET = (".parquet", ".pq")
 ALL = (*_FORMS, *map("".join, itertools.product(_FORMS, _COMPRESSIONS)))
 """How the names of files end that rows are read from."""
+ANY = ("",)
+"""How all names end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +42,20 @@ class FileForm:
 
 def form_of(name: str) -> FileForm:
     """The form of a file by its name; Parquet where that does not tell."""
-    name = name.lower()
-    ending = next((each for each in _COMPRESSIONS if name.endswith(each)), "")
-    plain = name.removesuffix(ending)
+    plain = name.lower().removesuffix(_ending(name))
     form = next((form for suffix, form in _FORMS.items() if plain.endswith(suffix)), None)
     if form is None:
         return FileForm(form="parquet")
-    return FileForm(form=form, compression=_COMPRESSIONS.get(ending))
+    return FileForm(form=form, compression=compression_of(name))
+
+
+def compression_of(name: str) -> str | None:
+    """How a file of any form is compressed as a whole by its name, in Arrow's word."""
+    return _COMPRESSIONS.get(_ending(name))
+
+
+def _ending(name: str) -> str:
+    return next((each for each in _COMPRESSIONS if name.lower().endswith(each)), "")
 
 
 def has_suffix(name: str, suffixes: Sequence[str]) -> bool:

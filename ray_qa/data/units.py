@@ -37,6 +37,11 @@ class Piece:
     first_row: int
     rows: int
 
+    @property
+    def numbers(self) -> range:
+        """The numbers of its rows in the row group."""
+        return range(self.first_row, self.first_row + self.rows)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from ray_qa.data.row_forms import form_of
+from ray_qa.data.row_forms import compression_of
 from ray_qa.storage.places import open_input, open_lines
 from ray_qa.storage.remote import place_of
 
@@ -27,10 +27,23 @@ def open_plain(path: str, setting: str) -> BinaryIO:
         StorageError: if its store cannot be reached, or lets us not in.
     """
     stream = open_lines(place_of(path, setting))
-    compression = form_of(path).compression
+    compression = compression_of(path)
     if compression is None:
         return stream
     return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), compression), PIECE)
+
+
+def unpacked(content: bytes, path: str, most: int) -> bytes:
+    """The first ``most`` bytes of what the file of a path holds, by its content.
+
+    Raises:
+        OSError: if it is a broken archive.
+    """
+    compression = compression_of(path)
+    if compression is None:
+        return content[:most]
+    with closing(pa.CompressedInputStream(pa.BufferReader(content), compression)) as stream:
+        return io.BufferedReader(stream, PIECE).read(most)
 
 
 @contextmanager
@@ -40,7 +53,7 @@ def open_anywhere(path: str, setting: str) -> Iterator[pa.NativeFile]:
     Raises:
         OSError, StorageError: as :func:`open_plain`.
     """
-    if form_of(path).compression is None:
+    if compression_of(path) is None:
         with open_input(place_of(path, setting)) as file:
             yield file
         return

@@ -27,9 +27,9 @@ class CheckedTable:
 
 
 def check_table(
-    table: pa.Table, columns: CheckedColumns, unit: OffsetUnit, source: str, rows_before: int
+    table: pa.Table, columns: CheckedColumns, unit: OffsetUnit, source: str, numbers: Sequence[int]
 ) -> CheckedTable:
-    """Check the answers of some rows of a source."""
+    """Check the answers of some rows of a source, whose ``numbers`` there count from 0."""
     if columns.answers is None:
         checked: list[CheckedAnswers | Fault] = [CheckedAnswers(places=None)] * table.num_rows
     else:
@@ -48,7 +48,7 @@ def check_table(
     kept = table.filter(pa.array([isinstance(each, CheckedAnswers) for each in checked])) if faults else table
     if columns.answers is not None and (counts.converted or counts.repaired):
         kept = _with_places(kept, columns.answers, [each.places for each in good], source)
-    return CheckedTable(kept=kept, apart=_apart(table, faults, source, rows_before), counts=counts)
+    return CheckedTable(kept=kept, apart=_apart(table, faults, source, numbers), counts=counts)
 
 
 def _with_places(table: pa.Table, column: str, places: Sequence[Sequence[int] | None], source: str) -> pa.Table:
@@ -63,11 +63,11 @@ def _with_places(table: pa.Table, column: str, places: Sequence[Sequence[int] | 
     return table.set_column(table.schema.get_field_index(column), field, answers)
 
 
-def _apart(table: pa.Table, faults: Sequence[tuple[int, Fault]], source: str, rows_before: int) -> pa.Table:
+def _apart(table: pa.Table, faults: Sequence[tuple[int, Fault]], source: str, numbers: Sequence[int]) -> pa.Table:
     apart = table.take(pa.array([number for number, _ in faults], pa.int64()))
     values = (
         [fault for _, fault in faults],
-        [f"row {rows_before + number + 1} of {source}" for number, _ in faults],
+        [f"row {numbers[number] + 1} of {source}" for number, _ in faults],
     )
     for field, column in zip(APART_FIELDS, values, strict=True):
         apart = apart.append_column(field, pa.array(column, field.type))

@@ -6,16 +6,19 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from ray_qa.data.row_choice import RowChoice
 from ray_qa.runs.output_folder import OutputText, output_place
-from ray_qa.settings import FREE, Group, LogFormatSetting, QuietSetting, Settings, Texts
+from ray_qa.settings import FREE, CorpusSettings, Group, LogFormatSetting, QuietSetting, Texts
+from ray_qa.storage.credentials import Access
 from ray_qa.storage.remote import Place
 
 
-class PrepareConfig(Settings):
+class PrepareConfig(CorpusSettings):
     """Bring rows of any form into Parquet, and check their gold answers.
 
     ray-qa prepare --input dev-v2.0.json --output rows
     ray-qa prepare --input 'exports/*.jsonl.gz' --answers-column gold --output rows
+    ray-qa prepare --input s3://bucket/contracts --context-from files --sample 1000 --output some
     """
 
     input: Annotated[Texts, FREE] = Field(
@@ -28,9 +31,6 @@ class PrepareConfig(Settings):
     )
     question_column: Annotated[str | None, Group.INPUT] = Field(
         None, min_length=1, description="Column that must hold text; unless given: question, where there is one."
-    )
-    context_column: Annotated[str, Group.INPUT] = Field(
-        "context", min_length=1, description="Column that holds the context of the answers."
     )
     answers_column: Annotated[str | None, Group.INPUT] = Field(
         None,
@@ -64,3 +64,13 @@ class PrepareConfig(Settings):
     def folder(self) -> Place:
         """Where the output is to lie."""
         return output_place(self.output)
+
+    @property
+    def choice(self) -> RowChoice:
+        """Which rows of the input are taken."""
+        return RowChoice(limit=self.limit, sample=self.sample, seed=self.seed)
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        return Access(anonymous=self.anonymous, output=self.folder)

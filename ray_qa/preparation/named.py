@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from ray_qa.data.answer_columns import are_answers, with_types
-from ray_qa.data.conversion import RowSources, bring_into_parquet, find_rows, is_brought
+from ray_qa.data.conversion import bring_into_parquet, is_brought
 from ray_qa.data.data_sets import is_data_set
 from ray_qa.data.file_search import FoundFile, FoundFiles, check_apart
-from ray_qa.data.parquet_files import InputFile, describe_inputs
+from ray_qa.data.parquet_files import Inputs, describe_inputs
+from ray_qa.data.row_sources import RowSources, find_rows
 from ray_qa.data.schemas import is_text
+from ray_qa.data.units import RowGroup
 from ray_qa.errors import InputError, OutputError, first_line, listed
 from ray_qa.preparation.config import PrepareConfig
 from ray_qa.runs.log import notice
@@ -26,15 +30,16 @@ APART_FIELDS = (pa.field("set_apart_reason", pa.string()), pa.field("set_apart_f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BroughtSource:
-    """A source by its name, and the Parquet files that hold its rows."""
+    """A source by its name, its row groups, and the rows of them that are taken: all, as a rule."""
 
     name: str
-    files: tuple[InputFile, ...]
+    row_groups: tuple[RowGroup, ...]
+    chosen: tuple[RowGroup, ...]
 
     @property
     def rows(self) -> int:
-        """How many it has."""
-        return sum(sum(file.rows) for file in self.files)
+        """How many are taken."""
+        return sum(group.rows for group in self.chosen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +55,12 @@ class CheckedColumns:
 class NamedRows:
     """All rows that are to be prepared, and the schema in which they come out."""
 
+    inputs: Inputs
     sources: tuple[BroughtSource, ...]
     schema: pa.Schema
     columns: CheckedColumns
+    part: str
+    """Which rows of the input these are; nothing if it is all."""
 
 
 def find_sources(config: PrepareConfig, folder: Place) -> RowSources:
@@ -64,8 +72,8 @@ def find_sources(config: PrepareConfig, folder: Place) -> RowSources:
     patterns = [pattern for pattern in config.input if not is_data_set(pattern)]
     for pattern in patterns:
         check_outlives_job("input", pattern)
-    found = find_rows(config.input, "input")
-    check_apart([source.name for source in found.sources if source.file is not None], patterns, folder, "input")
+    found = find_rows(config.input, "input", texts_in=config.texts_in)
+    check_apart(found.paths, patterns, folder, "input")
     return found
 
 
@@ -76,33 +84,46 @@ def bring_sources(config: PrepareConfig, folder: Place, found: RowSources) -> Na
         InputError: if a source cannot be read, or a column is missing or of another type; with all such sources.
         OutputError, StorageError: if the output cannot be written to.
     """
-    others = [source.name for source in found.sources if not is_brought(source, folder / ROWS)]
+    others = [source.name for source in found.sources if not is_brought(source, folder / ROWS, config.limit)]
     if others:
         notice(f"`input` is brought into Parquet first, in {folder / ROWS}: {listed(others, 3)}")
-    brought: list[tuple[FoundFile, ...]] = []
+    files: list[FoundFile] = []
+    file_sources: list[int] = []
     bad: list[str] = []
-    for source in found.sources:
+    for number, source in enumerate(found.sources):
         try:
-            brought.append(bring_into_parquet(source, folder / ROWS, "input"))
+            brought = bring_into_parquet(source, folder / ROWS, "input", config.limit)
         except InputError as error:
             bad += error.problems
         except OSError as error:
             raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
-    files = FoundFiles(files=tuple(file for some in brought for file in some), passed_over=found.passed_over)
-    if not files.files:
-        raise InputError(*bad)
+        else:
+            files += brought.files
+            file_sources += [number] * len(brought.files)
+            bad += brought.left_out
     text = ColumnSettings(question=config.question_column or "question", context=config.context_column)
-    inputs = describe_inputs(files, text, bad=bad)
-    described = iter(inputs.files)
+    inputs = describe_inputs(FoundFiles(files=tuple(files), passed_over=found.passed_over), text, bad=bad)
     columns = _columns(config, inputs.schema)
+    chosen = config.choice.of(inputs.row_groups)
+    all_of, chosen_of = (_by_source(groups, file_sources) for groups in (inputs.row_groups, chosen))
     return NamedRows(
+        inputs=inputs,
         sources=tuple(
-            BroughtSource(name=source.name, files=tuple(next(described) for _ in some))
-            for source, some in zip(found.sources, brought, strict=True)
+            BroughtSource(name=source.name, row_groups=tuple(all_of[number]), chosen=tuple(chosen_of[number]))
+            for number, source in enumerate(found.sources)
         ),
         schema=_output_schema(inputs.schema, columns),
         columns=columns,
+        part=config.choice.in_words(inputs.rows, sum(group.rows for group in chosen)),
     )
+
+
+def _by_source(row_groups: Sequence[RowGroup], file_sources: Sequence[int]) -> defaultdict[int, list[RowGroup]]:
+    """Row groups by the numbers of their sources."""
+    groups: defaultdict[int, list[RowGroup]] = defaultdict(list)
+    for group in row_groups:
+        groups[file_sources[group.file]].append(group)
+    return groups
 
 
 def _columns(config: PrepareConfig, schema: pa.Schema) -> CheckedColumns:

@@ -15,8 +15,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from ray_qa.data.conversion import RowSources, remove_others
+from ray_qa.data.conversion import remove_others
 from ray_qa.data.parts import PART, part_numbers, part_path
+from ray_qa.data.row_sources import RowSources
 from ray_qa.preparation.config import PrepareConfig
 from ray_qa.preparation.records import APART, SET_APART, SourceRecord, apart_numbers, apart_path, read_record
 from ray_qa.runs.output_folder import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ray_qa.data.conversion import RowSources
+from ray_qa.data.row_sources import RowSources
 from ray_qa.errors import InputError, OutputError, Problems, first_line, listed
 from ray_qa.preparation.config import PrepareConfig
 from ray_qa.preparation.named import NamedRows, bring_sources, find_sources
@@ -33,6 +33,7 @@ from ray_qa.runs.ownership import output_lock
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import check_kind
 from ray_qa.storage import places
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.remote import Place
 
@@ -53,6 +54,7 @@ def _prepare(config: PrepareConfig, called: float) -> PreparedSummary:
     check_outlives_job("output", config.output)
     folder = config.folder
     config = config.model_copy(update={"output": str(folder)})
+    use_access(config.access)
     found = _check_what_is_named(config, folder)
     if found.passed_over:
         notice(f"`input` passes over {listed(found.passed_over, 3)}")
@@ -68,7 +70,7 @@ def _prepare(config: PrepareConfig, called: float) -> PreparedSummary:
             clear_output(folder)
         join_plan(folder, plan)
         records = _write(folder, rows)
-        summary = summary_of(folder, records, time.monotonic() - called)
+        summary = summary_of(folder, records, time.monotonic() - called, rows.part)
         if not summary.counts.reconcile:
             raise OutputError(f"`output` must have every row once, but has {summary.counts}; report this as a defect")
         remove_left_overs(folder, records)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable
 
 import pyarrow as pa
 
 from ray_qa.data.answer_columns import row_answers
 from ray_qa.data.offset_units import IN_WORDS
-from ray_qa.data.parquet_files import Inputs
 from ray_qa.data.parquet_writing import FILE_BYTES, FileSeries
 from ray_qa.data.parts import part_path
 from ray_qa.data.row_groups import read_units
 from ray_qa.data.schemas import is_text, texts
-from ray_qa.data.units import plan_units
+from ray_qa.data.units import Unit, plan_units
 from ray_qa.preparation.checked_tables import check_table
 from ray_qa.preparation.counts import Counts
 from ray_qa.preparation.named import APART_FIELDS, BroughtSource, NamedRows
@@ -37,7 +37,7 @@ def survey_source(source: BroughtSource, rows: NamedRows) -> OffsetSurvey:
         return OffsetSurvey()
     schema = pa.schema([rows.schema.field(columns.context), rows.schema.field(columns.answers)])
     tally = OffsetTally()
-    for table in _read(source, schema):
+    for table in read_units(rows.inputs.sources, _units(source), schema):
         for context, answers in zip(texts(table[columns.context]), row_answers(table[columns.answers]), strict=True):
             tally.add(context, answers)
     return tally.survey()
@@ -67,7 +67,7 @@ def write_source(
         source: where the rows come from.
         rows: what it is one of.
         offsets: what its answers' places are counted in.
-        first_part: the number of its first part; it has one at least.
+        first_part: the number of its first part; it has one at least, if any of its rows are taken.
         first_apart: the number of its first file of rows that are set apart.
         done: told how many rows have been written, again and again.
 
@@ -82,9 +82,12 @@ def write_source(
         FileSeries(lambda number: part_path(folder, number), rows.schema, first_part, FILE_BYTES) as parts,
         FileSeries(lambda number: apart_path(folder, number), apart_schema, first_apart, FILE_BYTES) as apart,
     ):
-        parts.add(rows.schema.empty_table())
-        for table in _read(source, rows.schema):
-            checked = check_table(table, rows.columns, offsets.unit, source.name, counts.rows)
+        if source.rows:
+            parts.add(rows.schema.empty_table())
+        units, starts = _units(source), _starts(source)
+        for unit, table in zip(units, read_units(rows.inputs.sources, units, rows.schema), strict=True):
+            numbers = [starts[piece.file, piece.row_group] + row for piece in unit.pieces for row in piece.numbers]
+            checked = check_table(table, rows.columns, offsets.unit, source.name, numbers)
             if checked.kept.num_rows:
                 parts.add(checked.kept)
             if checked.apart.num_rows:
@@ -112,6 +115,11 @@ def _example(apart: pa.Table, id_column: str | None) -> str:
     return f"{where} (id {shown!r:.60}): {reason}"
 
 
-def _read(source: BroughtSource, schema: pa.Schema) -> Iterator[pa.Table]:
-    inputs = Inputs(files=source.files, schema=schema)
-    return read_units(inputs.sources, plan_units(inputs.row_groups, ROWS_AT_ONCE, BYTES_AT_ONCE), schema)
+def _units(source: BroughtSource) -> list[Unit]:
+    return plan_units(source.chosen, ROWS_AT_ONCE, BYTES_AT_ONCE)
+
+
+def _starts(source: BroughtSource) -> dict[tuple[int, int], int]:
+    """How many rows of the source come before each of its row groups."""
+    ends = itertools.accumulate(group.rows for group in source.row_groups)
+    return {(group.file, group.row_group): end - group.rows for group, end in zip(source.row_groups, ends, strict=True)}

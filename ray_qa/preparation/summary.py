@@ -34,6 +34,8 @@ class PreparedSummary:
     """The first row that is set apart of each source, of some sources."""
     seconds: float
     """Of the last command that worked at it."""
+    part: str = ""
+    """Which rows of the input these are; nothing if it is all."""
     was_finished: bool = False
     """Whether an earlier run had finished the output, so that this one did nothing."""
 
@@ -42,8 +44,8 @@ _SUMMARY: TypeAdapter[PreparedSummary] = TypeAdapter(PreparedSummary)
 MOST_EXAMPLES = 3
 
 
-def summary_of(folder: Place, records: Sequence[SourceRecord], seconds: float) -> PreparedSummary:
-    """Sum up what became of the sources."""
+def summary_of(folder: Place, records: Sequence[SourceRecord], seconds: float, part: str = "") -> PreparedSummary:
+    """Sum up what became of the sources, of which ``part`` says which rows were taken."""
     return PreparedSummary(
         output=str(folder),
         counts=sum((record.counts for record in records), start=Counts()),
@@ -51,6 +53,7 @@ def summary_of(folder: Place, records: Sequence[SourceRecord], seconds: float) -
         parts=parts_of(records),
         examples=tuple(record.example for record in records if record.example)[:MOST_EXAMPLES],
         seconds=round(seconds, 3),
+        part=part,
     )
 
 
@@ -87,6 +90,8 @@ def describe(summary: PreparedSummary) -> str:
     counts = summary.counts
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.set_apart.items()))
     lines = [f"{counts.rows:,} rows = {counts.kept:,} kept + {counts.apart:,} set apart{reasons and f' ({reasons})'}"]
+    if summary.part:
+        lines.append(f"a part of the input: {summary.part}")
     if counts.apart:
         lines.append(f"those lie in {summary.output}/{SET_APART}; the first: {'; '.join(summary.examples)}")
     if counts.answers:

@@ -12,6 +12,7 @@ from ray_qa.annotation.annotate import annotate
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, check_joins, plan_digest
 from ray_qa.annotation.planning import Named, check_what_is_named, plan_of
+from ray_qa.data.question_sets import rows_to_read
 from ray_qa.data.row_groups import read_units
 from ray_qa.errors import ConfigError, InputError, OutputError
 
@@ -118,3 +119,52 @@ def test_a_seed_is_for_a_sample(tmp_path: Path) -> None:
         config(tmp_path, "rows", seed=3)
     with pytest.raises(ConfigError, match=r"^`limit` must be greater than 0, but is 0$"):
         config(tmp_path, "rows", limit=0)
+
+
+@pytest.fixture
+def contracts(tmp_path: Path) -> Path:
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    for number, text in enumerate(["first", "", "third"]):
+        (folder / f"{number}.txt").write_text(text)
+    (tmp_path / "set.txt").write_text("Who?\nWhen?\n")
+    return folder
+
+
+def test_text_files_are_contexts_of_a_question_set(tmp_path: Path, contracts: Path) -> None:
+    some = config(tmp_path, str(contracts), context_from="files", questions=str(tmp_path / "set.txt"))
+    found = named(some)
+    assert found.rows == 6
+    (table,) = read_units(found.inputs.sources, plan_of(some, found).units, found.inputs.schema)
+    assert table.to_pydict() == {
+        "path": [str(contracts / f"{number}.txt") for number in range(3)],
+        "context": ["first", "", "third"],
+    }
+    asked = rows_to_read(table, some.columns(found.questions), found.questions)
+    assert [(row.question, row.context) for row in asked[2:4]] == [("Who?", ""), ("When?", "")]
+    (contracts / "1.txt").write_text("second")
+    with pytest.raises(OutputError, match=r"differs in the input"):
+        check_joins(tmp_path / "out", plan_of(some, found), plan_of(some, named(some)))
+
+
+def test_bad_text_files_are_all_named_or_left_out(tmp_path: Path, contracts: Path) -> None:
+    for number in range(30):
+        (contracts / f"{number:02d}.bad").write_bytes(b"\xff")
+    some = config(tmp_path, str(contracts), context_from="files", questions=str(tmp_path / "set.txt"))
+    with pytest.raises(InputError, match="and 10 more files") as refused:
+        named(some)
+    assert len(refused.value.problems) == 21
+    found = named(some.model_copy(update={"skip_bad_files": True}))
+    assert found.rows == 6
+    assert len(found.inputs.left_out) == 30
+
+
+def test_text_files_have_paths_and_no_questions(tmp_path: Path, contracts: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^`questions` must name a set with `context_from` files, as text files"):
+        config(tmp_path, str(contracts), context_from="files")
+    asked = {"context_from": "files", "questions": str(tmp_path / "set.jsonl")}
+    with pytest.raises(ConfigError, match=r"^`context_column` must be another column than 'path' with `context_from`"):
+        config(tmp_path, str(contracts), context_column="path", **asked)
+    (tmp_path / "set.jsonl").write_text('{"id": "path", "question": "Where?"}')
+    with pytest.raises(InputError, match=r"no column that annotate adds, but has 'path'; rename ours with --prefix"):
+        named(config(tmp_path, str(contracts), wide=True, **asked))

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ray_qa.data import conversion
-from ray_qa.data.conversion import bring_into_parquet, find_rows, remove_others
+from ray_qa.data.conversion import bring_into_parquet, remove_others
+from ray_qa.data.row_sources import find_rows
 from ray_qa.errors import InputError
 
 
@@ -20,7 +21,7 @@ def jsonl(path: Path, *rows: dict[str, Any]) -> str:
 
 def brought(pattern: str, folder: Path) -> list[Path]:
     found = find_rows([pattern], "input")
-    return [Path(file.path) for source in found.sources for file in bring_into_parquet(source, folder, "input")]
+    return [Path(file.path) for source in found.sources for file in bring_into_parquet(source, folder, "input").files]
 
 
 def rows_of(files: list[Path]) -> list[dict[str, Any]]:

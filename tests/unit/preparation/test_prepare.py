@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from ray_qa.data.examples import Examples, read_examples
 from ray_qa.data.gold import read_gold
 from ray_qa.data.offset_units import OffsetUnit
+from ray_qa.errors import InputError, OutputError
 from ray_qa.preparation import sources
 from ray_qa.preparation.counts import Counts
+from ray_qa.preparation.summary import describe
 from tests.unit.preparation.files import (
     ALL,
     ANCHOR,
@@ -264,3 +266,50 @@ def test_real_chinese_rows_are_recognised_by_their_places_in_other_units(
         out, jsonl(tmp_path / "rows.jsonl", with_places(rows, lambda context, _, at: counted_in(context, at, unit)))
     )
     assert rows_in(out) == rows
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_a_part_of_the_input_is_prepared_with_the_numbers_that_its_rows_have_there(
+    tmp_path: Path, out: Path, form: str
+) -> None:
+    rows = [row(number, "a red dog", ("cat", 2)) for number in range(60)]
+    inputs = []
+    for number, some in enumerate((rows[:40], rows[40:])):
+        inputs.append(tmp_path / f"{number}.{form}")
+        if form == "jsonl":
+            jsonl(inputs[-1], some)
+        else:
+            pq.write_table(pa.Table.from_pylist(some), inputs[-1], row_group_size=7)
+    summary = prepared(out, *inputs, limit=50, sample=20, seed=3)
+    assert summary.counts.rows == 20
+    assert summary.part == "20 of the first 50 rows, drawn with the seed 3"
+    assert "a part of the input: 20 of the first 50 rows" in describe(summary)
+    found = [int(each["id"][1:]) for each in set_apart_in(out)]
+    assert found == sorted(set(found))
+    assert 40 < found[-1] < 50
+    assert [each["set_apart_from"] for each in set_apart_in(out)] == [
+        f"row {number % 40 + 1} of {inputs[number // 40]}" for number in found
+    ]
+    with pytest.raises(OutputError, match=r"differs in `sample` \(20 there, None now\); `seed` \(3 there, 0 now\)"):
+        prepared(out, *inputs, limit=50)
+    assert prepared(out, *inputs, limit=50, sample=20, seed=3).part == summary.part
+
+
+def test_files_beyond_the_limit_give_no_part(tmp_path: Path, out: Path) -> None:
+    inputs = [jsonl(tmp_path / f"{number}.jsonl", ALL) for number in range(3)]
+    assert prepared(out, *inputs, limit=4).parts == 1
+    assert len(rows_in(out)) + len(set_apart_in(out)) == 4
+    assert prepared(out, *inputs, limit=4).was_finished
+
+
+def test_text_files_are_prepared_as_rows(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "a.txt").write_text("first")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"second"))
+    prepared(out, tmp_path / "a.txt", tmp_path / "b.txt.gz", context_from="files")
+    assert rows_in(out) == [
+        {"path": f"{tmp_path}/a.txt", "context": "first"},
+        {"path": f"{tmp_path}/b.txt.gz", "context": "second"},
+    ]
+    (tmp_path / "c.txt").write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"must be texts in UTF-8, but .*c\.txt is not, in line 1"):
+        prepared(tmp_path / "other", tmp_path / "a.txt", tmp_path / "c.txt", context_from="files")

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from ray_qa.data.row_groups import read_units
 from ray_qa.errors import OutputError
 from ray_qa.preparation import sources
 from ray_qa.preparation.counts import Counts
@@ -49,16 +50,16 @@ class KilledError(Exception):
 
 def killed_at(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the process end in the middle of writing the source of this number, counted from 0."""
-    read, sources_read = sources._read, iter(range(1_000))
+    sources_read = iter(range(1_000))
 
     def dying(*arguments: Any) -> Iterator[pa.Table]:
-        tables = read(*arguments)
+        tables = read_units(*arguments)
         if next(sources_read) == 2 * number + 1:  # each is read to be surveyed, then to be written
             yield next(tables)
             raise KilledError
         yield from tables
 
-    monkeypatch.setattr(sources, "_read", dying)
+    monkeypatch.setattr(sources, "read_units", dying)
 
 
 def test_what_is_killed_midway_goes_on_with_the_source_it_was_at(
