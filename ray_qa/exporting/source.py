@@ -27,13 +27,19 @@ class Source:
 
     output: AnnotatedOutput
     schema: pa.Schema
+    rows: int
     counts: Mapping[str, int]
-    """What became of the rows, over all parts: ``rows``, ``answered``, …"""
+    """What became of the pairs of question and context, over all parts: ``rows``, ``answered``, …"""
     model: str
 
     def ours(self, name: str) -> str:
         """The name of a column that annotate added, with its prefix."""
         return f"{self.output.settings.get('prefix', '')}{name}"
+
+    @property
+    def question_column(self) -> str:
+        """The column with the questions: the input's, or the one beside it that annotate wrote a set of them to."""
+        return self.ours("question") if self.output.questions else str(self.output.settings["question_column"])
 
     def named(self, columns: Sequence[str]) -> list[str]:
         """Those columns in the output's order, all where none is named.
@@ -80,6 +86,7 @@ def open_source(path: str, partial: bool) -> Source:
     return Source(
         output=output,
         schema=first.schema,
+        rows=sum(footer.rows for footer in (first, *others)),
         counts={name: counts[name] for name in first.counts},
         model=model_used(output),
     )
@@ -102,6 +109,7 @@ def batches(source: Source, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Footer:
     plan: str
+    rows: int
     counts: Mapping[str, int]
     schema: pa.Schema
 
@@ -110,7 +118,7 @@ def _footer(part: Place) -> _Footer:
     try:
         with open_parquet(str(part)) as opened:
             label: dict[str, Any] = json.loads(opened.metadata.metadata[LABEL])
-            schema = opened.schema_arrow.remove_metadata()
-        return _Footer(plan=label.pop("plan"), counts=label, schema=schema)
+            rows, schema = opened.metadata.num_rows, opened.schema_arrow.remove_metadata()
+        return _Footer(plan=label.pop("plan"), rows=rows, counts=label, schema=schema)
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise InputError(f"`input` must hold parts that annotate wrote, but {part} is none") from error
