@@ -12,9 +12,9 @@ from ray_qa.exporting.csv_rows import csv_lines
 from ray_qa.exporting.destination import check_apart_from, check_destination, write_text
 from ray_qa.exporting.json_values import check_values
 from ray_qa.exporting.jsonl import lines
-from ray_qa.exporting.label_studio import LABELS_CONFIG, task_columns, tasks
+from ray_qa.exporting.label_studio import labels_config, task_columns, tasks
 from ray_qa.exporting.parquet_folder import check_folder, write_folder
-from ray_qa.exporting.squad import na_probs, predictions
+from ray_qa.exporting.squad import check_one_answer_a_row, na_probs, predictions
 from ray_qa.runs.annotated_rows import Source, open_source
 from ray_qa.runs.live_line import counted
 from ray_qa.runs.output_folder import output_place
@@ -60,9 +60,7 @@ def export(config: ExportConfig) -> ExportSummary:
         write_folder(source, output_place(config.output), columns, config.rows_per_file, config.compression)
     else:
         _write_files(config, source)
-    return ExportSummary(
-        rows=source.counts["rows"], output=config.output, form=config.to, unfinished=source.output.unfinished
-    )
+    return ExportSummary(rows=source.rows, output=config.output, form=config.to, unfinished=source.output.unfinished)
 
 
 def describe(summary: ExportSummary) -> str:
@@ -90,13 +88,14 @@ def _write_files(config: ExportConfig, source: Source) -> None:
     if config.na_probs is not None:
         write_text(config.na_probs, "na_probs", na_probs(source, config.id_column))
     if config.labels_config is not None:
-        write_text(config.labels_config, "labels_config", [LABELS_CONFIG])
+        write_text(config.labels_config, "labels_config", [labels_config(source)])
     write_text(config.output, "output", pieces)
 
 
 def _pieces(config: ExportConfig, source: Source) -> Iterator[str]:
     """The text of the form, a piece at a time; what is wrong with columns is said before the first."""
     if config.to == "squad":
+        check_one_answer_a_row(source)
         check_ids(source, config.id_column)
         return predictions(source, config.id_column, spans=config.spans)
     if config.to == "label-studio":

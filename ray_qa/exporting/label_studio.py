@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 from ray_qa.errors import InputError
 from ray_qa.exporting.json_values import json_values
 from ray_qa.runs.annotated_rows import Source, batches
-from ray_qa.runs.cards import shown_name
+from ray_qa.runs.cards import one_line, shown_name
 
 LABELS_CONFIG = """\
 <View>
@@ -25,28 +26,47 @@ LABELS_CONFIG = """\
   <Text name="text" value="$text"/>
 </View>
 """
-"""The labelling configuration that the tasks are made for; spaces are shown as they are counted."""
+"""The labelling configuration that tasks of one question are made for; spaces are shown as they are counted."""
+WIDE_LABELS_CONFIG = """\
+<View>
+  <Style>.htx-text {{ white-space: pre-wrap; }}</Style>
+  <Labels name="answer" toName="text">
+{labels}
+  </Labels>
+  <Text name="text" value="$text"/>
+</View>
+"""
+"""That of tasks that were asked a set of questions, with a label for each."""
 TEXT, QUESTION = "text", "question"
 ANSWER = ("answer", "start", "end", "confidence", "status")
 
 
+def labels_config(source: Source) -> str:
+    """The labelling configuration that the tasks are made for."""
+    if not source.output.wide:
+        return LABELS_CONFIG
+    labels = (
+        f"    <Label value={quoteattr(one_line(each.id))} hint={quoteattr(one_line(each.text))}/>"
+        for each in source.output.wide
+    )
+    return WIDE_LABELS_CONFIG.format(labels="\n".join(labels))
+
+
 def task_columns(source: Source, columns: Sequence[str]) -> list[str]:
-    """The columns that go into a task's data beside question and context.
+    """The columns that go into a task's data beside context and question; the answers of a wide output do not.
 
     Raises:
         InputError: if question or context were not kept, or another column bears the name that one of them gets.
     """
-    settings = source.output.settings
-    own = (settings["context_column"], settings["question_column"])
-    for name in own:
+    named = _named(source)
+    for name in named.values():
         if name not in source.schema.names:
             raise InputError(f"`to` label-studio must find the column {name!r}, but `keep` of annotate left it out")
+    own = {*named.values(), *(source.ours(question.id) for question in source.output.wide)}
     others = [name for name in source.named(columns) if name not in own]
-    if clashes := [name for name in others if name in (TEXT, QUESTION)]:
-        raise InputError(
-            f"`columns` must leave {clashes[0]!r} out with `to` label-studio, where {own[0]!r} is called {TEXT!r} "
-            f"and {own[1]!r} {QUESTION!r}"
-        )
+    if clashes := [name for name in others if name in named]:
+        called = " and ".join(f"{column!r} is called {name!r}" for name, column in named.items())
+        raise InputError(f"`columns` must leave {clashes[0]!r} out with `to` label-studio, where {called}")
     return others
 
 
@@ -56,33 +76,44 @@ def tasks(source: Source, others: Sequence[str]) -> Iterator[str]:
     Raises:
         InputError: if an answer is not what its offsets cut out of the context.
     """
-    context, question = (source.output.settings[f"{name}_column"] for name in ("context", "question"))
-    ours = [source.ours(name) for name in ANSWER]
+    named, wide = _named(source), source.output.wide
+    labels = [question.id for question in wide] or ["Answer"]
+    ours = [source.ours(name) for name in (labels if wide else ANSWER)]
     version = f"{shown_name(source.model)} {source.output.weights_sha256[:12]}"
-    columns = list(dict.fromkeys([context, question, *others, *ours]))
+    columns = list(dict.fromkeys([*named.values(), *others, *ours]))
     comma = "[\n"
     for batch in batches(source, columns):
         values = {name: json_values(batch.column(name), name) for name in columns}
         for row in range(batch.num_rows):
-            data = {TEXT: values[context][row] or "", QUESTION: values[question][row] or ""}
+            data = {name: values[column][row] or "" for name, column in named.items()}
             data |= {name: values[name][row] for name in others}
-            answer = {name: values[source.ours(name)][row] for name in ANSWER}
-            task = {"data": data, "predictions": _predictions(data[TEXT], answer, version)}
+            own = [values[name][row] for name in ours]
+            answers = dict(zip(labels, own if wide else [dict(zip(ANSWER, own, strict=True))], strict=True))
+            task = {"data": data, "predictions": _predictions(data[TEXT], answers, version)}
             yield comma + json.dumps(task, ensure_ascii=False, allow_nan=False)
             comma = ",\n"
     yield "\n]\n"
 
 
-def _predictions(text: str, answer: Mapping[str, Any], version: str) -> list[dict[str, Any]]:
-    if answer["status"] == "failed":
+def _named(source: Source) -> dict[str, str]:
+    """The columns of context and question, by the names that they get; a wide output has none of questions."""
+    context = {TEXT: source.output.settings["context_column"]}
+    return context if source.output.wide else {**context, QUESTION: source.question_column}
+
+
+def _predictions(text: str, answers: Mapping[str, Mapping[str, Any]], version: str) -> list[dict[str, Any]]:
+    """One prediction, as sure as its least sure answer, unless all failed."""
+    given = {label: answer for label, answer in answers.items() if answer["status"] != "failed"}
+    if not given:
         return []
-    result = [] if answer["answer"] is None else [_region(text, answer)]
-    return [{"model_version": version, "score": answer["confidence"], "result": result}]
+    result = [_region(text, label, answer) for label, answer in given.items() if answer["answer"] is not None]
+    score = min(answer["confidence"] for answer in given.values())
+    return [{"model_version": version, "score": score, "result": result}]
 
 
-def _region(text: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+def _region(text: str, label: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     start, end, cut = answer["start"], answer["end"], answer["answer"]
     if text[start:end] != cut:
         raise InputError(f"`input` must have answers that are cut out of their contexts, but {cut!r:.60} is not")
-    value = {"start": start, "end": end, "text": cut, "labels": ["Answer"]}
-    return {"id": "answer", "from_name": "answer", "to_name": TEXT, "type": "labels", "value": value}
+    value = {"start": start, "end": end, "text": cut, "labels": [one_line(label)]}
+    return {"id": label, "from_name": "answer", "to_name": TEXT, "type": "labels", "value": value}

@@ -6,8 +6,22 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 
+from ray_qa.errors import InputError
 from ray_qa.runs.annotated_rows import Source, batches
 from ray_qa.runs.row_ids import ids_of
+
+
+def check_one_answer_a_row(source: Source) -> None:
+    """Refuse a wide output: these scripts know one answer for each id.
+
+    Raises:
+        InputError: saying what to do.
+    """
+    if asked := len(source.output.wide):
+        raise InputError(
+            f"`to` squad must have one answer a row, but {source.output.folder} is wide, with {asked:,} of them; "
+            "use jsonl or csv"
+        )
 
 
 def predictions(source: Source, id_column: str, *, spans: bool) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ray_qa.data.parts import part_numbers, part_path
 from ray_qa.errors import InputError
+from ray_qa.records import Question
 from ray_qa.runs.output_folder import PLAN, RUN
 from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
@@ -30,6 +31,13 @@ class AnnotatedOutput:
     weights_sha256: str
     inputs: tuple[str, ...]
     """The files that were read."""
+    questions: tuple[Question, ...]
+    """What every row of them was asked, if that did not stand in the rows."""
+
+    @property
+    def wide(self) -> tuple[Question, ...]:
+        """The questions whose answers are a column each, where the output is such."""
+        return self.questions if self.settings.get("wide") else ()
 
     @property
     def unfinished(self) -> str | None:
@@ -51,6 +59,7 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
         units = len(plan["units"])
         settings, weights = dict(plan["settings"]), str(plan["weights_sha256"])
         inputs = tuple(str(file["path"]) for file in plan["input"])
+        questions = tuple(Question(**each) for each in plan.get("questions", ()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     numbers = part_numbers(folder)
@@ -62,6 +71,7 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
         settings=settings,
         weights_sha256=weights,
         inputs=inputs,
+        questions=questions,
     )
 
 

@@ -30,13 +30,19 @@ class Source:
 
     output: AnnotatedOutput
     schema: pa.Schema
+    rows: int
     counts: Mapping[str, int]
-    """What became of the rows, over all parts: ``rows``, ``answered``, …"""
+    """What became of the pairs of question and context, over all parts: ``rows``, ``answered``, …"""
     model: str
 
     def ours(self, name: str) -> str:
         """The name of a column that annotate added, with its prefix."""
         return f"{self.output.settings.get('prefix', '')}{name}"
+
+    @property
+    def question_column(self) -> str:
+        """The column with the questions: the input's, or the one beside it that annotate wrote a set of them to."""
+        return self.ours("question") if self.output.questions else str(self.output.settings["question_column"])
 
     def named(self, columns: Sequence[str]) -> list[str]:
         """Those columns in the output's order, all where none is named.
@@ -86,6 +92,7 @@ def open_source(path: str, partial: bool, setting: str = "input") -> Source:
         setting=setting,
         output=output,
         schema=first.schema,
+        rows=sum(footer.rows for footer in (first, *others)),
         counts={name: counts[name] for name in first.counts},
         model=model_used(output),
     )
@@ -108,6 +115,7 @@ def batches(source: Source, columns: Sequence[str], rows: int = BATCH_ROWS) -> I
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Footer:
     plan: str
+    rows: int
     counts: Mapping[str, int]
     schema: pa.Schema
 
@@ -116,7 +124,7 @@ def _footer(part: Place, setting: str) -> _Footer:
     try:
         with open_parquet(str(part)) as opened:
             label: dict[str, Any] = json.loads(opened.metadata.metadata[LABEL])
-            schema = opened.schema_arrow.remove_metadata()
-        return _Footer(plan=label.pop("plan"), counts=label, schema=schema)
+            rows, schema = opened.metadata.num_rows, opened.schema_arrow.remove_metadata()
+        return _Footer(plan=label.pop("plan"), rows=rows, counts=label, schema=schema)
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise InputError(f"`{setting}` must hold parts that annotate wrote, but {part} is none") from error

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ray_qa.data.schemas import ADDED_FIELDS, N_BEST_FIELD
+from ray_qa.data.schemas import QUESTION_FIELDS
 from ray_qa.errors import listed
 from ray_qa.runs.cards import filled_in, shown_name
 
@@ -26,8 +26,11 @@ MEANINGS = {
     "reason": "why a row failed",
     "windows": "windows that the context was cut into",
     "n_best": "the best distinct spans, best first",
+    "mentions": "the best spans that do not overlap, best first",
 }
 """What the columns mean that annotate adds; docs/columns.md says more."""
+WIDE_MEANING = "what was answered to the question of this name: answer, span, start, end and so on"
+SET_MEANING = "of the question set that every context was asked"
 NAMED_INPUTS = 5
 NOT_GIVEN: tuple[object, ...] = (None, "", [], ())
 
@@ -46,6 +49,8 @@ class DataCard:
     weights_sha256: str
     inputs: Sequence[str]
     settings: Mapping[str, Any]
+    questions: Sequence[str] = ()
+    """Ids of the questions that every context was asked, if they did not stand in the rows."""
     engine: str | None = None
     unfinished: str | None = None
     """What is missing, where something is."""
@@ -75,9 +80,15 @@ def data_card(card: DataCard) -> str:
 
 
 def _columns(card: DataCard) -> Iterator[_Column]:
-    added = {card.prefix + field.name: MEANINGS[field.name] for field in (*ADDED_FIELDS, N_BEST_FIELD)}
+    added = {card.prefix + name: meaning for name, meaning in MEANINGS.items()}
+    if card.settings.get("wide"):
+        added |= {card.prefix + own_id: WIDE_MEANING for own_id in card.questions}
+    elif card.questions:
+        added |= {card.prefix + field.name: SET_MEANING for field in QUESTION_FIELDS}
     for field in card.schema:
-        yield _Column(name=field.name, type=str(field.type), meaning=added.get(field.name, "of the input"))
+        meaning = added.get(field.name, "of the input")
+        kind = "struct" if meaning == WIDE_MEANING else str(field.type)
+        yield _Column(name=field.name, type=kind, meaning=meaning)
 
 
 def _in_words(value: object) -> str:

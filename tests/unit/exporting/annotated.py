@@ -16,7 +16,7 @@ from ray_qa.data.parquet_files import InputFile
 from ray_qa.data.part_tables import part_table
 from ray_qa.data.schemas import schema_as_text
 from ray_qa.data.units import Piece, Unit
-from ray_qa.records import Answer, Span
+from ray_qa.records import Answer, Question, Span
 from ray_qa.settings import deciding_settings
 
 UNIT_ROWS = 2
@@ -40,8 +40,12 @@ def answer(context: str, text: str, *, margin: float = 1.0, answered: bool = Tru
     )
 
 
-def write_output(folder: Path, rows: pa.Table, answers: Sequence[Answer], **settings: Any) -> Path:
-    """A finished output of these rows, in units of ``UNIT_ROWS``."""
+def write_output(
+    folder: Path, rows: pa.Table, answers: Sequence[Answer], questions: Sequence[Question] = (), **settings: Any
+) -> Path:
+    """A finished output of these rows, in units of ``UNIT_ROWS``; where ``questions`` were asked, of all answers."""
+    if questions:
+        settings["questions"] = "/in/questions.txt"
     config = AnnotateConfig(**{"input": "/in/rows.parquet", "output": str(folder), "model": "owner/reader"} | settings)
     firsts = range(0, rows.num_rows, UNIT_ROWS)
     plan = Plan(
@@ -51,16 +55,18 @@ def write_output(folder: Path, rows: pa.Table, answers: Sequence[Answer], **sett
         tokenizer_sha256="t" * 64,
         input=(InputFile(path="/in/rows.parquet", size=9, mtime_ns=5, footer_sha256="f", rows=(3,), text_bytes=(7,)),),
         input_schema=schema_as_text(rows.schema),
+        questions=tuple(questions),
         units=tuple(
             Unit(number=number, pieces=(Piece(file=0, row_group=0, first_row=first, rows=UNIT_ROWS),))
             for number, first in enumerate(firsts)
         ),
     )
     join_plan(folder, plan)
+    asked, columns = max(1, len(questions)), config.columns(questions)
     for number, first in enumerate(firsts):
-        own = answers[first : first + UNIT_ROWS]
+        own = answers[first * asked : (first + UNIT_ROWS) * asked]
         label = PartLabel(plan="digest", counts=count_answers(own)).as_metadata()
-        publish_part(folder, number, part_table(rows.slice(first, UNIT_ROWS), own, config.columns(), label))
+        publish_part(folder, number, part_table(rows.slice(first, UNIT_ROWS), own, columns, label, questions))
     summary = RunSummary(
         output=str(folder),
         counts=sum((count_answers([each]) for each in answers), start=Counts()),

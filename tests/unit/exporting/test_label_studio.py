@@ -49,7 +49,7 @@ def test_a_row_is_a_task_with_its_answer_as_a_prediction(annotated: Path, tmp_pa
                 "score": 0.75,
                 "result": [
                     {
-                        "id": "answer",
+                        "id": "Answer",
                         "from_name": "answer",
                         "to_name": "text",
                         "type": "labels",
@@ -97,7 +97,8 @@ def test_another_column_of_such_a_name_is_refused_unless_it_is_left_out(tmp_path
     with pytest.raises(InputError) as caught:
         tasks(annotated, tmp_path / "out.json")
     assert caught.value.problems == (
-        "`columns` must leave 'text' out with `to` label-studio, where 'passage' is called 'text' and 'q' 'question'",
+        "`columns` must leave 'text' out with `to` label-studio, where 'passage' is called 'text' and 'q' is called "
+        "'question'",
     )
     assert tasks(annotated, tmp_path / "out.json", columns=("id",))[0]["data"]["text"] == CONTEXTS[0]
 

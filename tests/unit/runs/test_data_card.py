@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from huggingface_hub import DatasetCard
 
-from ray_qa.data.schemas import ADDED_FIELDS, N_BEST_FIELD
-from ray_qa.runs.data_card import MEANINGS, DataCard, data_card
+from ray_qa.data.schemas import ADDED_FIELDS, MENTIONS_FIELD, N_BEST_FIELD
+from ray_qa.runs.data_card import MEANINGS, SET_MEANING, WIDE_MEANING, DataCard, data_card
 from tests.unit.finetuning.test_model_card import HOSTILE, Page
 
 CARD = DataCard(
@@ -47,13 +47,27 @@ def test_every_column_is_listed_with_its_type_and_what_it_means() -> None:
 
 
 def test_all_columns_of_annotate_have_a_meaning() -> None:
-    assert list(MEANINGS) == [field.name for field in (*ADDED_FIELDS, N_BEST_FIELD)]
+    assert list(MEANINGS) == [field.name for field in (*ADDED_FIELDS, N_BEST_FIELD, MENTIONS_FIELD)]
 
 
 def test_columns_with_a_prefix_are_known() -> None:
     schema = pa.schema([("answer", pa.string()), ("qa_answer", pa.string())])
     cells = Page(data_card(replace(CARD, schema=schema, prefix="qa_"))).of("td")
     assert cells[:6] == ["answer", "string", "of the input", "qa_answer", "string", MEANINGS["answer"]]
+
+
+@pytest.mark.parametrize(
+    ("wide", "expected"),
+    [
+        (True, [["qa_1", "struct", WIDE_MEANING], ["qa_question", "string", "of the input"]]),
+        (False, [["qa_1", "struct<answer: string>", "of the input"], ["qa_question", "string", SET_MEANING]]),
+    ],
+)
+def test_the_columns_of_a_question_set_are_known(wide: bool, expected: list[list[str]]) -> None:
+    schema = pa.schema([("qa_1", pa.struct([("answer", pa.string())])), ("qa_question", pa.string())])
+    card = replace(CARD, schema=schema, prefix="qa_", questions=("1",), settings={"wide": wide})
+    cells = Page(data_card(card)).of("td")
+    assert [cells[:3], cells[3:6]] == expected
 
 
 def test_counts_model_and_the_settings_that_were_given_are_told() -> None:
