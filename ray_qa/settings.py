@@ -179,7 +179,7 @@ def unsettled(config: BaseModel) -> frozenset[str]:
 def deciding_settings(config: BaseModel) -> dict[str, Any]:
     """The settings that decide the result, as JSON values: what a run must share with the one it resumes."""
     free = {name for name, field in type(config).model_fields.items() if FREE in field.metadata}
-    return config.model_dump(mode="json", exclude=free)
+    return dict(sorted(config.model_dump(mode="json", exclude=free).items()))
 
 
 class WindowSettings(Settings):

@@ -18,11 +18,12 @@ from ray_qa.runs.log import as_logged, log_as, log_error, logged, wants_json
 
 if TYPE_CHECKING:  # loaded with the command that is asked for
     from ray_qa.annotation.config import AnnotateConfig
+    from ray_qa.annotation.forecast_config import PlanConfig
     from ray_qa.evaluation.config import EvaluateConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
 
-Config = TypeVar("Config", "PrepareConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig")
+Config = TypeVar("Config", "PrepareConfig", "PlanConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig")
 
 USAGE = """\
 usage: ray-qa COMMAND [--help] [OPTIONS]
@@ -34,6 +35,7 @@ commands:
   ask        answer questions from one text, at once
   inspect    show what goes into the model for one question, and what comes out
   prepare    bring rows of any form into Parquet, and check their gold answers
+  plan       say what annotating would take, before it is begun
   annotate   answer every row of a corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
@@ -48,6 +50,7 @@ _GOES_ON = "what is done is kept, and the same command goes on from there"
 _FAREWELLS = {
     "ask": "",
     "inspect": "",
+    "plan": "",
     "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
     "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
 }
@@ -127,6 +130,7 @@ def _prepare(arguments: Sequence[str]) -> int:
 
 def _complete(arguments: Sequence[str]) -> int:
     from ray_qa.annotation.config import AnnotateConfig
+    from ray_qa.annotation.forecast_config import PlanConfig
     from ray_qa.asking.config import AskConfig, InspectConfig
     from ray_qa.cli.completion import SHELLS, completion_script
     from ray_qa.cli.demo import DemoConfig
@@ -146,6 +150,7 @@ def _complete(arguments: Sequence[str]) -> int:
         "ask": AskConfig,
         "inspect": InspectConfig,
         "prepare": PrepareConfig,
+        "plan": PlanConfig,
         "annotate": AnnotateConfig,
         "finetune": FinetuneConfig,
         "evaluate": EvaluateConfig,
@@ -165,6 +170,18 @@ def _annotate(arguments: Sequence[str]) -> int:
     summary = annotate(config)
     _print(describe(summary), as_record(summary))
     return summary.exit_code
+
+
+def _plan(arguments: Sequence[str]) -> int:
+    from ray_qa.annotation.forecast_config import PlanConfig
+
+    config = _configured(PlanConfig, "plan", arguments)
+    from ray_qa.annotation.forecast import forecast
+    from ray_qa.annotation.forecast_text import as_record, describe
+
+    found = forecast(config)
+    _print(describe(found), as_record(found))
+    return 0
 
 
 def _finetune(arguments: Sequence[str]) -> int:
@@ -249,6 +266,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "ask": _ask,
     "inspect": _inspect,
     "prepare": _prepare,
+    "plan": _plan,
     "annotate": _annotate,
     "finetune": _finetune,
     "evaluate": _evaluate,

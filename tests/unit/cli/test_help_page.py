@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.annotation.forecast_config import PlanConfig
 from ray_qa.asking.config import AskConfig, InspectConfig
 from ray_qa.cli.demo import DemoConfig
 from ray_qa.cli.flags import flags_of
@@ -23,6 +24,7 @@ from ray_qa.settings import Group, Settings
 
 COMMANDS: dict[str, type[BaseModel]] = {
     "prepare": PrepareConfig,
+    "plan": PlanConfig,
     "annotate": AnnotateConfig,
     "finetune": FinetuneConfig,
     "evaluate": EvaluateConfig,
