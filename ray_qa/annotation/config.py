@@ -22,6 +22,7 @@ from ray_qa.settings import (
     Group,
     LogFormatSetting,
     ModelSettings,
+    PathText,
     QuietSetting,
     ReadingSettings,
     Texts,
@@ -50,7 +51,7 @@ class AnnotateConfig(CorpusSettings, ReadingSettings, ModelSettings):
         description="Folder for the annotated parts, or its URL in a bucket; run again to resume."
     )
     question_column: Annotated[str, Group.INPUT] = Field("question", description="Column that holds the question.")
-    questions: Annotated[str | None, FREE, Group.INPUT] = Field(
+    questions: Annotated[PathText | None, FREE, Group.INPUT] = Field(
         None,
         description="Ask every context these questions, instead of those in a column: rows with id and question, or a "
         "text file with one a line.",
