@@ -82,7 +82,7 @@ def _rows(table: pa.Table) -> list[dict[str, Any]]:
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
     if not pa.types.is_string(column.type):
-        return column.to_pylist()
+        return list(column.to_pylist())
     raw = column.cast(pa.binary()).to_pylist()
     return [None if value is None else value.decode(errors="surrogatepass") for value in raw]
 
