@@ -42,6 +42,8 @@ def test_text_files_of_a_bucket_are_rows_with_their_urls(folder: Remote) -> None
         places.publish(folder / "in" / f"lang=de/{number:02d}.txt", f"text {number}".encode())
     places.publish(folder / "in" / "z.md.gz", gzip.compress(b"last"))
     prepare(PrepareConfig(input=(f"{folder}/in",), output=f"{folder}/out", context_from="files"))
-    wanted = [{"path": f"{folder}/in/lang=de/{n:02d}.txt", "context": f"text {n}", "lang": "de"} for n in range(40)]
+    wanted: list[object] = [
+        {"path": f"{folder}/in/lang=de/{n:02d}.txt", "context": f"text {n}", "lang": "de"} for n in range(40)
+    ]
     wanted.append({"path": f"{folder}/in/z.md.gz", "context": "last", "lang": None})
     assert rows_in(folder / "out" / "part-0000000.parquet") == wanted
