@@ -22,6 +22,7 @@ from ray_qa.settings import (
     Group,
     LogFormatSetting,
     ModelSettings,
+    PathText,
     QuietSetting,
     ReadingSettings,
     Texts,
@@ -39,7 +40,7 @@ class AnnotationSettings(CorpusSettings, ReadingSettings, ModelSettings):
         "TSV, Arrow, plain or .gz or .zst; or data sets, as NAME:SPLIT, a saved folder or hf://datasets/NAME.",
     )
     question_column: Annotated[str, Group.INPUT] = Field("question", description="Column that holds the question.")
-    questions: Annotated[str | None, FREE, Group.INPUT] = Field(
+    questions: Annotated[PathText | None, FREE, Group.INPUT] = Field(
         None,
         description="Ask every context these questions, instead of those in a column: rows with id and question, or a "
         "text file with one a line.",

@@ -18,16 +18,19 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from ray_qa.data.file_search import FoundFile, Stored
+from ray_qa.data.object_tables import BadRowError
 from ray_qa.data.parquet_writing import FILE_BYTES, GroupWriter
 from ray_qa.data.row_sources import RowSource, slices
 from ray_qa.data.row_streams import stream_rows
 from ray_qa.data.text_files import tables_of_texts
-from ray_qa.errors import InputError
+from ray_qa.errors import InputError, first_line
 from ray_qa.storage import objects, places
 from ray_qa.storage.remote import Place, Remote
 
 FORM = 1
 """Goes up when the same rows are written otherwise than before."""
+LONGEST_TYPE = 60
+"""Characters of a type that are shown of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +124,11 @@ def _read(note: Place) -> _Converted | None:
 
 def _convert(source: RowSource, folder: Place, stem: str, setting: str, most: int | None) -> _Converted:
     left_out: list[str] = []
-    with closing(_first_rows(_rows_of(source, setting, left_out.append), most)) as stream:
-        files = _write(stream, source, folder, stem, setting)
+    try:
+        with closing(_first_rows(_rows_of(source, setting, left_out.append), most)) as stream:
+            files = _write(stream, source, folder, stem, setting)
+    except BadRowError as error:
+        raise InputError(f"`{setting}` must have rows that fit one table, but in {source.name} {error}") from None
     if not files:
         raise InputError(*left_out or [f"`{setting}` must have rows, but {source.name} has none"])
     return _Converted(source=source.name, files=tuple(files), left_out=tuple(left_out))
@@ -157,13 +163,14 @@ def _write(stream: Iterator[pa.Table], source: RowSource, folder: Place, stem: s
     table = next(stream, None)
     while table is not None:
         schema = _widened(schema, table.schema, rows, source.name, setting)
+        _check_parquet_holds(schema)
         place = folder / f"{stem}-{len(written):04d}.parquet"
         with places.draft_for(place) as draft, GroupWriter(draft, schema) as groups:
             size = 0
             while table is not None and size < FILE_BYTES:
                 if not _widened(schema, table.schema, rows, source.name, setting).equals(schema):
                     break
-                groups.add(in_schema(table, schema))
+                groups.add(_in_schema(table, schema))
                 rows, size, table = rows + table.num_rows, size + table.nbytes, next(stream, None)
         written.append(_Written(place=place, schema=schema))
     if not rows:
@@ -188,27 +195,62 @@ def _rewrite(place: Place, schema: pa.Schema) -> None:
         GroupWriter(draft, schema) as groups,
     ):
         for batch in file.iter_batches():
-            groups.add(in_schema(pa.Table.from_batches([batch]), schema))
+            groups.add(_in_schema(pa.Table.from_batches([batch]), schema))
 
 
 def _widened(schema: pa.Schema, more: pa.Schema, rows: int, source: str, setting: str) -> pa.Schema:
     more = more.remove_metadata()
+    if twice := [name for name in more.names if more.names.count(name) > 1]:
+        raise BadRowError(f"two columns have the name {twice[0]!r}")
     try:
         return pa.unify_schemas([schema, more], promote_options="permissive")
     except pa.ArrowException:
-        name = next(
-            name for name in more.names if name in schema.names and schema.field(name).type != more.field(name).type
-        )
+        name = next(name for name in more.names if name in schema.names and not _go_together(schema, more, name))
         raise InputError(
             f"`{setting}` must have one type in a column, but in {source} {name!r} is {schema.field(name).type} up to "
             f"row {rows:,}, and {more.field(name).type} from there on"
         ) from None
 
 
-def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def _go_together(schema: pa.Schema, more: pa.Schema, name: str) -> bool:
+    try:
+        pa.unify_schemas([pa.schema([each.field(name)]) for each in (schema, more)], promote_options="permissive")
+    except pa.ArrowException:
+        return False
+    return True
+
+
+def _check_parquet_holds(schema: pa.Schema) -> None:
+    """Check that Parquet can hold columns of these types, and that they can be read again: by trying."""
+    for field in schema:
+        try:
+            trial = pa.BufferOutputStream()
+            pq.write_table(pa.schema([field]).empty_table(), trial)
+            pq.read_schema(pa.BufferReader(trial.getvalue()))
+        except (pa.ArrowException, OSError) as error:
+            kind = str(field.type)
+            shown = kind if len(kind) < LONGEST_TYPE else f"{kind[:LONGEST_TYPE]}…"
+            raise BadRowError(f"{field.name!r} is {shown}, which Parquet cannot hold ({_why(error)})") from None
+
+
+def _why(error: Exception) -> str:
+    """What Arrow says, without the file that was tried."""
+    return first_line(error).rpartition("': ")[2]
+
+
+def _in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """A table with all columns of a schema, in its types; what it has not is null."""
     columns = [
-        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
+        _cast(table[field.name], field) if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _cast(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    if column.type.equals(field.type):  # Arrow takes nulls out of lists of nulls where it casts them to themselves
+        return column
+    try:
+        return column.cast(field.type)
+    except pa.ArrowInvalid as error:
+        raise BadRowError(f"{field.name!r} cannot be {field.type} in all rows ({first_line(error)})") from None

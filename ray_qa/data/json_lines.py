@@ -43,7 +43,14 @@ def read_json_lines(path: str, setting: str) -> Iterator[JsonLine]:
                 yield JsonLine(number=number, value=json.loads(line.decode()), size=len(line))
             except (ValueError, RecursionError) as error:
                 text = line.decode(errors="replace").strip()
-                yield JsonLine(number=number, value=text, size=len(line), broken=first_line(error))
+                yield JsonLine(number=number, value=text, size=len(line), broken=_why(error))
+
+
+def _why(error: Exception) -> str:
+    """What is wrong, without the decoder's count of lines, for which there is but one."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg}, character {error.pos + 1:,}"
+    return first_line(error)
 
 
 def has_an_object_a_line(path: str, setting: str) -> bool:

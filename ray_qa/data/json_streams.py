@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 FIRST_READ = 64 * 1024
+LONGEST_CUT = 16
+"""Where a document goes on, what a decoder stumbles over is at most so many characters before the end of what was read:
+a literal, or an escape of two surrogates. A string that does not end is told from that by its message."""
 _WHITE = " \t\n\r"
 _AFTER = frozenset(f",:]}}{_WHITE}")
 """What comes after a value that is there to its end."""
@@ -60,7 +63,7 @@ def _items(text: _Text, *, of_object: bool = False) -> Iterator[object]:
             text.value()
         text.take("}")
     if rest := text.peek():
-        raise ValueError(f"there is {rest!r} after its end")
+        raise ValueError(f"line {text.line:,} has {rest!r} after its end")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +76,12 @@ class _Text:
     _buffer: str = ""
     _at: int = 0
     _ended: bool = False
+    _lines_before: int = 0
+
+    @property
+    def line(self) -> int:
+        """The line, from 1, of what comes next."""
+        return self._line_of(self._at)
 
     def peek(self) -> str:
         """The next character that is no white space; "" at the end."""
@@ -86,7 +95,8 @@ class _Text:
     def take(self, wanted: str) -> None:
         """Take a character."""
         if (found := self.peek()) != wanted:
-            raise ValueError(f"there is {found!r} where {wanted!r} should be" if found else "it ends too early")
+            wrong = f"line {self.line:,} has {found!r} where {wanted!r} should be"
+            raise ValueError(wrong if found else "it ends too early")
         self._at += 1
 
     def value(self) -> object:
@@ -95,17 +105,26 @@ class _Text:
         while True:
             try:
                 value, end = self._json.raw_decode(self._buffer, self._at)
-            except ValueError:
-                if self._ended:
-                    raise
+            except json.JSONDecodeError as error:
+                if self._ended or not self._may_be_cut(error):
+                    raise ValueError(f"line {self._line_of(error.pos):,}: {error.msg}") from error
             else:
                 if self._ended or self._buffer[end : end + 1] in _AFTER:  # a number may go on
                     self._at = end
                     return value
             self._read(max(FIRST_READ, len(self._buffer) - self._at))
 
+    def _line_of(self, at: int) -> int:
+        return self._lines_before + self._buffer.count("\n", 0, at) + 1
+
+    def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
+        """Whether a value may be whole once more is read; else a broken document would be read to its end at once."""
+        rest = self._buffer[error.pos :].strip(_WHITE)
+        return error.msg.startswith("Unterminated string") or len(rest) <= LONGEST_CUT
+
     def _read(self, size: int) -> None:
         """Read on; as much again as a value has already taken, so that a long one is not begun too often."""
         more = self.stream.read(size)
         self._ended = not more
+        self._lines_before += self._buffer.count("\n", 0, self._at)
         self._buffer, self._at = self._buffer[self._at :] + self._decoder.decode(more, final=self._ended), 0

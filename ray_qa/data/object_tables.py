@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ray_qa.data.schemas import is_unicode
 from ray_qa.errors import first_line
 
 CHUNK_ROWS, CHUNK_BYTES = 2_048, 8 * 1024 * 1024
@@ -40,6 +41,7 @@ def tables_of_objects(rows: Iterable[ObjectRow]) -> Iterator[pa.Table]:
         names = dict.fromkeys(key for row in some for key in row.value)
         if not names:
             raise BadRowError(f"{some[0].where} has no keys")
+        _check_names(some)
         yield pa.table({name: _column(name, some) for name in names})
 
 
@@ -56,16 +58,36 @@ def _chunks(rows: Iterable[ObjectRow]) -> Iterator[list[ObjectRow]]:
         yield waiting
 
 
+def _check_names(rows: Sequence[ObjectRow]) -> None:
+    for row in rows:
+        if bad := next((name for name in row.value if not is_unicode(name)), None):
+            raise BadRowError(f"{row.where} has a key that is no Unicode text: {short_repr(bad)}")
+
+
 def _column(name: str, rows: Sequence[ObjectRow]) -> pa.Array:
     values = [row.value.get(name) for row in rows]
     try:
-        return pa.array(values)
+        column = pa.array(values)
+        return pa.array(map(_null_if_empty, values)) if _has_empty_struct(column.type) else column
     except UnicodeEncodeError as error:
         if all(value is None or isinstance(value, str) for value in values):
             return _not_unicode(values)
         raise _bad(name, values, rows, error) from None
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise _bad(name, values, rows, error) from None
+
+
+def _has_empty_struct(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return not kind.num_fields or any(_has_empty_struct(field.type) for field in kind)
+    return pa.types.is_list(kind) and _has_empty_struct(kind.value_type)
+
+
+def _null_if_empty(value: object) -> object:
+    """An object without keys as null, as Parquet cannot have a struct without fields."""
+    if isinstance(value, dict):
+        return {key: _null_if_empty(inner) for key, inner in value.items()} or None
+    return [_null_if_empty(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _not_unicode(values: Sequence[str | None]) -> pa.Array:

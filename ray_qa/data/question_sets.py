@@ -73,7 +73,10 @@ def _of_text(path: str, setting: str) -> Iterator[tuple[str, object, object]]:
     try:
         with closing(open_plain(path, setting)) as stream:
             lines = stream.read().decode("utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"`{setting}` must be in UTF-8, but line {line:,} of {path} is not ({error.reason})") from None
+    except OSError as error:
         raise InputError(f"`{setting}` must be a text file or rows, but {path} gives: {first_line(error)}") from error
     yield from ((f"line {number:,}", number, line) for number, line in enumerate(lines, start=1) if line.strip())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from reprlib import repr as short_repr
 from typing import Any
@@ -17,6 +17,7 @@ from ray_qa.data.json_lines import has_an_object_a_line, read_json_lines
 from ray_qa.data.json_streams import items_of
 from ray_qa.data.object_tables import CHUNK_ROWS, BadRowError, ObjectRow, tables_of_objects
 from ray_qa.data.row_forms import form_of
+from ray_qa.data.schemas import is_unicode
 from ray_qa.data.squad_json import read_squad_json
 from ray_qa.data.unpacking import open_anywhere, open_plain
 from ray_qa.errors import InputError, first_line
@@ -89,23 +90,36 @@ def _arrow(path: str, setting: str) -> Iterator[pa.Table]:
 
 def _lines_of_csv(path: str, delimiter: str, setting: str) -> Iterator[ObjectRow]:
     csv.field_size_limit(LONGEST_FIELD)  # the process's: as it comes it is too short for contexts
-    line = 0
-    with closing(io.TextIOWrapper(open_plain(path, setting), "utf-8-sig", newline="")) as stream:
+    names: list[str] = []
+    line = names_line = 0
+    with closing(io.TextIOWrapper(open_plain(path, setting), "utf-8-sig", "surrogateescape", newline="")) as stream:
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         try:
-            names, line = next(reader, []), reader.line_num
-            if twice := [name for name in names if names.count(name) > 1]:
-                raise BadRowError(f"line 1 names the column {twice[0]!r} twice")
             for row in reader:
                 first, line = line + 1, reader.line_num
                 if not row:
                     continue
+                _check_unicode(row, first)
+                if not names:
+                    names, names_line = row, first
+                    if twice := [name for name in names if names.count(name) > 1]:
+                        raise BadRowError(f"line {first:,} names the column {twice[0]!r} twice")
+                    continue
                 if len(row) != len(names):
-                    raise BadRowError(f"line {first:,} has {len(row)} columns, and line 1 has {len(names)}")
+                    raise BadRowError(
+                        f"line {first:,} has {len(row):,} columns, and line {names_line:,} has {len(names):,}"
+                    )
                 values = dict(zip(names, row, strict=True))
                 yield ObjectRow(where=f"line {first:,}", value=values, size=sum(map(len, row)))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise BadRowError(f"line {line + 1:,} or a later one cannot be read ({first_line(error)})") from None
+        except csv.Error as error:
+            at = f"line {line + 1:,}" if reader.line_num <= line + 1 else f"lines {line + 1:,} to {reader.line_num:,}"
+            raise BadRowError(f"{at} cannot be read ({first_line(error)})") from None
+
+
+def _check_unicode(row: Sequence[str], line: int) -> None:
+    bad = next((text for text in row if not is_unicode(text)), None)
+    if bad is not None:
+        raise BadRowError(f"line {line:,} is not UTF-8: {short_repr(bad)}")
 
 
 def _lines_of_json(path: str, setting: str) -> Iterator[ObjectRow]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
 
@@ -34,3 +35,15 @@ def test_rows_are_prepared_from_a_bucket_into_a_bucket(folder: Remote) -> None:
     assert rows_in(out / "part-0000001.parquet") == [GOOD]
     again = prepare(config.model_copy(update={"overwrite": True}))
     assert again.counts == first.counts
+
+
+def test_text_files_of_a_bucket_are_rows_with_their_urls(folder: Remote) -> None:
+    for number in range(40):
+        places.publish(folder / "in" / f"lang=de/{number:02d}.txt", f"text {number}".encode())
+    places.publish(folder / "in" / "z.md.gz", gzip.compress(b"last"))
+    prepare(PrepareConfig(input=(f"{folder}/in",), output=f"{folder}/out", context_from="files"))
+    wanted: list[object] = [
+        {"path": f"{folder}/in/lang=de/{n:02d}.txt", "context": f"text {n}", "lang": "de"} for n in range(40)
+    ]
+    wanted.append({"path": f"{folder}/in/z.md.gz", "context": "last", "lang": None})
+    assert rows_in(folder / "out" / "part-0000000.parquet") == wanted

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +8,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ray_qa.annotation.annotate import annotate
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, check_joins, plan_digest
 from ray_qa.annotation.planning import Named, check_what_is_named, plan_of
+from ray_qa.data import object_tables
+from ray_qa.data.part_tables import part_table
 from ray_qa.data.question_sets import rows_to_read
 from ray_qa.data.row_groups import read_units
+from ray_qa.data.schemas import texts
 from ray_qa.errors import ConfigError, InputError, OutputError
+from ray_qa.records import Answer, Row
 
 ROWS = pa.table({"question": [f"q{number}" for number in range(50)], "context": ["c"] * 50})
 
@@ -168,3 +175,45 @@ def test_text_files_have_paths_and_no_questions(tmp_path: Path, contracts: Path)
     (tmp_path / "set.jsonl").write_text('{"id": "path", "question": "Where?"}')
     with pytest.raises(InputError, match=r"no column that annotate adds, but has 'path'; rename ours with --prefix"):
         named(config(tmp_path, str(contracts), wide=True, **asked))
+
+
+DIRTY = st.none() | st.sampled_from(["", " \n", "\x00", "\ud800", "🙂 רtl", '"', "x" * 3_000]) | st.text(max_size=5)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    contexts=st.lists(DIRTY, min_size=1, max_size=8),
+    asked=st.lists(st.text(st.characters(codec="utf-8"), max_size=4).map("Who {}?".format), min_size=1, max_size=3),
+    unit_rows=st.integers(1, 5),
+    chunk_rows=st.integers(1, 3),
+)
+def test_of_dirty_contexts_every_pair_comes_out_once_and_in_order(
+    tmp_path: Path, contexts: list[str | None], asked: list[str], unit_rows: int, chunk_rows: int
+) -> None:
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps({"context": context}) for context in contexts))
+    (tmp_path / "set.jsonl").write_text(
+        "\n".join(json.dumps({"id": number, "question": each}) for number, each in enumerate(asked))
+    )
+    some = AnnotateConfig(
+        input=tmp_path / "rows.jsonl", output=tmp_path / "out", unit_rows=unit_rows, questions=tmp_path / "set.jsonl"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(object_tables, "CHUNK_ROWS", chunk_rows)
+        if all(context is None for context in contexts):
+            with pytest.raises(InputError, match="`context_column` must name a text column, but 'context' is null"):
+                named(some)
+            return
+        found = named(some)
+    columns, pairs = some.columns(found.questions), []
+    for table in read_units(found.inputs.sources, plan_of(some, found).units, found.inputs.schema):
+        rows = rows_to_read(table, columns, found.questions)
+        part = part_table(table, [Answer(status="no_answer")] * len(rows), columns, {}, found.questions)
+        assert part["question_id"].to_pylist() == [str(number) for number in range(len(asked))] * table.num_rows
+        assert part["question"].to_pylist() == [row.question for row in rows]
+        assert texts(part["context"]) == [row.context for row in rows]
+        pairs += rows
+    readable = [
+        context.encode(errors="surrogatepass").decode(errors="surrogateescape") if context else context
+        for context in json.loads(json.dumps(contexts))
+    ]
+    assert pairs == [Row(question=question, context=context) for context in readable for question in asked]

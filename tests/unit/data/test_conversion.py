@@ -117,3 +117,35 @@ def test_what_nobody_needs_any_more_is_removed(tmp_path: Path) -> None:
     assert sorted(path.suffix for path in (tmp_path / "rows").iterdir()) == [".json", ".parquet"]
     assert brought(source, tmp_path / "rows") == new
     remove_others(tmp_path / "nowhere", set())
+
+
+def test_objects_without_keys_are_null_until_one_has_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray_qa.data.object_tables.CHUNK_ROWS", 1)
+    rows: list[dict[str, Any]] = [{"a": {}, "b": [{}]}, {"a": {"c": 1}, "b": [None, None]}]
+    found = rows_of(brought(jsonl(tmp_path / "rows.jsonl", *rows), tmp_path / "rows"))
+    assert found == [{"a": None, "b": [None]}, {"a": {"c": 1}, "b": [None, None]}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([{"a": 2**53 + 1}, {"a": 1.5}], "'a' cannot be double in all rows .Integer value 9007199254740993"),
+        ([{"x": 1, "a": 1}, {"x": 1.5, "a": "s"}], "'a' is int64 up to row 1, and string from there on"),
+        ([{"a": json.loads("[" * 60 + "]" * 60)}], "'a' is list.*…, which Parquet cannot hold .*too deeply nested"),
+    ],
+)
+def test_rows_that_no_table_holds_are_refused_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]], says: str
+) -> None:
+    monkeypatch.setattr("ray_qa.data.object_tables.CHUNK_ROWS", 1)
+    with pytest.raises(InputError, match=rf"rows\.jsonl {says}") as refused:
+        brought(jsonl(tmp_path / "rows.jsonl", *rows), tmp_path / "rows")
+    assert len(refused.value.problems) == 1
+
+
+def test_two_columns_of_a_name_are_refused(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    with pa.OSFile(str(tmp_path / "x.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(InputError, match=r"in .*x\.arrow two columns have the name 'a'"):
+        brought(str(tmp_path / "x.arrow"), tmp_path / "rows")

@@ -56,9 +56,9 @@ def test_a_document_without_the_list_has_none(content: bytes, key: str | None) -
     ("content", "says"),
     [
         (b"[1, 2", "it ends too early"),
-        (b"[1 2]", "there is '2' where ']' should be"),
-        (b"[1] x", "there is 'x' after its end"),
-        (b"[1, ]", "Expecting value"),
+        (b"[1\n 2]", "line 2 has '2' where ']' should be"),
+        (b"[1] x", "line 1 has 'x' after its end"),
+        (b"[1,\n\n ]", "line 3: Expecting value"),
         (b'["\xff"]', "invalid start byte"),
         (b"[tru]", "Expecting value"),
     ],
@@ -70,3 +70,11 @@ def test_what_is_no_json_is_said_when_it_is_come_upon(content: bytes, says: str)
 
 def test_a_byte_order_mark_is_no_part_of_a_document() -> None:
     assert list(items_of(io.BytesIO(b"\xef\xbb\xbf[1]")) or ()) == [1]
+
+
+@pytest.mark.parametrize("broken", [b'{"a" 1}', b'{"a": 1,,}', b'"a\nb"', b"nul", b'"\\x"', b'{"a": "b"'])
+def test_a_broken_document_is_not_read_to_its_end(broken: bytes) -> None:
+    stream = io.BytesIO(b"[1,\n" + broken + b",\n" + b'{"a": 1},\n' * 100_000 + b"2]")
+    with pytest.raises(ValueError, match=r"^line [23]"):
+        list(items_of(stream) or ())
+    assert stream.tell() < 200_000

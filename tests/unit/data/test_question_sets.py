@@ -62,6 +62,9 @@ def test_all_that_is_wrong_with_a_set_is_said_together(tmp_path: Path) -> None:
     assert len(error.value.problems) == 2
     with pytest.raises(InputError, match=r"must be a text file or rows, but .*no\.txt gives"):
         read_questions(str(tmp_path / "no.txt"))
+    (tmp_path / "latin.txt").write_bytes(b"Who?\nK\xf6ln?")
+    with pytest.raises(InputError, match=r"must be in UTF-8, but line 2 of .*latin\.txt is not"):
+        read_questions(str(tmp_path / "latin.txt"))
 
 
 def test_every_context_is_asked_every_question_in_order() -> None:

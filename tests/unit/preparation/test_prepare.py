@@ -311,5 +311,5 @@ def test_text_files_are_prepared_as_rows(tmp_path: Path, out: Path) -> None:
         {"path": f"{tmp_path}/b.txt.gz", "context": "second"},
     ]
     (tmp_path / "c.txt").write_bytes(b"\xff")
-    with pytest.raises(InputError, match=r"must be texts in UTF-8, but .*c\.txt is not, in line 1"):
+    with pytest.raises(InputError, match=r"must be texts in UTF-8, but line 1 of .*c\.txt is not"):
         prepared(tmp_path / "other", tmp_path / "a.txt", tmp_path / "c.txt", context_from="files")
