@@ -13,6 +13,7 @@ from ray_qa.metrics.squad import SquadScores
 from ray_qa.runs.live_line import counted
 
 SHOWN_CHANGES = 10
+LONGEST_NAME = 40
 
 
 def describe(report: EvaluationReport) -> str:
@@ -57,10 +58,16 @@ def _line(rows: str, exact: float | None, f1: float | None, total: int) -> str:
 
 
 def _breakdown(breakdown: Breakdown) -> Iterator[str]:
-    width = max(len(name) for name in [f"by {breakdown.by}", *(kind.name for kind in breakdown.kinds)])
+    names = [_short(kind.name) for kind in breakdown.kinds]
+    width = max(map(len, [f"by {breakdown.by}", *names]))
     yield f"{'by ' + breakdown.by:<{width}}{'rows':>10}{'exact':>8}{'95 %':>15}{'f1':>8}{'95 %':>15}"
-    for kind in breakdown.kinds:
-        yield f"{kind.name:<{width}}{_figures(kind.figures)}"
+    for name, kind in zip(names, breakdown.kinds, strict=True):
+        yield f"{name:<{width}}{_figures(kind.figures)}"
+
+
+def _short(name: str) -> str:
+    line = " ".join(name.split())
+    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
 
 
 def _figures(figures: Figures) -> str:
