@@ -1,4 +1,4 @@
-"""What a long document costs in answers: ``python -m benchmarks.joined_documents``, about 12 minutes of CPU time.
+"""What a long document costs in answers: ``python -m benchmarks.joined_documents``, some 20 minutes of CPU time.
 
 SQuAD passages, article by article, are joined into documents of 20,000 to 200,000 characters, and some of their own
 questions are asked of the whole document; beside that stands the same reader on each question's own passage alone. All

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -55,6 +57,18 @@ def test_answers_are_those_of_the_table_written_out(tiny_reader_folder: Path, tm
     assert table.column_names == ["id", "context", *QUESTIONS]
     names = [field.name for field in ADDED_FIELDS]
     assert [row[own_id] for row in table.to_pylist() for own_id in QUESTIONS] == pairs.select(names).to_pylist()
+
+    # Others read the struct columns, with what is ours beside the parts.
+    parts_of_wide, where = f"{tmp_path / 'wide'}/*.parquet", [row["where"] for row in table.to_pylist()]
+    assert (tmp_path / "wide/.ray_qa").is_dir()
+    assert pd.read_parquet(tmp_path / "wide")["where"].tolist() == where
+    assert pl.read_parquet(parts_of_wide)["where"].to_list() == where
+    statuses = pl.scan_parquet(parts_of_wide).select(pl.col("where").struct.field("status")).collect()
+    assert statuses["status"].to_list() == [answer["status"] for answer in where]
+    query = f"select \"where\".span as span from read_parquet('{parts_of_wide}') order by id"
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
+    found = duckdb.sql(query).to_arrow_table()
+    assert found["span"].to_pylist() == [answer["span"] for answer in where]
 
     # What is asked is part of what a run is; a lost part is made again.
     (tmp_path / "asked/part-0000001.parquet").unlink()

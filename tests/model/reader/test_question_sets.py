@@ -47,7 +47,9 @@ def test_wide_is_long_regrouped_and_long_is_the_table_of_all_pairs(
     wide_rows = part_table(rows, answers, wide, {}, questions).to_pylist()
 
     names = [field.name for field in answer_fields(long)]
-    regrouped = {number: {"n": number, "context": context} for number, context in enumerate(contexts)}
+    regrouped: dict[int, dict[str, Any]] = {
+        number: {"n": number, "context": context} for number, context in enumerate(contexts)
+    }
     for row in long_rows:
         regrouped[row["n"]][row["question_id"]] = {name: row[name] for name in names}
     assert wide_rows == list(regrouped.values())

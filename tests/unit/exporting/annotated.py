@@ -41,7 +41,7 @@ def answer(context: str, text: str, *, margin: float = 1.0, answered: bool = Tru
 
 
 def write_output(
-    folder: Path, rows: pa.Table, answers: Sequence[Answer], questions: Sequence[Question] = (), **settings: Any
+    folder: Path, rows: pa.Table, answers: Sequence[Answer], questions: Sequence[Question] = (), /, **settings: Any
 ) -> Path:
     """A finished output of these rows, in units of ``UNIT_ROWS``; where ``questions`` were asked, of all answers."""
     if questions:

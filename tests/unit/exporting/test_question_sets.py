@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import duckdb
+import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
@@ -129,9 +130,13 @@ def test_the_question_of_a_long_row_is_the_sets(long: Path) -> None:
     assert [task["data"]["qa_question_id"] for task in tasks[:2]] == ["what", "2.1"]
 
 
-def test_the_struct_columns_are_read_by_duckdb_and_polars(wide: Path) -> None:
-    expected = [row["2.1"]["span"] for row in pq.read_table(wide).to_pylist()]
+def test_the_struct_columns_are_read_by_pandas_polars_and_duckdb_with_our_files_beside_them(wide: Path) -> None:
+    assert {path.name for path in wide.iterdir() if path.suffix != ".parquet"} == {".ray_qa", "_SUCCESS"}
+    expected = [answer.span for answer in ANSWERS[1::2]]
     parts = f"{wide}/*.parquet"
+    assert [cell["span"] for cell in pd.read_parquet(wide)["2.1"]] == expected
+    assert [row["2.1"]["span"] for row in ds.dataset(wide).to_table().to_pylist()] == expected
     assert pl.read_parquet(parts)["2.1"].struct.field("span").to_list() == expected
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
     found = duckdb.sql(f"select \"2.1\".span as found from read_parquet('{parts}') order by id").to_arrow_table()
     assert found["found"].to_pylist() == expected
