@@ -158,9 +158,9 @@ def test_several_wrong_settings_are_reported_together_in_the_order_of_the_settin
 
 
 def test_what_is_missing_is_named() -> None:
-    assert refusals(EvaluateConfig) == (
-        "`predictions` must be given, but is missing",
-        "`gold` must be given, but is missing",
+    assert refusals(PrepareConfig) == (
+        "`input` must be given, but is missing",
+        "`output` must be given, but is missing",
     )
 
 
@@ -176,7 +176,7 @@ def test_names_must_not_be_empty() -> None:
 def test_an_unknown_setting_that_looks_like_one_of_ours_gets_a_suggestion() -> None:
     assert refusals(strid=1) == ("`strid` must be a setting, but is unknown; did you mean `stride`?",)
     (line,) = refusals(EvaluateConfig, predictions="p", gold="g", zzz=1)
-    there = "predictions, gold, id_column, prefix, output, log_format, quiet, anonymous"
+    there = "predictions, gold, compare, by, id_column, prefix, partial, seed, output, log_format, quiet, anonymous"
     assert line == f"`zzz` must be a setting, but is unknown; there are: {there}"
 
 
