@@ -42,17 +42,32 @@ def threshold_curve(
         exact_N, f1_N: of the best span, 0 to 1.
         has_answer_N: whether there is an answer; if not, leaving the row unanswered is right.
     """
-    order = np.argsort(-margin_N, kind="stable")
-    order = order[: int(np.isfinite(margin_N).sum())]
+    # One array after the other: a curve of all of many rows is to take little more than it holds.
+    order = np.argsort(-margin_N, kind="stable")[: int(np.isfinite(margin_N).sum())].astype(np.int32)
     margins = margin_N[order]
-    right_alone = float((~has_answer_N).sum())
-    gained_exact = np.cumsum(exact_N[order].astype(np.float64) - ~has_answer_N[order])
-    gained_f1 = np.cumsum(f1_N[order].astype(np.float64) - ~has_answer_N[order])
     lasts = np.flatnonzero(np.append(margins[1:] != margins[:-1], True)) if len(margins) else np.array([], np.int64)
     nothing = -float(margins[0]) - 1 if len(margins) else 0.0
+    threshold_T = np.concatenate([[nothing], -margins[lasts]])
+    del margins
     return ThresholdCurve(
-        threshold_T=np.concatenate([[nothing], -margins[lasts]]),
-        exact_T=100 * (right_alone + np.concatenate([[0.0], gained_exact[lasts]])) / len(margin_N),
-        f1_T=100 * (right_alone + np.concatenate([[0.0], gained_f1[lasts]])) / len(margin_N),
+        threshold_T=threshold_T,
+        exact_T=_percent(exact_N, has_answer_N, order, lasts),
+        f1_T=_percent(f1_N, has_answer_N, order, lasts),
         answered_T=np.concatenate([[0.0], (lasts + 1.0)]) / len(margin_N),
     )
+
+
+def _percent(
+    score_N: npt.NDArray[Any],
+    has_answer_N: npt.NDArray[np.bool_],
+    order: npt.NDArray[np.int32],
+    lasts: npt.NDArray[Any],
+) -> Floats:
+    """The mean score, where first no row is answered, then those up to each of ``lasts`` in that order."""
+    gained = score_N[order].astype(np.float64)
+    gained -= ~has_answer_N[order]
+    np.cumsum(gained, out=gained)
+    mean_T = np.concatenate([[0.0], gained[lasts]])
+    mean_T += float((~has_answer_N).sum())
+    mean_T *= 100 / len(has_answer_N)
+    return mean_T
