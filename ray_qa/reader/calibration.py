@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,8 +35,9 @@ class FittedOn(BaseModel):
 class Calibration(BaseModel):
     """What was fitted for one model.
 
-    A row is left unanswered where null score − best span score is above ``null_threshold``; the confidence of an
-    outcome is sigmoid(``slope`` · logit(raw) + ``shift``): see :func:`ray_qa.reader.answers.confidence`.
+    A row is left unanswered where null score − best span score is above ``null_threshold``. The confidence of a span is
+    sigmoid(``slope`` · logit(raw) + ``shift``), that of no answer has a pair of its own: far from threshold 0 one raw
+    probability does not mean the same for both. See :func:`ray_qa.reader.answers.confidence`.
     """
 
     model_config = STRICT
@@ -45,11 +47,37 @@ class Calibration(BaseModel):
     null_threshold: float
     slope: float = Field(gt=0)
     shift: float
+    null_slope: float = Field(gt=0)
+    null_shift: float
     weights_sha256: str | None
     """Of the model that it is of, as :class:`ray_qa.reader.model_files.ModelFiles` has it; ``None``: of any."""
     optimized: Literal["f1", "exact", "none"]
     """What the threshold makes highest; none: it was given."""
     fitted_on: FittedOn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """By which numbers scores become an answer and its confidence; unless given: nothing is calibrated."""
+
+    null_threshold: float = 0.0
+    slope: float = 1.0
+    shift: float = 0.0
+    null_slope: float = 1.0
+    null_shift: float = 0.0
+
+
+def decision_by(calibration: Calibration | None, null_threshold: float | None = None) -> Decision:
+    """What a calibration says, where there is one; but for the threshold where that is given."""
+    if calibration is None:
+        return Decision(null_threshold=0.0 if null_threshold is None else null_threshold)
+    return Decision(
+        null_threshold=calibration.null_threshold if null_threshold is None else null_threshold,
+        slope=calibration.slope,
+        shift=calibration.shift,
+        null_slope=calibration.null_slope,
+        null_shift=calibration.null_shift,
+    )
 
 
 def read_calibration(path: str | Place, setting: str = "model") -> Calibration | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +14,44 @@ from ray_qa.errors import ModelError
 from ray_qa.reader.calibration import (
     CALIBRATION_FILE,
     Calibration,
+    Decision,
     FittedOn,
     check_is_of,
+    decision_by,
     read_calibration,
     write_calibration,
 )
 
 FITTED_ON = FittedOn(rows=300, contexts=60, windows_per_row=1.25, no_answer_share=0.4, unanswerable_share=0.5)
 CALIBRATION = Calibration(
-    null_threshold=-1.5, slope=0.75, shift=-0.25, weights_sha256="a" * 64, optimized="f1", fitted_on=FITTED_ON
+    null_threshold=-1.5,
+    slope=0.75,
+    shift=-0.25,
+    null_slope=0.5,
+    null_shift=0.125,
+    weights_sha256="a" * 64,
+    optimized="f1",
+    fitted_on=FITTED_ON,
 )
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(finite, st.floats(min_value=0, exclude_min=True, allow_infinity=False), finite, st.none() | st.text())
+above_0 = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+
+
+@given(finite, above_0, finite, above_0, finite, st.none() | st.text())
 def test_what_was_written_is_read_to_the_last_bit(
-    threshold: float, slope: float, shift: float, sha: str | None
+    threshold: float, slope: float, shift: float, null_slope: float, null_shift: float, sha: str | None
 ) -> None:
     made = Calibration(
-        null_threshold=threshold, slope=slope, shift=shift, weights_sha256=sha, optimized="none", fitted_on=FITTED_ON
+        null_threshold=threshold,
+        slope=slope,
+        shift=shift,
+        null_slope=null_slope,
+        null_shift=null_shift,
+        weights_sha256=sha,
+        optimized="none",
+        fitted_on=FITTED_ON,
     )
     assert Calibration.model_validate_json(made.model_dump_json()) == made
 
@@ -41,6 +61,14 @@ def test_a_folder_stands_for_the_file_in_it(name: str, tmp_path: Path) -> None:
     where = write_calibration(CALIBRATION, tmp_path / "model" / name)
     assert where == tmp_path / "model" / (name or CALIBRATION_FILE)
     assert read_calibration(tmp_path / "model" / name) == read_calibration(str(where)) == CALIBRATION
+
+
+def test_scores_are_decided_by_the_calibration_but_for_a_threshold_that_is_given() -> None:
+    by_model = Decision(null_threshold=-1.5, slope=0.75, shift=-0.25, null_slope=0.5, null_shift=0.125)
+    assert decision_by(CALIBRATION) == by_model
+    assert decision_by(CALIBRATION, 0.0) == replace(by_model, null_threshold=0.0)
+    assert decision_by(None) == Decision()
+    assert decision_by(None, 2.0) == Decision(null_threshold=2.0)
 
 
 def test_a_model_without_a_calibration_has_none(tmp_path: Path) -> None:
