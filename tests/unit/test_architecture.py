@@ -41,6 +41,7 @@ FLOORS: list[dict[str, set[str]]] = [
             "tensorboardX", "torch", "transformers",
         },
         "evaluation": {"numpy", "pydantic"},
+        "calibration": {"numpy", "pydantic"},
         "asking": {"jinja2", "pydantic", "rich"},
         "exporting": {"numpy", "pyarrow", "pydantic"},
     },
