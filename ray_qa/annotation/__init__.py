@@ -2,6 +2,6 @@
 
 ``annotate`` (the whole way) · ``config`` · ``planning`` · ``calibration`` · ``engine_used`` · ``running`` ·
 ``pipeline`` · ``stages`` · ``reading_tasks`` ·
-``output`` · ``attempts`` · ``manifest`` · ``parts`` · ``accounting`` · ``progress`` · ``timeline`` ·
+``output`` · ``attempts`` · ``manifest`` · ``parts`` · ``likeness`` · ``accounting`` · ``progress`` · ``timeline`` ·
 ``profile`` · ``summary`` · ``card``
 """

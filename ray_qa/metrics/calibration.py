@@ -17,6 +17,10 @@ BINS = 15
 SLOPES, SHIFTS = (1e-3, 100.0), (-100.0, 100.0)
 """Bounds of the fit: confidence is never to fall as the raw probability rises, nor to run away on rows that are all
 told apart."""
+CERTAIN = 54 * np.log(2)
+"""A logit whose probability is 1 to the last bit of a float."""
+TOLD_APART = 16.0
+"""Models give scores of seven digits: above this logit they do not say how near to 1 a probability is."""
 DRAWS = 50
 """Of rows that come true as their confidence says."""
 LEAST = 1e-12
@@ -31,7 +35,7 @@ class LogisticFit:
     shift: float = 0.0
 
     def probability(self, logit_N: Floats) -> Floats:
-        """Of N outcomes, given the logits of their raw probabilities; +∞ is certain."""
+        """Of N outcomes, given the logits of their raw probabilities."""
         z_N = self.slope * logit_N + self.shift
         return np.where(z_N > 0, 1 / (1 + np.exp(-np.abs(z_N))), np.exp(-np.abs(z_N)) / (1 + np.exp(-np.abs(z_N))))
 
@@ -48,10 +52,11 @@ class Bin:
 
 
 def logit_of_log(log_raw_N: Floats) -> Floats:
-    """Logits of probabilities that are given by their logs; those above 0 by rounding count as 0, and give +∞."""
+    """Logits of probabilities that are given by their logs; at most ``CERTAIN``."""
     log_raw_N = np.minimum(log_raw_N, 0.0)
     with np.errstate(divide="ignore"):
-        return log_raw_N - np.log(-np.expm1(log_raw_N))
+        logit_N: Floats = np.minimum(log_raw_N - np.log(-np.expm1(log_raw_N)), CERTAIN)
+    return logit_N
 
 
 def fit_logistic(logit_N: Floats, right_N: npt.NDArray[Any]) -> LogisticFit:
@@ -64,7 +69,7 @@ def fit_logistic(logit_N: Floats, right_N: npt.NDArray[Any]) -> LogisticFit:
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    x_N, y_N = np.clip(logit_N, -1e3, 1e3), right_N.astype(np.float64)
+    x_N, y_N = np.minimum(logit_N, TOLD_APART), right_N.astype(np.float64)
 
     def loss(at: Floats) -> tuple[float, Floats]:
         z_N = at[0] * x_N + at[1]

@@ -9,10 +9,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ray_qa.errors import ModelError, first_line
+from ray_qa.settings import AUTO, AutoOrNumber
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place, place_of
 
 CALIBRATION_FILE = "ray_qa.json"
+SETTING = "answer_calibration"
+"""What names one, for messages."""
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 SHOWN_DIGITS = 12
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -67,17 +70,42 @@ class Decision:
     null_shift: float = 0.0
 
 
-def decision_by(calibration: Calibration | None, null_threshold: float | None = None) -> Decision:
-    """What a calibration says, where there is one; but for the threshold where that is given."""
+def decision_by(calibration: Calibration | None, null_threshold: AutoOrNumber = AUTO) -> Decision:
+    """What a calibration says, where there is one; but for the threshold where that is not ``auto``."""
     if calibration is None:
-        return Decision(null_threshold=0.0 if null_threshold is None else null_threshold)
+        return Decision(null_threshold=0.0 if null_threshold == AUTO else null_threshold)
     return Decision(
-        null_threshold=calibration.null_threshold if null_threshold is None else null_threshold,
+        null_threshold=calibration.null_threshold if null_threshold == AUTO else null_threshold,
         slope=calibration.slope,
         shift=calibration.shift,
         null_slope=calibration.null_slope,
         null_shift=calibration.null_shift,
     )
+
+
+def find_calibration(wanted: str, folder: Path, weights_sha256: str) -> Calibration | None:
+    """The calibration that the setting ``answer_calibration`` leads to.
+
+    Args:
+        wanted: ``auto``: the model's own, if it has one; ``none``; or where it lies.
+        folder: the model's.
+        weights_sha256: the model's.
+
+    Raises:
+        ModelError: if it is not there, cannot be read, or is another model's.
+        StorageError: if its bucket cannot be reached.
+    """
+    if wanted == "none":
+        return None
+    place = calibration_place(folder if wanted == AUTO else place_of(wanted, SETTING))
+    calibration = read_calibration(place)
+    if calibration is not None:
+        _check_is_of(calibration, weights_sha256, place)
+    elif wanted != AUTO:
+        raise ModelError(
+            f"`{SETTING}` must be auto, none, or a folder or file that ray-qa calibrate wrote, but {place} is not there"
+        )
+    return calibration
 
 
 def read_calibration(path: str | Place, setting: str = "model") -> Calibration | None:
@@ -126,16 +154,11 @@ def calibration_place(place: Place) -> Place:
     return place if is_file else place / CALIBRATION_FILE
 
 
-def check_is_of(calibration: Calibration, weights_sha256: str, where: object) -> None:
-    """Check that a calibration is of these weights.
-
-    Raises:
-        ModelError: if it is of others.
-    """
+def _check_is_of(calibration: Calibration, weights_sha256: str, where: object) -> None:
     own = calibration.weights_sha256
     if own is not None and own != weights_sha256:
         raise ModelError(
-            f"`answer_calibration` must be of the model's own weights, but {where} is of others "
+            f"`{SETTING}` must be of the model's own weights, but {where} is of others "
             f"({own[:SHOWN_DIGITS]} there, {weights_sha256[:SHOWN_DIGITS]} now); calibrate the model again, or go "
             "without by --answer-calibration none"
         )

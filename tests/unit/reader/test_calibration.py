@@ -16,12 +16,13 @@ from ray_qa.reader.calibration import (
     Calibration,
     Decision,
     FittedOn,
-    check_is_of,
     decision_by,
+    find_calibration,
     read_calibration,
     write_calibration,
 )
 
+SHA = "a" * 64
 FITTED_ON = FittedOn(rows=300, contexts=60, windows_per_row=1.25, no_answer_share=0.4, unanswerable_share=0.5)
 CALIBRATION = Calibration(
     null_threshold=-1.5,
@@ -29,7 +30,7 @@ CALIBRATION = Calibration(
     shift=-0.25,
     null_slope=0.5,
     null_shift=0.125,
-    weights_sha256="a" * 64,
+    weights_sha256=SHA,
     optimized="f1",
     fitted_on=FITTED_ON,
 )
@@ -107,8 +108,25 @@ def test_a_folder_that_cannot_be_written_to_is_refused_in_one_line(tmp_path: Pat
         write_calibration(CALIBRATION, tmp_path / "model")
 
 
-def test_a_calibration_of_another_model_is_refused() -> None:
-    check_is_of(CALIBRATION, "a" * 64, "here")
-    check_is_of(CALIBRATION.model_copy(update={"weights_sha256": None}), "b" * 64, "here")
-    with pytest.raises(ModelError, match=r"but here is of others \(a{12} there, b{12} now\); calibrate"):
-        check_is_of(CALIBRATION, "b" * 64, "here")
+def test_a_model_goes_by_its_own_calibration_unless_told_otherwise(tmp_path: Path) -> None:
+    other = CALIBRATION.model_copy(update={"null_threshold": 3.0})
+    write_calibration(CALIBRATION, tmp_path / "model")
+    elsewhere = str(write_calibration(other, tmp_path / "other.json"))
+    assert find_calibration("auto", tmp_path / "model", SHA) == CALIBRATION
+    assert find_calibration("none", tmp_path / "model", SHA) is None
+    assert find_calibration(elsewhere, tmp_path / "model", SHA) == other
+    assert find_calibration("auto", tmp_path, SHA) is None
+
+
+def test_a_calibration_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"wrote, but .*/none/ray_qa\.json is not there$"):
+        find_calibration(str(tmp_path / "none"), tmp_path, SHA)
+
+
+@pytest.mark.parametrize("wanted", ["auto", "path"])
+def test_a_calibration_of_another_model_is_refused(wanted: str, tmp_path: Path) -> None:
+    where = write_calibration(CALIBRATION, tmp_path)
+    with pytest.raises(ModelError, match=r"ray_qa\.json is of others \(a{12} there, b{12} now\); calibrate the model"):
+        find_calibration(wanted if wanted == "auto" else str(where), tmp_path, "b" * 64)
+    write_calibration(CALIBRATION.model_copy(update={"weights_sha256": None}), tmp_path)
+    assert find_calibration("auto", tmp_path, "b" * 64) is not None
