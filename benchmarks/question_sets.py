@@ -38,6 +38,7 @@ from ray_qa.annotation.stages import AnnotateJob, Annotator, encode_units, schem
 from ray_qa.reader import stopwatch
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.batching import BATCH_TOKENS
+from ray_qa.reader.calibration import Decision
 from ray_qa.runs.ownership import claim
 
 QUESTIONS = (
@@ -167,6 +168,7 @@ def _pass(config: AnnotateConfig) -> Pass:
         threads=1,
         again=frozenset(),
         plan=plan_digest(plan),
+        decision=Decision(),
     )
     claim(config.folder, job.plan)
     # A stopwatch of CPU time: of all threads of this process, of which one at a time works.

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from ray_qa.annotation.annotate import annotate as annotate
     from ray_qa.annotation.config import AnnotateConfig as AnnotateConfig
     from ray_qa.annotation.summary import RunSummary as RunSummary
+    from ray_qa.calibration.calibrate import CalibrationReport as CalibrationReport
+    from ray_qa.calibration.calibrate import calibrate as calibrate
+    from ray_qa.calibration.config import CalibrateConfig as CalibrateConfig
     from ray_qa.errors import RayQaError as RayQaError
     from ray_qa.evaluation.config import EvaluateConfig as EvaluateConfig
     from ray_qa.evaluation.evaluate import evaluate as evaluate
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "AnnotateConfig": "ray_qa.annotation.config",
     "Answer": "ray_qa.records",
+    "CalibrateConfig": "ray_qa.calibration.config",
+    "CalibrationReport": "ray_qa.calibration.calibrate",
     "EvaluateConfig": "ray_qa.evaluation.config",
     "ExportConfig": "ray_qa.exporting.config",
     "ExportSummary": "ray_qa.exporting.export",
@@ -51,6 +56,7 @@ _HOMES = {
     "RunSummary": "ray_qa.annotation.summary",
     "Span": "ray_qa.records",
     "annotate": "ray_qa.annotation.annotate",
+    "calibrate": "ray_qa.calibration.calibrate",
     "evaluate": "ray_qa.evaluation.evaluate",
     "export": "ray_qa.exporting.export",
     "finetune": "ray_qa.finetuning.finetune",

@@ -25,6 +25,7 @@ from ray_qa.errors import ConfigError
 from ray_qa.validation_messages import explain
 
 AutoOrCount = Literal["auto"] | Annotated[int, Field(gt=0)]
+AutoOrNumber = Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +220,16 @@ class ReadingSettings(WindowSettings):
     max_answer_tokens: Annotated[PositiveInt, Group.ANSWERS] = Field(
         30, description="Longest span that can be an answer, in tokens."
     )
-    null_threshold: Annotated[float, Group.ANSWERS] = Field(
-        0.0, allow_inf_nan=False, description="No answer where null score − best span score is above this."
+    null_threshold: Annotated[AutoOrNumber, Group.ANSWERS] = Field(
+        "auto",
+        description="No answer where null score − best span score is above this; auto: the model's calibration, 0 "
+        "where it has none.",
+    )
+    answer_calibration: Annotated[PathText, FREE, Group.ANSWERS] = Field(
+        "auto",
+        min_length=1,
+        description="What calibrates the null threshold and confidence: auto (the model's own, where calibrate has put "
+        "one into its folder), none, or a folder or file that calibrate wrote.",
     )
     always_answer: Annotated[bool, Group.ANSWERS] = Field(
         False, description="Never abstain: give the best span, as SQuAD v1 wants it."

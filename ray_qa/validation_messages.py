@@ -42,7 +42,7 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
 def _path(location: tuple[int | str, ...]) -> str:
     """The setting and what is inside it, dotted, without the names pydantic gives to the members of a union."""
     inner = [str(part) for part in location[1:]]
-    members = ("literal", "constrained", "int", "tuple")
+    members = ("literal", "constrained", "int", "float", "tuple")
     return ".".join([*map(str, location[:1]), *(part for part in inner if not part.startswith(members))])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections import defaultdict
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from ray_qa.annotation.card import write_card
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.engine_used import engine_noted
+from ray_qa.annotation.likeness import unlike_the_calibration
 from ray_qa.annotation.manifest import known_parts
 from ray_qa.annotation.output import Plan, fingerprints, finish, plan_digest
 from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
@@ -19,10 +21,13 @@ from ray_qa.annotation.summary import Counts, RunSummary, UnitSummary, exit_code
 from ray_qa.annotation.timeline import timelines_kept
 from ray_qa.data.parts import part_path, part_versions
 from ray_qa.errors import OutputError
+from ray_qa.reader.calibration import Calibration
 from ray_qa.runs.log import notice
 from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.remote import Place
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -154,7 +159,14 @@ def to_retry(config: AnnotateConfig, plan: Plan, standing: Standing) -> frozense
     return units_to_retry(config.folder, standing.counts, config.columns(plan.questions))
 
 
-def finish_run(config: AnnotateConfig, plan: Plan, standing: Standing, scored_rows: int, clock: Clock) -> RunSummary:
+def finish_run(
+    config: AnnotateConfig,
+    calibration: Calibration | None,
+    plan: Plan,
+    standing: Standing,
+    scored_rows: int,
+    clock: Clock,
+) -> RunSummary:
     """Account for every row from the parts themselves, then mark the output as finished."""
     folder, counts_of = config.folder, standing.counts
     remove_strays(folder, standing.versions.keys() - {unit.number for unit in plan.units}, plan_digest(plan))
@@ -177,6 +189,8 @@ def finish_run(config: AnnotateConfig, plan: Plan, standing: Standing, scored_ro
             rows=sum(sum(file.rows) for file in plan.input), taken=sum(unit.rows for unit in plan.units)
         ),
     )
+    if unlike := unlike_the_calibration(calibration, counts, config):
+        _LOG.warning(unlike)
     write_card(config, plan, counts)
     finish(folder, run_json(config, fingerprints(plan), summary, engine_noted(folder), timelines_kept(folder)))
     return summary

@@ -92,7 +92,7 @@ def _already_done(config: AnnotateConfig, named: Named, plan: Plan, clock: Clock
         return _told_again(config, plan)
     with output_lock(folder, "annotating", may_share=True):
         check_claim(folder, plan_digest(plan))
-        return finish_run(config, plan, standing, 0, clock)
+        return finish_run(config, named.calibration, plan, standing, 0, clock)
 
 
 def _told_again(config: AnnotateConfig, plan: Plan) -> RunSummary:

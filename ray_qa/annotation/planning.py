@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -19,6 +20,7 @@ from ray_qa.data.row_sources import NO_TABLES, find_rows
 from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
 from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
 from ray_qa.errors import InputError, OutputError, Problems, RayQaError, StorageError, first_line, listed
+from ray_qa.reader.calibration import SETTING, Calibration, Decision, decision_by, find_calibration
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.reader.quantization import check_nncf_installed
@@ -40,6 +42,8 @@ class Named:
     """The rows of the corpus that are taken: all of them, as a rule."""
     questions: tuple[Question, ...]
     model: ModelFiles
+    calibration: Calibration | None
+    """What decides when the model abstains, and what its confidence stands for, if anything does."""
     apart: Inputs | None
     versions: Mapping[int, str]
 
@@ -61,6 +65,7 @@ def check_what_is_named(config: AnnotateConfig, folder: Place, tables: Mapping[s
     inputs: Inputs | None = None
     apart: Inputs | None = None
     model: ModelFiles | None = None
+    calibration: Calibration | None = None
     versions: Mapping[int, str] = {}
     with problems.gather():
         versions = check_output(folder)
@@ -74,6 +79,10 @@ def check_what_is_named(config: AnnotateConfig, folder: Place, tables: Mapping[s
         if config.dtype == "int8":
             check_nncf_installed()
         model = find_model(config.model)
+    with elsewhere.gather():
+        if model is not None:
+            check_outlives_job(SETTING, config.answer_calibration)
+            calibration = find_calibration(config.answer_calibration, model.folder, model.weights_sha256)
     questions: tuple[Question, ...] = ()
     with problems.gather():
         if config.questions is not None:
@@ -93,6 +102,7 @@ def check_what_is_named(config: AnnotateConfig, folder: Place, tables: Mapping[s
         chosen=tuple(config.choice.of(inputs.row_groups)),
         questions=questions,
         model=model,
+        calibration=calibration,
         apart=apart,
         versions=versions,
     )
@@ -164,7 +174,9 @@ def plan_of(config: AnnotateConfig, named: Named, replicas: int = 1) -> Plan:
         unit_rows = auto_unit_rows(named.rows, text_bytes, replicas)
     return Plan(
         algorithm=ALGORITHM,
-        settings=deciding_settings(config) | {"unit_rows": unit_rows, "calibration": calibration_digest(named.apart)},
+        settings=deciding_settings(config)
+        | {"unit_rows": unit_rows, "calibration": calibration_digest(named.apart)}
+        | _decision_settings(decision_by(named.calibration, config.null_threshold)),
         weights_sha256=model.weights_sha256,
         tokenizer_sha256=model.tokenizer_sha256,
         input=inputs.files,
@@ -172,3 +184,11 @@ def plan_of(config: AnnotateConfig, named: Named, replicas: int = 1) -> Plan:
         units=tuple(plan_units(row_groups, max(1, unit_rows // asked))),
         questions=named.questions,
     )
+
+
+def _decision_settings(decision: Decision) -> dict[str, Any]:
+    """What stands in a plan for the model's calibration."""
+    confidence = asdict(decision)
+    null_threshold = confidence.pop("null_threshold")
+    is_raw = decision == Decision(null_threshold=null_threshold)
+    return {"null_threshold": null_threshold, "confidence": None if is_raw else confidence}

@@ -26,9 +26,10 @@ from ray_qa.cluster.room import wait_for_room
 from ray_qa.data.conversion import remove_others
 from ray_qa.errors import ClusterError
 from ray_qa.reader.arithmetic import Arithmetic
+from ray_qa.reader.calibration import SETTING, Decision, decision_by
 from ray_qa.reader.model_files import ModelFiles, model_kind
 from ray_qa.reader.openvino_conversion import is_converted
-from ray_qa.runs.live_line import shown
+from ray_qa.runs.live_line import counted, shown
 from ray_qa.runs.log import notice
 from ray_qa.runs.output_folder import ROWS
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
@@ -50,18 +51,21 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
         RayQaError: if the cluster has no room, or a worker refuses; what is done is kept.
     """
     folder, inputs, model = config.folder, named.inputs, named.model
+    decision = decision_by(named.calibration, config.null_threshold)
+    # A file that calibrates need not be on every node, and a node's copy of the model need not have the same.
+    for_workers = config.model_copy(update={"null_threshold": decision.null_threshold, SETTING: "none"})
     progress = Progress(rows=named.rows)
     with shown(progress.line), connected(config.ray_address) as cluster, quiet_ray(**ONE_UNIT_A_BLOCK):
         clock.passed("Ray")
         placement = _place(config, cluster, progress)
         clock.passed("room")
         arithmetic = _settle(config, model, cluster, placement, earlier, progress)
-        notice(arithmetic.in_words)
+        notice(arithmetic.in_words, *([] if named.calibration is None else [_calibration_in_words(named, decision)]))
         clock.passed("the engine")
         drawn = None
         if arithmetic.dtype == "int8":
             drawn = draw_calibration(config, named.inputs, named.apart, named.questions)
-        int8 = None if drawn is None else _int8(config, named.model, drawn, placement, earlier, progress)
+        int8 = None if drawn is None else _int8(for_workers, named.model, drawn, placement, earlier, progress)
         if drawn is not None:
             clock.passed("calibration")
         with output_lock(folder, "annotating", may_share=not config.overwrite) as lock:
@@ -74,7 +78,8 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
             progress.go_on_from(sum(done.values(), start=Counts()), len(done), of=len(plan.units))
             left = [unit for unit in plan.units if unit.number not in done]
             job = AnnotateJob(
-                config=config,
+                config=for_workers,
+                decision=decision,
                 model=model,
                 schema=schema_to_read(inputs.schema, config.columns(named.questions)),
                 questions=named.questions,
@@ -101,7 +106,15 @@ def run(config: AnnotateConfig, named: Named, earlier: Plan | None, clock: Clock
                 remove_drafts(folder)
                 remove_others(folder / ROWS, {file.path for file in plan.input})
             scored = plan.asked * sum(unit.rows for unit in left)
-            return finish_run(config, plan, standing_of(folder, plan), scored, clock)
+            return finish_run(config, named.calibration, plan, standing_of(folder, plan), scored, clock)
+
+
+def _calibration_in_words(named: Named, decision: Decision) -> str:
+    assert named.calibration is not None
+    return (
+        f"confidence is calibrated (on {counted(named.calibration.fitted_on.rows, 'row')}), and rows have no answer "
+        f"above null threshold {decision.null_threshold:.4g}"
+    )
 
 
 def _settle(

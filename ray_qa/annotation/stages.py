@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ from ray_qa.errors import ModelError, RayQaError
 from ray_qa.reader.answers import failed
 from ray_qa.reader.arithmetic import Arithmetic
 from ray_qa.reader.backend import BrokenDeviceError
+from ray_qa.reader.calibration import Decision
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.model_files import ModelFiles, model_here, tokenizer_here
 from ray_qa.reader.stopwatch import Stopwatch, counting_on, step
@@ -64,6 +65,8 @@ class AnnotateJob:
     """All a worker needs to know; goes to each once."""
 
     config: AnnotateConfig
+    decision: Decision
+    """When rows are left unanswered, and what confidence stands for."""
     model: ModelFiles
     schema: pa.Schema
     """Input columns to read, in the types to read them in: those to keep, the question and the context."""
@@ -135,7 +138,7 @@ class Annotator:
         self._idle: Idle | None = None
         begun = time.time()
         try:
-            self._reader = Reader.load(
+            reader = Reader.load(
                 model_here(job.model),
                 settings=job.config,
                 device=job.arithmetic.device,
@@ -146,6 +149,7 @@ class Annotator:
                 calibration=job.calibration or None,
                 protected=job.int8 is not None and job.int8.protected,
             )
+            self._reader = replace(reader, decision=job.decision)
             if job.int8 is not None:
                 _check_int8(job.int8)
         except RayQaError as error:

@@ -12,7 +12,8 @@ from ray_qa.asking.config import AskConfig
 from ray_qa.asking.context import read_context
 from ray_qa.asking.sentences import answer_in_its_sentence, printable
 from ray_qa.errors import InputError
-from ray_qa.reader.answers import confidence
+from ray_qa.reader.answers import span_confidence
+from ray_qa.reader.calibration import Decision
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Answer, Row
 
@@ -25,6 +26,8 @@ class Asked:
 
     question: str
     answer: Answer
+    decision: Decision
+    """What confidence stands for."""
 
 
 def ask(config: AskConfig) -> int:
@@ -68,7 +71,10 @@ def answers(config: AskConfig, context: str) -> list[Asked]:
         if answer.status == "failed"
     ]:
         raise InputError(*failures)
-    return [Asked(question=question, answer=each) for question, each in zip(config.question, found, strict=True)]
+    return [
+        Asked(question=question, answer=each, decision=reader.decides_by)
+        for question, each in zip(config.question, found, strict=True)
+    ]
 
 
 def shown(asked: Asked, context: str, n_best: int) -> Text:
@@ -77,6 +83,6 @@ def shown(asked: Asked, context: str, n_best: int) -> Text:
     text = answer_in_its_sentence(asked.question, context, answer.answer, answer.start, answer.confidence)
     if n_best > 1 and answer.log_partition is not None:
         for span in answer.n_best:
-            share = confidence(span.score, answer.log_partition)
+            share = span_confidence(span.score, answer.log_partition, asked.decision)
             text.append(f"\n    {share:6.1%}  {span.score:7.2f}  {printable(span.text)}", style="dim")
     return text

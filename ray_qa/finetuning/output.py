@@ -1,6 +1,7 @@
 """The output folder of finetune: an ordinary model folder, and what lets a run resume or refuse.
 
 model.safetensors, config.json, tokenizer files, README.md, metrics.jsonl, learning_curve.png
+ray_qa.json              where calibrate has put one: see ray_qa.reader.calibration
 checkpoints/             see ray_qa.finetuning.checkpoints
 tensorboard/             event files, with --report-to tensorboard
 .ray_qa/train.parquet    the training rows in one form; .ray_qa/train/ the same, encoded; gone when the run has ended
@@ -27,6 +28,7 @@ from ray_qa.data.examples import ExamplesSummary
 from ray_qa.errors import OutputError
 from ray_qa.finetuning.checkpoints import CHECKPOINTS
 from ray_qa.finetuning.tracking.metrics_log import METRICS
+from ray_qa.reader.calibration import CALIBRATION_FILE
 from ray_qa.runs.output_folder import (
     OURS,
     PLAN,
@@ -96,7 +98,7 @@ def _may_be_ours(entry: Entry) -> bool:
 
 def clear_output(folder: Place) -> None:
     """Remove what finetune wrote, and nothing else."""
-    ours = [folder / name for name in (METRICS, CARD, CURVE, *_exported(folder))]
+    ours = [folder / name for name in (METRICS, CARD, CURVE, CALIBRATION_FILE, *_exported(folder))]
     if isinstance(folder, Remote):
         below = (f"{CHECKPOINTS}/checkpoint-", f"{TENSORBOARD}/events.out.tfevents.")
         found = [each.place for name in (CHECKPOINTS, TENSORBOARD) for each in objects.list_below(folder / name)]
@@ -217,6 +219,8 @@ def remove_leftovers(folder: Place) -> None:
 def publish_export(folder: Place, export: Path) -> None:
     """Put the files of an exported model into the output folder's root, the weights last.
 
+    A calibration that lies there is that of the model before, and goes.
+
     Args:
         folder: the output folder.
         export: the folder with the files, which may be gone then.
@@ -226,6 +230,7 @@ def publish_export(folder: Place, export: Path) -> None:
     """
     names = sorted((path.name for path in export.iterdir()), key=lambda name: name.endswith(".safetensors"))
     places.publish(folder / EXPORTED, "\n".join(names).encode())
+    places.delete([folder / CALIBRATION_FILE])
     for name in names:
         place = folder / name
         if isinstance(place, Remote):

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ray_qa.reader.arrays import Bools, Ints
+from ray_qa.reader.calibration import Decision
 from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
 from ray_qa.reader.ranking import RankedSpans, rank_spans
 from ray_qa.reader.scoring import ScoredWindows
 from ray_qa.records import Answer, Reason, Span
 from ray_qa.settings import ReadingSettings
+
+CERTAIN = 54 * math.log(2)
+"""A logit whose probability is 1 to the last bit of a float: a raw probability says no more than that."""
 
 
 def failed(reason: Reason, *, windows: int = 0, question_cut: bool = False) -> Answer:
@@ -30,6 +34,7 @@ def choose_answers(
     scored: ScoredWindows,
     contexts: Sequence[str | None],
     settings: ReadingSettings,
+    decision: Decision,
 ) -> list[Answer]:
     """Choose each row's best span over all its windows, or no answer; one answer a row, in order.
 
@@ -41,7 +46,8 @@ def choose_answers(
         row_W: the row of each window, ascending.
         scored: the windows.
         contexts: of the rows.
-        settings: ``n_best``, ``null_threshold`` and ``always_answer``.
+        settings: ``n_best`` and ``always_answer``.
+        decision: ``null_threshold``, and what the raw probabilities of outcomes stand for.
     """
     rows = len(encoded)
     windows_R = np.bincount(row_W, minlength=rows)
@@ -65,7 +71,7 @@ def choose_answers(
     chosen = zip(
         (contexts[row] or "" for row in good_G.tolist()),
         _spans(good_G, ranked, contexts),
-        _outcomes(good_G, row_W, scored, ranked, settings),
+        _outcomes(good_G, row_W, scored, ranked, decision, always_answer=settings.always_answer),
         strict=True,
     )
     return [
@@ -115,14 +121,20 @@ class _Outcome:
 
 
 def _outcomes(
-    good_G: Ints, row_W: Ints, scored: ScoredWindows, ranked: RankedSpans, settings: ReadingSettings
+    good_G: Ints,
+    row_W: Ints,
+    scored: ScoredWindows,
+    ranked: RankedSpans,
+    decision: Decision,
+    *,
+    always_answer: bool,
 ) -> Iterator[_Outcome]:
     """What came of the rows ``good_G``, which all have a window and a span."""
     window_from_G, window_to_G = np.searchsorted(row_W, good_G), np.searchsorted(row_W, good_G, side="right")
     best_G = ranked.offsets[good_G]
     null_score_G = scored.null_score_W[np.lexsort((scored.null_score_W, row_W))[window_from_G]]
     top_score_G = ranked.start_score_S[best_G] + ranked.end_score_S[best_G]
-    abstains_G = (null_score_G - top_score_G > settings.null_threshold) & (not settings.always_answer)
+    abstains_G = (null_score_G - top_score_G > decision.null_threshold) & (not always_answer)
     log_sums = scored.log_sum_W.tolist()
     for first, end, abstains, null_score, outcome_score in zip(
         window_from_G.tolist(),
@@ -138,7 +150,11 @@ def _outcomes(
             abstains=abstains,
             null_score=null_score,
             log_partition=log_partition,
-            confidence=confidence(outcome_score, log_partition),
+            confidence=(
+                null_confidence(outcome_score, log_partition, decision)
+                if abstains
+                else span_confidence(outcome_score, log_partition, decision)
+            ),
         )
 
 
@@ -163,6 +179,16 @@ def _answer(context: str, spans: tuple[Span, ...], outcome: _Outcome, windows: i
     )
 
 
+def span_confidence(score: float, log_partition: float, decision: Decision) -> float:
+    """The confidence of a span of that score as the answer."""
+    return confidence(score, log_partition, slope=decision.slope, shift=decision.shift)
+
+
+def null_confidence(null_score: float, log_partition: float, decision: Decision) -> float:
+    """The confidence of no answer."""
+    return confidence(null_score, log_partition, slope=decision.null_slope, shift=decision.null_shift)
+
+
 def confidence(outcome_score: float, log_partition: float, *, slope: float = 1.0, shift: float = 0.0) -> float:
     """Probability of the outcome: sigmoid(``slope`` · logit(raw) + ``shift``), raw = exp(score − log_partition).
 
@@ -171,7 +197,7 @@ def confidence(outcome_score: float, log_partition: float, *, slope: float = 1.0
     """
     log_raw = min(0.0, outcome_score - log_partition)
     log_rest = math.log(-math.expm1(log_raw)) if log_raw < 0 else -math.inf
-    logit = slope * (log_raw - log_rest) + shift
+    logit = slope * min(log_raw - log_rest, CERTAIN) + shift
     return 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
 
 

@@ -17,6 +17,7 @@ from ray_qa.reader.answers import choose_answers, log_sum_exp
 from ray_qa.reader.arrays import Floats, to_numpy
 from ray_qa.reader.backend import WindowScores, search_spans
 from ray_qa.reader.batching import BatchBudget
+from ray_qa.reader.calibration import Decision
 from ray_qa.reader.collate import Batch, Template
 from ray_qa.reader.inspected_labels import find_answer, label_with_loss, positions_of_answer
 from ray_qa.reader.inspection import AnswerGiven, InspectedToken, InspectedWindow, Inspection, Part, RankedPair
@@ -41,6 +42,7 @@ def inspect_row(
     tokenizer: PairTokenizer,
     model: SpanModel,
     settings: ReadingSettings,
+    decision: Decision,
 ) -> Inspection:
     """Read one row and tell all that the model says of it.
 
@@ -51,6 +53,7 @@ def inspect_row(
         tokenizer: the model's.
         model: what gives the logits.
         settings: how windows are cut and answers chosen; ``n_best`` pairs are told.
+        decision: when there is no answer, and what confidence stands for.
 
     Raises:
         InputError: if the row cannot be read, has more than ``MOST_WINDOWS`` windows, or the answer cannot be used.
@@ -65,7 +68,7 @@ def inspect_row(
     recorder = _Recorder(model=model)
     # A budget of one token gives every window a pass of its own, so without padding.
     scored = score_windows(recorder, tokenizer.template, encoded, windows, settings, BatchBudget(1))
-    (answer,) = choose_answers(encoded, windows.row, scored, [context], settings)
+    (answer,) = choose_answers(encoded, windows.row, scored, [context], settings, decision)
     if answer.status == "failed":
         raise InputError(f"`question` and `context` must be a row that can be read, but it fails with {answer.reason}")
 
@@ -86,7 +89,7 @@ def inspect_row(
         best=tuple(_pair(span, answer, recorder.seen) for span in answer.n_best),
         answer=answer,
         null_window=int(np.argmin(scored.null_score_W)),
-        null_threshold=settings.null_threshold,
+        null_threshold=decision.null_threshold,
         always_answer=settings.always_answer,
         gold=None if found is None else found.gold,
     )

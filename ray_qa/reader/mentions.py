@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ray_qa.reader.answers import confidence
+from ray_qa.reader.answers import span_confidence
 from ray_qa.reader.arrays import Bools, Floats, Ints
+from ray_qa.reader.calibration import Decision
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.scoring import ScoredWindows
 from ray_qa.reader.windows import Windows
@@ -58,6 +59,7 @@ def with_mentions(
     scored: ScoredWindows,
     contexts: Sequence[str | None],
     settings: ReadingSettings,
+    decision: Decision,
 ) -> list[Answer]:
     """The answers with their mentions: the row's span, then what :func:`disjoint_spans` finds; failed ones as they are.
 
@@ -68,6 +70,7 @@ def with_mentions(
         scored: what the model said about them, with its logits.
         contexts: of the rows.
         settings: ``answers_per_row``, ``min_confidence`` and ``max_answer_tokens``.
+        decision: what their raw probabilities stand for.
     """
     bounds = np.searchsorted(windows.row, np.arange(len(answers) + 1)).tolist()
     return [
@@ -75,7 +78,9 @@ def with_mentions(
         if answer.status == "failed"
         else replace(
             answer,
-            mentions=_mentions(answer, _opened(encoded, windows, scored, range(*own)), context or "", settings),
+            mentions=_mentions(
+                answer, _opened(encoded, windows, scored, range(*own)), context or "", settings, decision
+            ),
         )
         for answer, own, context in zip(answers, itertools.pairwise(bounds), contexts, strict=True)
     ]
@@ -166,7 +171,7 @@ def _opened(encoded: EncodedRows, windows: Windows, scored: ScoredWindows, own: 
 
 
 def _mentions(
-    answer: Answer, windows: Sequence[OpenWindow], context: str, settings: ReadingSettings
+    answer: Answer, windows: Sequence[OpenWindow], context: str, settings: ReadingSettings, decision: Decision
 ) -> tuple[Mention, ...]:
     top = answer.n_best[0]
     others = (
@@ -179,12 +184,12 @@ def _mentions(
         )
         for found in disjoint_spans(windows, (top.start, top.end), settings.max_answer_tokens)
     )
-    mentions = (_mention(span, answer) for span in itertools.chain([top], others))
+    mentions = (_mention(span, answer, decision) for span in itertools.chain([top], others))
     wanted = itertools.takewhile(lambda mention: mention.confidence >= settings.min_confidence, mentions)
     return tuple(itertools.islice(wanted, settings.answers_per_row))
 
 
-def _mention(span: Span, answer: Answer) -> Mention:
+def _mention(span: Span, answer: Answer, decision: Decision) -> Mention:
     assert answer.log_partition is not None
     return Mention(
         text=span.text,
@@ -192,5 +197,5 @@ def _mention(span: Span, answer: Answer) -> Mention:
         end=span.end,
         start_score=span.start_score,
         end_score=span.end_score,
-        confidence=confidence(span.score, answer.log_partition),
+        confidence=span_confidence(span.score, answer.log_partition, decision),
     )

@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ray_qa.errors import ModelError, first_line
+from ray_qa.reader.calibration import CALIBRATION_FILE
 from ray_qa.reader.model_cache import CACHE, cache_folder, kept
 from ray_qa.storage import objects
 from ray_qa.storage.remote import Remote, is_url, place_of
@@ -22,8 +23,8 @@ TOKENIZER = (
     "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "*vocab*.json", "*vocab*.txt", "merges.txt",
     "*.model", "bpe.codes",
 )  # fmt: skip
-WANTED = ("*.safetensors", "*.safetensors.index.json", "config.json", "README.md", *TOKENIZER)
-"""Weights, configuration, card and tokenizer files; never pickles, never code."""
+WANTED = ("*.safetensors", "*.safetensors.index.json", "config.json", CALIBRATION_FILE, "README.md", *TOKENIZER)
+"""Weights, configuration, calibration, card and tokenizer files; never pickles, never code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

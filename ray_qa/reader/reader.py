@@ -17,6 +17,7 @@ from ray_qa.errors import ConfigError, InputError, ModelError
 from ray_qa.reader.answers import choose_answers
 from ray_qa.reader.backend import Backend
 from ray_qa.reader.batching import BatchBudget, automatic_batch_tokens
+from ray_qa.reader.calibration import Decision, decision_by, find_calibration
 from ray_qa.reader.encoded import EncodedRows
 from ray_qa.reader.given_rows import GivenRows, records_of
 from ray_qa.reader.inspection import AnswerGiven, Inspection
@@ -43,6 +44,9 @@ class Reader:
     backend: Backend
     settings: ReadingSettings
     budget: BatchBudget
+    decision: Decision | None = None
+    """When a row is left unanswered, and what confidence stands for; unless given: the settings' threshold, and the raw
+    probability."""
 
     @classmethod
     def load(
@@ -62,7 +66,7 @@ class Reader:
 
         Args:
             ref: ``embedded``, a model folder, or a hub id ``owner/name[@revision]``.
-            settings: how windows are cut and answers chosen.
+            settings: how windows are cut and answers chosen, and by which calibration.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
             dtype: ``auto``, ``float32``, ``bfloat16``, ``float16`` or ``int8``.
             batch_tokens: most tokens, padding included, in one forward pass; or ``auto``.
@@ -72,13 +76,15 @@ class Reader:
             protected: in int8, keep in higher precision what loses most by it.
 
         Raises:
-            ModelError: if the model does not exist or cannot answer questions, or the backend cannot run it.
+            ModelError: if the model does not exist or cannot answer questions, the backend cannot run it, or the
+                calibration is not there or another model's.
             ConfigError: if the settings do not fit the model.
         """
         settings = settings or ReadingSettings()
         if batch_tokens != AUTO and (not isinstance(batch_tokens, int) or batch_tokens < 1):
             raise ConfigError(f"`batch_tokens` must be 'auto' or greater than 0, but is {batch_tokens!r}")
         files = find_model(ref) if isinstance(ref, str) else ref
+        answer_calibration = find_calibration(settings.answer_calibration, files.folder, files.weights_sha256)
         tokenizer = load_pair_tokenizer(files.folder)
         if calibration is not None and not isinstance(calibration, EncodedRows):
             calibration = tokenizer.encode(
@@ -97,7 +103,18 @@ class Reader:
         check_fits(settings, tokenizer, model.backend.limits, files.ref)
         if isinstance(batch_tokens, str):
             batch_tokens = automatic_batch_tokens("reading", model.device, model.threads)
-        return cls(tokenizer=tokenizer, backend=model.backend, settings=settings, budget=BatchBudget(batch_tokens))
+        return cls(
+            tokenizer=tokenizer,
+            backend=model.backend,
+            settings=settings,
+            budget=BatchBudget(batch_tokens),
+            decision=decision_by(answer_calibration, settings.null_threshold),
+        )
+
+    @property
+    def decides_by(self) -> Decision:
+        """When a row is left unanswered, and what confidence stands for."""
+        return self.decision or decision_by(None, self.settings.null_threshold)
 
     def answer(self, question: str, context: str) -> Answer:
         """Answer one question from one context."""
@@ -163,9 +180,9 @@ class Reader:
             windows = encoded.windows(self.settings, self.tokenizer.template.special_tokens)
         scored = score_windows(self.backend, self.tokenizer.template, encoded, windows, self.settings, self.budget)
         with step("decode"):
-            answers = choose_answers(encoded, windows.row, scored, contexts, self.settings)
+            answers = choose_answers(encoded, windows.row, scored, contexts, self.settings, self.decides_by)
             if self.settings.answers_per_row > 1:
-                answers = with_mentions(answers, encoded, windows, scored, contexts, self.settings)
+                answers = with_mentions(answers, encoded, windows, scored, contexts, self.settings, self.decides_by)
         return answers
 
     def inspect(
@@ -198,7 +215,7 @@ class Reader:
         _check_texts(question=question, context=context, **({} if answer is None else {"answer": answer}))
         given = None if answer is None else AnswerGiven(text=answer, start=answer_start)
         settings = self.settings.model_copy(update={"n_best": n_best})
-        return inspect_row(question, context, given, self.tokenizer, self._span_model(), settings)
+        return inspect_row(question, context, given, self.tokenizer, self._span_model(), settings, self.decides_by)
 
     def logits(
         self,

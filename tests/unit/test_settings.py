@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError
 
 from ray_qa.annotation.config import AnnotateConfig
+from ray_qa.calibration.config import CalibrateConfig
 from ray_qa.cli.demo import DemoConfig
 from ray_qa.errors import ConfigError
 from ray_qa.evaluation.config import EvaluateConfig
@@ -27,7 +28,7 @@ from ray_qa.settings import (
 ANNOTATE: dict[str, Any] = {"input": ["in"], "output": "out"}
 FINETUNE: dict[str, Any] = {"model": "owner/base", "train": ["rows.json"], "output": "out"}
 NEEDED = {AnnotateConfig: ANNOTATE, FinetuneConfig: FINETUNE}
-COMMANDS = [PrepareConfig, AnnotateConfig, FinetuneConfig, EvaluateConfig, ExportConfig, DemoConfig]
+COMMANDS = [PrepareConfig, AnnotateConfig, FinetuneConfig, EvaluateConfig, CalibrateConfig, ExportConfig, DemoConfig]
 
 
 def refusals(kind: type[BaseModel] = AnnotateConfig, **settings: Any) -> tuple[str, ...]:
@@ -47,6 +48,7 @@ def test_every_setting_says_what_it_is_in_one_sentence(kind: type[BaseModel]) ->
 def test_configurations_cannot_be_changed_nor_take_what_they_do_not_know(kind: type[BaseModel]) -> None:
     values: dict[str, Any] = {"train": ["x"], "to": "csv"}
     required = {name: values.get(name, "x") for name, field in kind.model_fields.items() if field.is_required()}
+    required |= {"output": "x"} if kind is CalibrateConfig else {}
     config = kind.model_validate(required)
     with pytest.raises(ValidationError, match="frozen"):
         setattr(config, next(iter(kind.model_fields)), "x")
@@ -62,7 +64,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         64,
         30,
     )
-    assert (config.null_threshold, config.always_answer, config.n_best, config.max_failed) == (0.0, False, 1, 1.0)
+    assert (config.null_threshold, config.always_answer, config.n_best, config.max_failed) == ("auto", False, 1, 1.0)
     assert (config.model, config.question_column, config.context_column) == ("embedded", "question", "context")
     assert (config.input, config.overwrite) == (("in",), False)
 
@@ -79,14 +81,14 @@ def test_the_defaults_are_those_of_the_design() -> None:
         ({"stride": 1.5}, "`stride` must be a whole number, but is 1.5"),
         ({"stride": "x"}, "`stride` must be a whole number, but is 'x'"),
         ({"stride": True}, "`stride` must be a whole number, but is 'true'"),
-        ({"null_threshold": False}, "`null_threshold` must be a number, but is 'false'"),
+        ({"null_threshold": False}, "`null_threshold` must be 'auto' or a number, but is 'false'"),
         ({"unit_rows": True}, "`unit_rows` must be 'auto' or a whole number, but is 'true'"),
         ({"max_tokens": 0}, "`max_tokens` must be greater than 0, but is 0"),
         ({"max_answer_tokens": None}, "`max_answer_tokens` must be a whole number, but is None"),
         ({"n_best": 0}, "`n_best` must be at least 1, but is 0"),
         ({"n_best": 1001}, "`n_best` must be at most 1000, but is 1001"),
-        ({"null_threshold": float("nan")}, "`null_threshold` must be a finite number, but is nan"),
-        ({"null_threshold": "high"}, "`null_threshold` must be a number, but is 'high'"),
+        ({"null_threshold": float("nan")}, "`null_threshold` must be 'auto' or a finite number, but is nan"),
+        ({"null_threshold": "high"}, "`null_threshold` must be 'auto' or a number, but is 'high'"),
         ({"max_failed": 1.5}, "`max_failed` must be at most 1.0, but is 1.5"),
         ({"cpus_per_replica": 0}, "`cpus_per_replica` must be greater than 0.0, but is 0"),
         ({"always_answer": "perhaps"}, "`always_answer` must be true or false, but is 'perhaps'"),
@@ -158,9 +160,9 @@ def test_several_wrong_settings_are_reported_together_in_the_order_of_the_settin
 
 
 def test_what_is_missing_is_named() -> None:
-    assert refusals(PrepareConfig) == (
-        "`input` must be given, but is missing",
-        "`output` must be given, but is missing",
+    assert refusals(EvaluateConfig) == ("`predictions` must be given, but is missing",)
+    assert refusals(CalibrateConfig, predictions="p") == (
+        "`model` must be given unless `output` says where the calibration goes, but is missing",
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.forecast_config import PlanConfig
 from ray_qa.asking.config import AskConfig, InspectConfig
+from ray_qa.calibration.config import CalibrateConfig
 from ray_qa.cli.demo import DemoConfig
 from ray_qa.cli.flags import flags_of
 from ray_qa.cli.help_page import help_page
@@ -28,6 +29,7 @@ COMMANDS: dict[str, type[BaseModel]] = {
     "annotate": AnnotateConfig,
     "finetune": FinetuneConfig,
     "evaluate": EvaluateConfig,
+    "calibrate": CalibrateConfig,
     "export": ExportConfig,
     "ask": AskConfig,
     "inspect": InspectConfig,
@@ -93,7 +95,7 @@ def test_every_setting_is_told_with_its_description_and_what_it_is_unless_given(
 
 def test_defaults_are_told_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
     text = page("annotate", monkeypatch, 110)
-    assert "above this. (default: 0.0)\n" in text
+    assert "0 where it has none. (default: auto)\n" in text
     assert " (default: 4,000,000)\n" in text
     assert "--always-answer          Never abstain: give the best span, as SQuAD v1 wants it.\n" in text
     assert "(default: none" not in text

@@ -132,8 +132,15 @@ def test_clearing_removes_what_finetune_wrote_and_nothing_else(folder: Path, end
     assert snapshot(folder) == dict.fromkeys(mine, b"precious")
 
 
+def test_the_calibration_of_the_model_before_goes_with_it(folder: Path) -> None:
+    (folder / "ray_qa.json").touch()
+    finished(folder)
+    assert not (folder / "ray_qa.json").exists()
+
+
 def test_after_clearing_nothing_is_left_of_a_run(folder: Path) -> None:
-    clear_output(finished(folder))
+    (finished(folder) / "ray_qa.json").touch()
+    clear_output(folder)
     assert list(folder.iterdir()) == []
 
 

@@ -56,7 +56,8 @@ def choose_answer(
     top = best[0]
     null_score = min(window.null_score for window in windows)
     log_partition = log_sum_exp([null_score, *(window.log_sum for window in windows)])
-    abstains = not settings.always_answer and null_score - top.score > settings.null_threshold
+    null_threshold = 0.0 if settings.null_threshold == "auto" else settings.null_threshold
+    abstains = not settings.always_answer and null_score - top.score > null_threshold
     text = context[top.start : top.end]
     if not text.strip() or not 0 <= top.start < top.end <= len(context):
         return failed("offsets_wrong", windows=len(windows), question_cut=question_cut)

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ray_qa.reader.answers import choose_answers, confidence, failed, log_sum_exp
+from ray_qa.reader.calibration import decision_by
 from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
 from ray_qa.reader.ranking import Candidates
 from ray_qa.reader.scoring import ScoredWindows
@@ -85,12 +86,14 @@ def choose_all(rows: list[Scored], **settings: object) -> list[Answer]:
         context_end=nothing,
         reason_R=np.array([NO_REASON if row.reason is None else REASONS.index(row.reason) for row in rows], np.int8),
     )
+    wanted = ReadingSettings.model_validate(settings)
     return choose_answers(
         encoded,
         np.repeat(np.arange(len(rows)), [len(row.windows) for row in rows]),
         arrays_of([window for row in rows for window in row.windows]),
         [row.context for row in rows],
-        ReadingSettings.model_validate(settings),
+        wanted,
+        decision_by(None, wanted.null_threshold),
     )
 
 
@@ -267,3 +270,8 @@ def test_a_threshold_moves_rows_one_way_only() -> None:
     statuses = [choose(row, null_threshold=threshold).status for threshold in np.linspace(-3, 3, 25).tolist()]
     assert {statuses[0], statuses[-1]} == {"no_answer", "answered"}
     assert sum(before != after for before, after in pairwise(statuses)) == 1
+
+
+def test_a_raw_probability_of_1_is_no_more_than_the_next_to_it_once_calibrated() -> None:
+    assert confidence(1.0, 1.0) == 1
+    assert confidence(1.0, 1.0, slope=0.25) == confidence(0.0, 1e-17, slope=0.25) < 1
