@@ -22,12 +22,12 @@ from benchmarks.comparison.machine import this_machine
 from benchmarks.engines import RESULTS, SQUAD
 from ray_qa import AnnotateConfig
 from ray_qa.annotation.output import Plan, fingerprints, finish, join_plan
-from ray_qa.annotation.parts import PartLabel, publish_part
-from ray_qa.annotation.summary import Counts, RunSummary, run_json
+from ray_qa.annotation.summary import RunSummary, run_json
 from ray_qa.data.part_tables import part_table
 from ray_qa.data.schemas import schema_as_text
 from ray_qa.data.units import Piece, Unit
 from ray_qa.records import Answer
+from ray_qa.runs.part_labels import Counts, PartLabel, publish_part
 from ray_qa.settings import deciding_settings
 
 FORMS = ("jsonl", "csv", "label-studio", "squad", "parquet")

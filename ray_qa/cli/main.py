@@ -22,8 +22,11 @@ if TYPE_CHECKING:  # loaded with the command that is asked for
     from ray_qa.evaluation.config import EvaluateConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
+    from ray_qa.rescoring.config import RescoreConfig
 
-Config = TypeVar("Config", "PrepareConfig", "PlanConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig")
+Config = TypeVar(
+    "Config", "PrepareConfig", "PlanConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig", "RescoreConfig"
+)
 
 USAGE = """\
 usage: ray-qa COMMAND [--help] [OPTIONS]
@@ -39,6 +42,7 @@ commands:
   annotate   answer every row of a corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
+  rescore    give a finished corpus another threshold, or one that keeps a promise, without a model
   export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
 
 ray-qa COMMAND --help lists a command's options, with examples; ray-qa --version says which version this is.
@@ -138,6 +142,7 @@ def _complete(arguments: Sequence[str]) -> int:
     from ray_qa.exporting.config import ExportConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
+    from ray_qa.rescoring.config import RescoreConfig
     from ray_qa.settings import Settings
 
     if len(arguments) != 1 or arguments[0] not in SHELLS:
@@ -154,6 +159,7 @@ def _complete(arguments: Sequence[str]) -> int:
         "annotate": AnnotateConfig,
         "finetune": FinetuneConfig,
         "evaluate": EvaluateConfig,
+        "rescore": RescoreConfig,
         "export": ExportConfig,
     }
     print(completion_script(arguments[0], kinds))
@@ -203,6 +209,18 @@ def _evaluate(arguments: Sequence[str]) -> int:
 
     report = evaluate(_configured(EvaluateConfig, "evaluate", arguments))
     _print(describe(report), as_record(report))
+    return 0
+
+
+def _rescore(arguments: Sequence[str]) -> int:
+    from ray_qa.rescoring.config import RescoreConfig
+
+    config = _configured(RescoreConfig, "rescore", arguments)
+    from ray_qa.rescoring.rescore import rescore
+    from ray_qa.rescoring.summary import as_record, describe
+
+    summary = rescore(config)
+    _print(describe(summary), as_record(summary))
     return 0
 
 
@@ -270,5 +288,6 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "annotate": _annotate,
     "finetune": _finetune,
     "evaluate": _evaluate,
+    "rescore": _rescore,
     "export": _export,
 }

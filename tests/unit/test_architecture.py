@@ -42,6 +42,7 @@ FLOORS: list[dict[str, set[str]]] = [
         },
         "evaluation": {"numpy", "pydantic"},
         "asking": {"jinja2", "pydantic", "rich"},
+        "rescoring": {"numpy", "pyarrow", "pydantic"},
         "exporting": {"numpy", "pyarrow", "pydantic"},
     },
     {"cli": {"pyarrow", "pydantic", "rich", "tyro", "yaml"}},

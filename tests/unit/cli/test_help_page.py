@@ -20,6 +20,7 @@ from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.preparation.config import PrepareConfig
+from ray_qa.rescoring.config import RescoreConfig
 from ray_qa.settings import Group, Settings
 
 COMMANDS: dict[str, type[BaseModel]] = {
@@ -28,6 +29,7 @@ COMMANDS: dict[str, type[BaseModel]] = {
     "annotate": AnnotateConfig,
     "finetune": FinetuneConfig,
     "evaluate": EvaluateConfig,
+    "rescore": RescoreConfig,
     "export": ExportConfig,
     "ask": AskConfig,
     "inspect": InspectConfig,
