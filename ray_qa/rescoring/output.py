@@ -22,7 +22,7 @@ from ray_qa.data.parts import PART
 from ray_qa.errors import OutputError
 from ray_qa.rescoring.chosen import Chosen
 from ray_qa.runs.annotated_rows import Source
-from ray_qa.runs.output_folder import PLAN, check_output_folder, clear_output_folder
+from ray_qa.runs.output_folder import PLAN, check_output_folder, clear_output_folder, planned_by
 from ray_qa.runs.plan_files import (
     different_algorithms,
     different_digests,
@@ -100,6 +100,11 @@ def check_output(folder: Place, parent: Place) -> None:
     """
     if _within(folder, parent) or _within(parent, folder):
         raise OutputError(f"`output` must lie outside `input`, but is {folder}, and `input` {parent}")
+    if planned_by(folder) not in (None, PROGRAM):  # annotate's plans do not say whose they are
+        raise OutputError(
+            f"`output` must be a new folder, an empty one, or one that {PROGRAM} made, but {folder} is another "
+            "command's; name another"
+        )
     check_output_folder(folder, PROGRAM, _may_be_ours)
 
 
