@@ -19,13 +19,21 @@ from ray_qa.runs.log import as_logged, log_as, log_error, logged, wants_json
 if TYPE_CHECKING:  # loaded with the command that is asked for
     from ray_qa.annotation.config import AnnotateConfig
     from ray_qa.annotation.forecast_config import PlanConfig
+    from ray_qa.calibration.config import CalibrateConfig
     from ray_qa.evaluation.config import EvaluateConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
     from ray_qa.rescoring.config import RescoreConfig
 
 Config = TypeVar(
-    "Config", "PrepareConfig", "PlanConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig", "RescoreConfig"
+    "Config",
+    "PrepareConfig",
+    "PlanConfig",
+    "AnnotateConfig",
+    "FinetuneConfig",
+    "EvaluateConfig",
+    "CalibrateConfig",
+    "RescoreConfig",
 )
 
 USAGE = """\
@@ -42,6 +50,7 @@ commands:
   annotate   answer every row of a corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
+  calibrate  fit to gold answers when a model is to abstain, and what its confidence stands for
   rescore    give a finished corpus another threshold, or one that keeps a promise, without a model
   export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
 
@@ -56,6 +65,7 @@ _FAREWELLS = {
     "inspect": "",
     "plan": "",
     "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
+    "calibrate": "",
     "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
 }
 
@@ -136,6 +146,7 @@ def _complete(arguments: Sequence[str]) -> int:
     from ray_qa.annotation.config import AnnotateConfig
     from ray_qa.annotation.forecast_config import PlanConfig
     from ray_qa.asking.config import AskConfig, InspectConfig
+    from ray_qa.calibration.config import CalibrateConfig
     from ray_qa.cli.completion import SHELLS, completion_script
     from ray_qa.cli.demo import DemoConfig
     from ray_qa.evaluation.config import EvaluateConfig
@@ -159,6 +170,7 @@ def _complete(arguments: Sequence[str]) -> int:
         "annotate": AnnotateConfig,
         "finetune": FinetuneConfig,
         "evaluate": EvaluateConfig,
+        "calibrate": CalibrateConfig,
         "rescore": RescoreConfig,
         "export": ExportConfig,
     }
@@ -208,6 +220,18 @@ def _evaluate(arguments: Sequence[str]) -> int:
     from ray_qa.evaluation.table import describe
 
     report = evaluate(_configured(EvaluateConfig, "evaluate", arguments))
+    _print(describe(report), as_record(report))
+    return 0
+
+
+def _calibrate(arguments: Sequence[str]) -> int:
+    from ray_qa.calibration.config import CalibrateConfig
+
+    config = _configured(CalibrateConfig, "calibrate", arguments)
+    from ray_qa.calibration.calibrate import as_record, calibrate
+    from ray_qa.calibration.table import describe
+
+    report = calibrate(config)
     _print(describe(report), as_record(report))
     return 0
 
@@ -288,6 +312,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "annotate": _annotate,
     "finetune": _finetune,
     "evaluate": _evaluate,
+    "calibrate": _calibrate,
     "rescore": _rescore,
     "export": _export,
 }

@@ -27,7 +27,7 @@ FLOORS: list[dict[str, set[str]]] = [
     {
         "reader": {
             "array_api_compat", "huggingface_hub", "nncf", "numpy", "openvino", "platformdirs", "pyarrow",
-            "regex", "safetensors", "tokenizers", "torch", "transformers",
+            "pydantic", "regex", "safetensors", "tokenizers", "torch", "transformers",
         }
     },
     {"runs": {"jinja2", "numpy", "pyarrow", "pydantic", "rich"}},
@@ -41,6 +41,7 @@ FLOORS: list[dict[str, set[str]]] = [
             "tensorboardX", "torch", "transformers",
         },
         "evaluation": {"numpy", "pydantic"},
+        "calibration": {"numpy", "pydantic"},
         "asking": {"jinja2", "pydantic", "rich"},
         "rescoring": {"numpy", "pyarrow", "pydantic"},
         "exporting": {"numpy", "pyarrow", "pydantic"},
