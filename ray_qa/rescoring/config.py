@@ -12,12 +12,14 @@ from ray_qa.storage.credentials import Access
 from ray_qa.storage.remote import Place
 
 RULES = ("null_threshold", "always_answer", "target_precision")
+"""What says when there is no answer; a calibration does too, unless one of these is given."""
 
 
 class RescoreConfig(Settings):
     """Give a finished corpus the outcomes of another threshold, from the scores that annotate stored: without a model.
 
     ray-qa rescore --input answers --output stricter --null-threshold -2.5
+    ray-qa rescore --input answers --output calibrated --calibration ray_qa.json
     ray-qa rescore --input answers --output promised --target-precision 0.95 --gold reviewed.json
     """
 
@@ -32,6 +34,12 @@ class RescoreConfig(Settings):
     )
     always_answer: Annotated[bool, Group.ANSWERS] = Field(
         False, description="Never abstain: give the best span of every row that could be read."
+    )
+    calibration: Annotated[PathText | None, FREE, Group.ANSWERS] = Field(
+        None,
+        min_length=1,
+        description="What `ray-qa calibrate` fitted, a file or a model's folder: its threshold, unless another is "
+        "given, and its confidence.",
     )
     target_precision: Annotated[float | None, FREE, Group.ANSWERS] = Field(
         None,
@@ -67,11 +75,10 @@ class RescoreConfig(Settings):
     @model_validator(mode="after")
     def _one_rule(self) -> RescoreConfig:
         given = [name for name in RULES if getattr(self, name) is not None and getattr(self, name) is not False]
-        if len(given) != 1:
-            raise ValueError(
-                f"one of {', '.join(f'`{name}`' for name in RULES)} must be given, but "
-                f"{' and '.join(f'`{name}`' for name in given) or 'none'} is"
-            )
+        if not given and self.calibration is None:
+            raise ValueError("`null_threshold`, or another setting that says when there is no answer, must be given")
+        if len(given) > 1:
+            raise ValueError(f"only one of {' and '.join(f'`{name}`' for name in given)} must be given")
         return self
 
     @model_validator(mode="after")

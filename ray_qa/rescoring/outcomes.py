@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from ray_qa.data.answer_columns import as_array
 from ray_qa.errors import InputError
+from ray_qa.reader.calibration import Decision
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -27,14 +28,13 @@ SMALLEST_LOGIT = -700.0
 class Rule:
     """What makes an outcome of scores."""
 
-    null_threshold: float
+    decision: Decision
+    """When there is no answer, and what confidence stands for."""
     always_answer: bool = False
-    slope: float = 1.0
-    shift: float = 0.0
 
     def same_confidence_as(self, other: Rule) -> bool:
         """Whether outcomes that do not change keep their confidence."""
-        return (self.slope, self.shift) == (other.slope, other.shift)
+        return self.decision == replace(other.decision, null_threshold=self.decision.null_threshold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +94,15 @@ def rescored_table(table: pa.Table, prefix: str, wide: Sequence[str], rule: Rule
     return RescoredTable(table=table, outcomes=outcomes)
 
 
-def confidences(outcome_score_R: Floats, log_partition_R: Floats, rule: Rule) -> Floats:
+def confidences(score_R: Floats, log_partition_R: Floats, slope: float, shift: float) -> Floats:
     """:func:`ray_qa.reader.answers.confidence` of R rows at once; equal to it but for the last bits (1e-12 relative).
 
     NumPy's exponentials depend on the machine in their last bit, and the reader computes row by row without them.
     """
-    log_raw_R = np.minimum(0.0, outcome_score_R - log_partition_R)
+    log_raw_R = np.minimum(0.0, score_R - log_partition_R)
     with np.errstate(divide="ignore", over="ignore"):
         log_rest_R = np.log(-np.expm1(log_raw_R))
-        logit_R = rule.slope * (log_raw_R - log_rest_R) + rule.shift
+        logit_R = slope * (log_raw_R - log_rest_R) + shift
         return np.where(logit_R > SMALLEST_LOGIT, 1 / (1 + np.exp(-logit_R)), 0.0)
 
 
@@ -110,13 +110,18 @@ def _rescored(
     columns: dict[str, pa.Array], rule: Rule, before: Rule, prefix: str
 ) -> tuple[dict[str, pa.Array], Outcomes]:
     """The columns that change, in the types that they had."""
+    decision = rule.decision
     failed_R = _is(columns["status"], "failed")
     start_R, end_R, null_R, partition_R = (_finite(columns[name], failed_R, prefix + name) for name in SCORES)
     span_score_R = start_R + end_R
-    abstains_R = ~failed_R & (null_R - span_score_R > rule.null_threshold) & (not rule.always_answer)
+    abstains_R = ~failed_R & (null_R - span_score_R > decision.null_threshold) & (not rule.always_answer)
     changed_R = ~failed_R & (abstains_R != _is(columns["status"], "no_answer"))
     recomputed_R = changed_R if rule.same_confidence_as(before) else ~failed_R
-    confidence_R = confidences(np.where(abstains_R, null_R, span_score_R), partition_R, rule)
+    confidence_R = np.where(
+        abstains_R,
+        confidences(null_R, partition_R, decision.null_slope, decision.null_shift),
+        confidences(span_score_R, partition_R, decision.slope, decision.shift),
+    )
     outcomes = Outcomes(
         answered=int((~failed_R & ~abstains_R).sum()),
         no_answer=int(abstains_R.sum()),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ray_qa.data.part_tables import part_table
 from ray_qa.errors import InputError
 from ray_qa.reader.answers import confidence
+from ray_qa.reader.calibration import Decision
 from ray_qa.records import Question
 from ray_qa.rescoring.outcomes import Rule, confidences, rescored_table
 from ray_qa.settings import ColumnSettings
@@ -22,11 +23,15 @@ from tests.unit.reader.test_answers import FEW, Scored, any_rows, choose_all
 
 TOLERANCE = 1e-12
 thresholds = st.one_of(FEW, st.floats(-2e4, 2e4))
-rules = st.builds(Rule, null_threshold=thresholds, always_answer=st.booleans())
+rules = st.builds(lambda threshold, always: rule(threshold, always_answer=always), thresholds, st.booleans())
 
 
-def settings_of(rule: Rule) -> dict[str, Any]:
-    return {"null_threshold": rule.null_threshold, "always_answer": rule.always_answer, "n_best": 2}
+def rule(threshold: float, *, always_answer: bool = False, **confidence: float) -> Rule:
+    return Rule(decision=Decision(null_threshold=threshold, **confidence), always_answer=always_answer)
+
+
+def settings_of(of: Rule) -> dict[str, Any]:
+    return {"null_threshold": of.decision.null_threshold, "always_answer": of.always_answer, "n_best": 2}
 
 
 def assert_same(found: pa.Table, wanted: pa.Table) -> None:
@@ -41,7 +46,7 @@ def assert_same(found: pa.Table, wanted: pa.Table) -> None:
 
 @given(st.lists(any_rows, max_size=6), rules, rules)
 def test_a_part_under_another_rule_is_what_reading_by_that_rule_would_have_given(
-    together: list[Scored], before: Rule, rule: Rule
+    together: list[Scored], before: Rule, after: Rule
 ) -> None:
     rows = pa.table({"context": pa.array([row.context for row in together], pa.string())})
     columns = ColumnSettings(n_best=2)
@@ -49,8 +54,8 @@ def test_a_part_under_another_rule_is_what_reading_by_that_rule_would_have_given
     def part(by: Rule) -> pa.Table:
         return part_table(rows, choose_all(together, **settings_of(by)), columns, {})
 
-    found = rescored_table(part(before), "", (), rule, before)
-    wanted = part(rule)
+    found = rescored_table(part(before), "", (), after, before)
+    wanted = part(after)
     assert_same(found.table, wanted)
     statuses = wanted["status"].to_pylist()
     assert [found.outcomes.answered, found.outcomes.no_answer, found.outcomes.failed] == [
@@ -71,7 +76,7 @@ def test_confidences_are_the_readers_but_for_the_last_bits(
 ) -> None:
     score_R = np.array([score for score, _ in scores], np.float64)
     partition_R = np.array([score + above for score, above in scores], np.float64)
-    found = confidences(score_R, partition_R, Rule(null_threshold=0, slope=slope, shift=shift))
+    found = confidences(score_R, partition_R, slope, shift)
     wanted = [
         confidence(score, partition, slope=slope, shift=shift)
         for score, partition in zip(score_R.tolist(), partition_R.tolist(), strict=True)
@@ -82,9 +87,9 @@ def test_confidences_are_the_readers_but_for_the_last_bits(
 
 def test_confidences_of_outcomes_that_do_not_change_stay_to_the_last_bit_unless_they_are_calibrated() -> None:
     before = part_table(ROWS, ANSWERS, ColumnSettings(), {})
-    same, other = Rule(null_threshold=2.0), Rule(null_threshold=2.0, slope=0.5)
-    assert rescored_table(before, "", (), same, Rule(null_threshold=0)).table["confidence"][0].as_py() == 0.75
-    found = rescored_table(before, "", (), other, Rule(null_threshold=0)).table["confidence"].to_pylist()
+    same, other = rule(2.0), rule(2.0, slope=0.5)
+    assert rescored_table(before, "", (), same, rule(0)).table["confidence"][0].as_py() == 0.75
+    found = rescored_table(before, "", (), other, rule(0)).table["confidence"].to_pylist()
     assert found[0] == pytest.approx(confidence(1.5, 2.0, slope=0.5))
     assert found[2] is None
 
@@ -94,7 +99,7 @@ def test_the_structs_of_a_wide_output_are_rescored_each_for_itself() -> None:
     columns = ColumnSettings(questions=("who", "when"), wide=True, prefix="qa_")
     rows = ROWS.select(["id", "context"]).slice(0, 2)
     before = part_table(rows, [ANSWERS[0], ANSWERS[3], ANSWERS[2], ANSWERS[1]], columns, {}, questions)
-    found = rescored_table(before, "qa_", ("who", "when"), Rule(null_threshold=0.25), Rule(null_threshold=0))
+    found = rescored_table(before, "qa_", ("who", "when"), rule(0.25), rule(0))
     assert found.table.schema == before.schema
     assert [row["status"] for row in found.table["qa_who"].to_pylist()] == ["answered", "failed"]
     assert [row["answer"] for row in found.table["qa_when"].to_pylist()] == ["日本", "in 1902"]
@@ -109,4 +114,4 @@ def test_scores_that_are_no_numbers_are_refused_by_column_and_row(name: str, val
     scores[1] = value
     broken = table.set_column(table.schema.get_field_index(name), name, pa.array(scores, pa.float64()))
     with pytest.raises(InputError, match=rf"^has {value} in '{name}' of its row 2, which has not failed$"):
-        rescored_table(broken, "", (), Rule(null_threshold=1), Rule(null_threshold=0))
+        rescored_table(broken, "", (), rule(1), rule(0))

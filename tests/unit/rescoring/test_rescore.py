@@ -14,6 +14,8 @@ from ray_qa.data.parts import part_path
 from ray_qa.errors import ConfigError, RayQaError
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.exporting.export import export
+from ray_qa.reader.answers import confidence
+from ray_qa.reader.calibration import Calibration, FittedOn, write_calibration
 from ray_qa.records import Question
 from ray_qa.rescoring import parts as module
 from ray_qa.rescoring.config import RescoreConfig
@@ -66,7 +68,7 @@ def test_the_result_is_read_as_an_output_of_annotate_and_names_its_parent(annota
     rescore(config(annotated, tmp_path / "out"))
     source, parent = open_source(str(tmp_path / "out"), partial=False), open_source(str(annotated), partial=False)
     assert source.counts["answered"] == 3
-    assert source.output.settings == {**parent.output.settings, "null_threshold": 0.5}
+    assert source.output.settings == {**parent.output.settings, "null_threshold": 0.5, "confidence": None}
     assert (source.model, source.output.weights_sha256) == (parent.model, parent.output.weights_sha256)
     assert source.plan != parent.plan
     plan = json.loads((tmp_path / "out/.ray_qa/plan.json").read_bytes())
@@ -124,6 +126,39 @@ def test_parts_whose_rows_have_failed_otherwise_since_are_made_again(annotated: 
     summary = rescore(of)
     assert (summary.rescored_rows, summary.counts.failed) == (2, 0)
     assert table_of(tmp_path / "out")["answer"][2].as_py() == "Nothing"
+
+
+def calibration(path: Path, **more: Any) -> Path:
+    fitted_on = FittedOn(rows=9, contexts=9, windows_per_row=1.0, no_answer_share=0.5, unanswerable_share=0.5)
+    values = {"null_threshold": 0.5, "slope": 0.5, "shift": 1.0, "null_slope": 2.0, "null_shift": 0.0}
+    own = Calibration(**values, weights_sha256=more.get("weights"), optimized="f1", fitted_on=fitted_on)
+    write_calibration(own, path)
+    return path
+
+
+def test_a_calibration_gives_threshold_and_confidence_of_all_rows(annotated: Path, tmp_path: Path) -> None:
+    path = str(calibration(tmp_path / "ray_qa.json"))
+    rescore(config(annotated, tmp_path / "out", null_threshold=None, calibration=path))
+    rows = table_of(tmp_path / "out")
+    assert rows["status"].to_pylist() == ["answered", "answered", "failed", "answered", "no_answer"]
+    assert rows["confidence"][0].as_py() == pytest.approx(confidence(1.5, 2.0, slope=0.5, shift=1.0))
+    assert rows["confidence"][4].as_py() == pytest.approx(confidence(0.5, 2.0, slope=2.0))
+    settings = open_source(str(tmp_path / "out"), partial=False).output.settings
+    assert settings["confidence"] == {"slope": 0.5, "shift": 1.0, "null_slope": 2.0, "null_shift": 0.0}
+    # What is not given stays as it was: another threshold leaves confidence calibrated.
+    rescore(config(tmp_path / "out", tmp_path / "more", null_threshold=9.0))
+    again = table_of(tmp_path / "more")["confidence"]
+    assert again[0] == rows["confidence"][0]
+    assert again[4].as_py() == pytest.approx(confidence(-2.5, 2.0, slope=0.5, shift=1.0))
+
+
+def test_a_calibration_of_another_model_or_none_is_refused(annotated: Path, tmp_path: Path) -> None:
+    other = str(calibration(tmp_path / "ray_qa.json", weights="f" * 64))
+    assert "is of others" in refusal(config(annotated, tmp_path / "out", null_threshold=None, calibration=other))
+    missing = config(annotated, tmp_path / "out", null_threshold=None, calibration=str(tmp_path / "no.json"))
+    assert (
+        refusal(missing) == f"`calibration` must be one that calibrate wrote, but there is none in {tmp_path}/no.json"
+    )
 
 
 def test_another_threshold_wants_another_output_or_overwrite(annotated: Path, tmp_path: Path) -> None:
@@ -212,8 +247,11 @@ def test_what_is_no_output_or_has_no_numbers_is_refused_in_one_line(annotated: P
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({}, "one of `null_threshold`, `always_answer`, "),
-        ({"null_threshold": 0.0, "always_answer": True}, "one of `null_threshold`, `always_answer`, "),
+        ({}, "`null_threshold`, or another setting that"),
+        (
+            {"null_threshold": 0.0, "always_answer": True},
+            "only one of `null_threshold` and `always_answer` must be given",
+        ),
         ({"target_precision": 0.9}, "`gold` must be given with `target_precision`, but is not"),
         ({"null_threshold": 1.0, "gold": "x"}, "`target_precision` must be given with `gold`, but is not"),
         ({"null_threshold": float("nan")}, "`null_threshold` must be"),
