@@ -10,14 +10,16 @@ from ray_qa.errors import InputError
 from ray_qa.reader.calibration import Decision, check_is_of, decision_by, read_calibration
 from ray_qa.rescoring.config import RescoreConfig
 from ray_qa.rescoring.outcomes import Rule
+from ray_qa.rescoring.promise import PromiseMade, make_promise
 from ray_qa.runs.annotated_rows import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """The rule."""
+    """The rule, and what is promised of it."""
 
     rule: Rule
+    promise: PromiseMade | None = None
 
     def as_settings(self) -> dict[str, Any]:
         """The settings that a plan of annotate by this rule has."""
@@ -41,7 +43,8 @@ def choose(config: RescoreConfig, source: Source) -> Chosen:
     """The rule that the settings ask for; what they leave open stays as it was.
 
     Raises:
-        InputError, ModelError: if there is no calibration, or it is of another model.
+        InputError, ModelError: if there is no calibration, or it is of another model; or gold rows do not support what
+            is to be promised.
     """
     decision = rule_of(source.output.settings).decision
     if config.calibration is not None:
@@ -52,6 +55,9 @@ def choose(config: RescoreConfig, source: Source) -> Chosen:
             )
         check_is_of(calibration, source.output.weights_sha256, config.calibration)
         decision = decision_by(calibration)
+    promise = None if config.target_precision is None else make_promise(config, source)
+    if promise is not None:
+        decision = replace(decision, null_threshold=promise.null_threshold)
     if config.null_threshold is not None:
         decision = replace(decision, null_threshold=config.null_threshold)
-    return Chosen(rule=Rule(decision=decision, always_answer=config.always_answer))
+    return Chosen(rule=Rule(decision=decision, always_answer=config.always_answer), promise=promise)

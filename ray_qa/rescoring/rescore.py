@@ -18,8 +18,9 @@ from ray_qa.rescoring.output import (
     remove_drafts,
 )
 from ray_qa.rescoring.parts import PartsJob, check_has_scores, parts_done, rescore_parts
+from ray_qa.rescoring.promise import PromiseMade
 from ray_qa.rescoring.summary import RescoreSummary, run_json, run_of
-from ray_qa.runs.annotated_rows import Source, open_source
+from ray_qa.runs.annotated_rows import open_source
 from ray_qa.runs.live_line import ProgressLine, shown
 from ray_qa.runs.log import logged
 from ray_qa.runs.output_folder import finish_output_folder
@@ -78,10 +79,12 @@ def _rescore(config: RescoreConfig, began: float) -> RescoreSummary:
             before=rule_of(source.output.settings),
             plan=plan_digest(plan),
         )
-        return _carry_out(config, job, plan, began)
+        return _carry_out(config, job, plan, chosen.promise, began)
 
 
-def _carry_out(config: RescoreConfig, job: PartsJob, plan: Plan, began: float) -> RescoreSummary:
+def _carry_out(
+    config: RescoreConfig, job: PartsJob, plan: Plan, promise: PromiseMade | None, began: float
+) -> RescoreSummary:
     done = parts_done(job)
     rescored_rows = 0
     total = len(job.source.part_counts)
@@ -98,24 +101,19 @@ def _carry_out(config: RescoreConfig, job: PartsJob, plan: Plan, began: float) -
         for part in rescore_parts(job, dict(done)):
             done[part.number] = part.counts
             rescored_rows += part.counts.rows
-    summary = _summary(config, job.source, plan, done, rescored_rows, time.monotonic() - began)
+    summary = RescoreSummary(
+        output=str(config.folder),
+        counts=sum(done.values(), start=Counts()),
+        before=sum(job.source.part_counts, start=Counts()),
+        parts=len(done),
+        rescored_rows=rescored_rows,
+        null_threshold=job.rule.decision.null_threshold,
+        always_answer=job.rule.always_answer,
+        seconds=time.monotonic() - began,
+        promise=promise,
+        unfinished=job.source.output.unfinished,
+    )
     is_reported = not rescored_rows and places.exists(config.folder / SUCCESS)
     if summary.unfinished is None and not is_reported:
         finish_output_folder(config.folder, run_json(config, plan, summary, run_of(job.source.output.folder)))
     return summary
-
-
-def _summary(
-    config: RescoreConfig, source: Source, plan: Plan, done: dict[int, Counts], rescored_rows: int, seconds: float
-) -> RescoreSummary:
-    return RescoreSummary(
-        output=str(config.folder),
-        counts=sum(done.values(), start=Counts()),
-        before=sum(source.part_counts, start=Counts()),
-        parts=len(done),
-        rescored_rows=rescored_rows,
-        null_threshold=float(plan.settings["null_threshold"]),
-        always_answer=bool(plan.settings["always_answer"]),
-        seconds=seconds,
-        unfinished=source.output.unfinished,
-    )

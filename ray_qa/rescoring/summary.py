@@ -11,6 +11,7 @@ from typing import Any
 from ray_qa.errors import InputError
 from ray_qa.rescoring.config import RescoreConfig
 from ray_qa.rescoring.output import Plan
+from ray_qa.rescoring.promise import PromiseMade, in_words
 from ray_qa.runs.live_line import counted
 from ray_qa.runs.output_folder import RUN
 from ray_qa.runs.part_labels import Counts
@@ -33,6 +34,7 @@ class RescoreSummary:
     null_threshold: float
     always_answer: bool
     seconds: float
+    promise: PromiseMade | None = None
     unfinished: str | None = None
     """What the output lacks, where annotate has not come to its end."""
 
@@ -51,6 +53,7 @@ def describe(summary: RescoreSummary) -> str:
         f"{counts.rows:,} rows = {counts.answered:,} answered + {counts.no_answer:,} no answer "
         f"+ {counts.failed:,} failed",
         f"before: {before.answered:,} answered + {before.no_answer:,} no answer; null threshold now: {rule}",
+        *([] if summary.promise is None else [in_words(summary.promise)]),
         f"{counted(summary.rescored_rows, 'row')} rescored in {summary.seconds:.1f} s"
         if summary.rescored_rows
         else "nothing to do: an earlier run has rescored them",
@@ -66,6 +69,7 @@ def run_json(config: RescoreConfig, plan: Plan, summary: RescoreSummary, parent:
         "settings": {**parent.get("settings", {}), **plan.settings},
         "rescore": config.model_dump(mode="json"),
         "parent": {"output": plan.parent.output, "plan": plan.parent.plan, "run": parent},
+        "promise": None if summary.promise is None else asdict(summary.promise),
         "engine": parent.get("engine"),
         "versions": versions(),
         "fingerprints": {

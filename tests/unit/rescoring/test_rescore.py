@@ -22,6 +22,7 @@ from ray_qa.rescoring.config import RescoreConfig
 from ray_qa.rescoring.rescore import rescore
 from ray_qa.rescoring.summary import describe
 from ray_qa.runs.annotated_rows import open_source
+from ray_qa.runs.part_labels import publish_part
 from tests.unit.exporting.annotated import ANSWERS, CONTEXTS, ROWS, answer, write_output
 
 
@@ -93,12 +94,12 @@ def test_rescoring_there_and_back_gives_the_rows_that_were_there(annotated: Path
 def test_the_same_command_goes_on_where_it_was_killed_and_reports_what_is_finished(
     annotated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of, publish = config(annotated, tmp_path / "out"), module.publish_part
+    of = config(annotated, tmp_path / "out")
 
     def killed(folder: Path, number: int, *more: Any) -> str:
         if number == 1:
             raise KeyboardInterrupt
-        return publish(folder, number, *more)
+        return publish_part(folder, number, *more)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "publish_part", killed)
