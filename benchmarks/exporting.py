@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,12 +23,12 @@ from benchmarks.comparison.machine import this_machine
 from benchmarks.engines import RESULTS, SQUAD
 from ray_qa import AnnotateConfig
 from ray_qa.annotation.output import Plan, fingerprints, finish, join_plan
-from ray_qa.annotation.parts import PartLabel, publish_part
-from ray_qa.annotation.summary import Counts, RunSummary, run_json
+from ray_qa.annotation.summary import RunSummary, count_answers, run_json
 from ray_qa.data.part_tables import part_table
 from ray_qa.data.schemas import schema_as_text
 from ray_qa.data.units import Piece, Unit
 from ray_qa.records import Answer
+from ray_qa.runs.part_labels import Counts, PartLabel, publish_part
 from ray_qa.settings import deciding_settings
 
 FORMS = ("jsonl", "csv", "label-studio", "squad", "parquet")
@@ -90,8 +91,10 @@ def measure(annotated: Path, form: str, output: Path) -> Exported:
     )
 
 
-def write_output(folder: Path, data: Path, rows: int, unit_rows: int) -> Path:
-    """A finished output of annotate of so many rows."""
+def write_output(
+    folder: Path, data: Path, rows: int, unit_rows: int, answer_of: Callable[[str], Answer] | None = None
+) -> Path:
+    """A finished output of annotate of so many rows; ``answer_of`` gives each its answer, else contexts have one."""
     config = AnnotateConfig(input=str(data), output=str(folder), model="embedded", unit_rows=unit_rows)
     real = pq.read_table(data, columns=["question", "context"]).combine_chunks()
     schema = pa.schema([("id", pa.string()), *real.schema])
@@ -111,13 +114,15 @@ def write_output(folder: Path, data: Path, rows: int, unit_rows: int) -> Path:
     )
     folder.mkdir()
     join_plan(folder, plan)
-    answers = [_answer(context) for context in real["context"].to_pylist()]
+    contexts = real["context"].to_pylist()
+    answers = [_answer(context) for context in contexts]
     for number, (first, size) in enumerate(zip(firsts, sizes, strict=True)):
         which = [row % real.num_rows for row in range(first, first + size)]
         ids = pa.array([f"{row:024x}" for row in range(first, first + size)])
         table = real.take(which).add_column(0, "id", ids)
-        label = PartLabel(plan="digest", counts=Counts(rows=size, answered=size)).as_metadata()
-        part = part_table(table, [answers[row] for row in which], config.columns(), label)
+        own = [answers[row] if answer_of is None else answer_of(contexts[row]) for row in which]
+        label = PartLabel(plan="digest", counts=count_answers(own)).as_metadata()
+        part = part_table(table, own, config.columns(), label)
         publish_part(folder, number, part, config.compression)
     counts = Counts(rows=rows, answered=rows)
     summary = RunSummary(

@@ -21,11 +21,10 @@ from benchmarks.comparison.machine import this_machine
 from ray_qa import AnnotateConfig, annotate
 from ray_qa.annotation.manifest import CountsKept, KnownPart
 from ray_qa.annotation.output import Plan, join_plan, plan_digest
-from ray_qa.annotation.parts import PartLabel
 from ray_qa.annotation.planning import check_what_is_named, plan_of
-from ray_qa.annotation.summary import Counts
 from ray_qa.data.parts import part_path
 from ray_qa.runs.ownership import claim
+from ray_qa.runs.part_labels import Counts, PartLabel
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place, place_of
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from ray_qa.records import Mention as Mention
     from ray_qa.records import Row as Row
     from ray_qa.records import Span as Span
+    from ray_qa.rescoring.config import RescoreConfig as RescoreConfig
+    from ray_qa.rescoring.rescore import rescore as rescore
+    from ray_qa.rescoring.summary import RescoreSummary as RescoreSummary
     from ray_qa.settings import ReadingSettings as ReadingSettings
 
 _HOMES = {
@@ -52,6 +55,8 @@ _HOMES = {
     "RayQaError": "ray_qa.errors",
     "Reader": "ray_qa.reader.reader",
     "ReadingSettings": "ray_qa.settings",
+    "RescoreConfig": "ray_qa.rescoring.config",
+    "RescoreSummary": "ray_qa.rescoring.summary",
     "Row": "ray_qa.records",
     "RunSummary": "ray_qa.annotation.summary",
     "Span": "ray_qa.records",
@@ -61,6 +66,7 @@ _HOMES = {
     "export": "ray_qa.exporting.export",
     "finetune": "ray_qa.finetuning.finetune",
     "prepare": "ray_qa.preparation.prepare",
+    "rescore": "ray_qa.rescoring.rescore",
 }
 
 __all__ = sorted(_HOMES)  # one list of names, tested against the imports above

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.engine_used import engine_noted
 from ray_qa.annotation.output import Plan
-from ray_qa.annotation.summary import Counts
 from ray_qa.data.schemas import output_schema, schema_from_text
 from ray_qa.runs.cards import CARD, is_our_card, put_card
 from ray_qa.runs.data_card import DataCard, data_card
 from ray_qa.runs.log import notice
+from ray_qa.runs.part_labels import Counts
 
 
 def write_card(config: AnnotateConfig, plan: Plan, counts: Counts) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
-from ray_qa.annotation.summary import Counts
 from ray_qa.runs.output_folder import OURS
+from ray_qa.runs.part_labels import Counts
 from ray_qa.storage import objects, places
 from ray_qa.storage.remote import Place, Remote
 

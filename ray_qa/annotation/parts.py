@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ray_qa.annotation.summary import Counts
 from ray_qa.data.parquet_opening import open_parquet
-from ray_qa.data.parts import LABEL, Compression, part_path
+from ray_qa.data.parts import part_path
 from ray_qa.errors import OutputError, first_line
 from ray_qa.records import Reason
+from ray_qa.runs.part_labels import Counts, read_label
 from ray_qa.settings import ColumnSettings
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place
@@ -23,47 +21,6 @@ from ray_qa.storage.remote import Place
 READERS = 32
 MAY_PASS: tuple[Reason, ...] = ("worker_died", "out_of_memory", "not_finite")
 """Reasons that another worker, device or precision may not have."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartLabel:
-    """What a part says of itself: the plan it was made by, as a digest, and what became of its rows."""
-
-    plan: str
-    counts: Counts
-
-    def as_metadata(self) -> dict[bytes, bytes]:
-        """As a part's Parquet metadata holds it."""
-        return {LABEL: json.dumps({"plan": self.plan, **asdict(self.counts)}).encode()}
-
-
-def publish_part(folder: Place, unit: int, table: pa.Table, compression: Compression = "zstd") -> str:
-    """Write a part in one step: its bytes are complete before the folder is touched. Gives its version in a bucket.
-
-    Raises:
-        OutputError: if the folder cannot be written to.
-        StorageError: if its bucket does not let us.
-    """
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression=compression)
-    try:
-        return places.publish(part_path(folder, unit), sink.getvalue().to_pybytes())
-    except OSError as error:
-        raise OutputError(f"`output` must be writable, but {folder} gives: {first_line(error)}") from error
-
-
-def read_label(path: Place) -> PartLabel:
-    """What a part says of itself, from its footer.
-
-    Raises:
-        OutputError: if it is no part that annotate wrote.
-    """
-    try:
-        with open_parquet(str(path)) as part:
-            values = json.loads(part.metadata.metadata[LABEL])
-        return PartLabel(plan=values.pop("plan"), counts=Counts(**values))
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise OutputError(f"{path} must be a part that annotate wrote, but is not; remove it and run again") from error
 
 
 def read_parts(folder: Place, rows_of: Mapping[int, int], plan: str) -> dict[int, Counts]:

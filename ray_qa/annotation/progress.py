@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from ray_qa.annotation.summary import Counts, UnitSummary
+from ray_qa.annotation.summary import UnitSummary
 from ray_qa.runs.live_line import ProgressLine, counted, duration
+from ray_qa.runs.part_labels import Counts
 
 
 class Progress:

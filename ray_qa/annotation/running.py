@@ -16,7 +16,7 @@ from ray_qa.annotation.pipeline import ONE_UNIT_A_BLOCK, score_units
 from ray_qa.annotation.planning import Named, plan_of
 from ray_qa.annotation.progress import Progress
 from ray_qa.annotation.stages import AnnotateJob, schema_to_read
-from ray_qa.annotation.summary import Counts, RunSummary
+from ray_qa.annotation.summary import RunSummary
 from ray_qa.annotation.timeline import Timeline, TimelineKept
 from ray_qa.cluster.arithmetic import settle_arithmetic, why_not_openvino
 from ray_qa.cluster.connection import Cluster, connected, quiet_ray
@@ -33,6 +33,7 @@ from ray_qa.runs.live_line import counted, shown
 from ray_qa.runs.log import notice
 from ray_qa.runs.output_folder import ROWS
 from ray_qa.runs.ownership import OutputLock, claim, output_lock
+from ray_qa.runs.part_labels import Counts
 from ray_qa.settings import AUTO, in_seconds, unsettled
 from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS

@@ -23,10 +23,10 @@ from ray_qa.annotation.attempts import (
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.engine_used import Int8
 from ray_qa.annotation.manifest import KnownPart
-from ray_qa.annotation.parts import PartLabel, publish_part, read_parts
+from ray_qa.annotation.parts import read_parts
 from ray_qa.annotation.profile import NO_SECONDS, STEPS, Idle, Moments, StepSeconds
 from ray_qa.annotation.reading_tasks import units_to_read
-from ray_qa.annotation.summary import Counts, UnitSummary, count_answers
+from ray_qa.annotation.summary import UnitSummary, count_answers
 from ray_qa.cluster.interruptions import uninterrupted
 from ray_qa.cluster.telemetry import Telemetry, UnitWork
 from ray_qa.cluster.worker import node_here, node_leaves, nodes_alive
@@ -45,6 +45,7 @@ from ray_qa.reader.model_files import ModelFiles, model_here, tokenizer_here
 from ray_qa.reader.stopwatch import Stopwatch, counting_on, step
 from ray_qa.records import Answer, Question, Row
 from ray_qa.runs.ownership import check_claim
+from ray_qa.runs.part_labels import Counts, PartLabel, publish_part
 from ray_qa.settings import ColumnSettings
 from ray_qa.storage import places
 from ray_qa.storage.credentials import use_access

@@ -15,39 +15,10 @@ from ray_qa.errors import OutputError
 from ray_qa.records import Answer
 from ray_qa.runs.live_line import counted, duration
 from ray_qa.runs.output_folder import RUN
+from ray_qa.runs.part_labels import Counts
 from ray_qa.runs.versions import versions
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many rows came to which end. ``rows = answered + no_answer + failed``, always."""
-
-    rows: int = 0
-    answered: int = 0
-    no_answer: int = 0
-    failed: int = 0
-    questions_cut: int = 0
-    duplicates: int = 0
-    """Rows that had their answer from an earlier row of their unit, which asks the same of the same context."""
-    windows: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            rows=self.rows + other.rows,
-            answered=self.answered + other.answered,
-            no_answer=self.no_answer + other.no_answer,
-            failed=self.failed + other.failed,
-            questions_cut=self.questions_cut + other.questions_cut,
-            duplicates=self.duplicates + other.duplicates,
-            windows=self.windows + other.windows,
-        )
-
-    @property
-    def reconcile(self) -> bool:
-        """Whether every row came to exactly one end."""
-        return self.rows == self.answered + self.no_answer + self.failed
 
 
 def count_answers(answers: Sequence[Answer], duplicates: int = 0) -> Counts:

@@ -23,9 +23,17 @@ if TYPE_CHECKING:  # loaded with the command that is asked for
     from ray_qa.evaluation.config import EvaluateConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
+    from ray_qa.rescoring.config import RescoreConfig
 
 Config = TypeVar(
-    "Config", "PrepareConfig", "PlanConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig", "CalibrateConfig"
+    "Config",
+    "PrepareConfig",
+    "PlanConfig",
+    "AnnotateConfig",
+    "FinetuneConfig",
+    "EvaluateConfig",
+    "CalibrateConfig",
+    "RescoreConfig",
 )
 
 USAGE = """\
@@ -43,6 +51,7 @@ commands:
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
   calibrate  fit to gold answers when a model is to abstain, and what its confidence stands for
+  rescore    give a finished corpus another threshold, or one that keeps a promise, without a model
   export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
 
 ray-qa COMMAND --help lists a command's options, with examples; ray-qa --version says which version this is.
@@ -144,6 +153,7 @@ def _complete(arguments: Sequence[str]) -> int:
     from ray_qa.exporting.config import ExportConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
+    from ray_qa.rescoring.config import RescoreConfig
     from ray_qa.settings import Settings
 
     if len(arguments) != 1 or arguments[0] not in SHELLS:
@@ -161,6 +171,7 @@ def _complete(arguments: Sequence[str]) -> int:
         "finetune": FinetuneConfig,
         "evaluate": EvaluateConfig,
         "calibrate": CalibrateConfig,
+        "rescore": RescoreConfig,
         "export": ExportConfig,
     }
     print(completion_script(arguments[0], kinds))
@@ -222,6 +233,18 @@ def _calibrate(arguments: Sequence[str]) -> int:
 
     report = calibrate(config)
     _print(describe(report), as_record(report))
+    return 0
+
+
+def _rescore(arguments: Sequence[str]) -> int:
+    from ray_qa.rescoring.config import RescoreConfig
+
+    config = _configured(RescoreConfig, "rescore", arguments)
+    from ray_qa.rescoring.rescore import rescore
+    from ray_qa.rescoring.summary import as_record, describe
+
+    summary = rescore(config)
+    _print(describe(summary), as_record(summary))
     return 0
 
 
@@ -290,5 +313,6 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "finetune": _finetune,
     "evaluate": _evaluate,
     "calibrate": _calibrate,
+    "rescore": _rescore,
     "export": _export,
 }

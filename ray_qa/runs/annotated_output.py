@@ -18,11 +18,15 @@ from ray_qa.storage.remote import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedOutput:
-    """What an annotate run is making or has made."""
+    """What an annotate run is making or has made; or a rescore run, of what one has made."""
 
     folder: Place
+    command: str
+    """That makes it: annotate, or rescore, which gives rows other outcomes."""
     parts: tuple[Place, ...]
     """Those that are there, in input order."""
+    numbers: tuple[int, ...]
+    """Theirs."""
     units: int
     """How many parts it is to have."""
     is_finished: bool
@@ -45,7 +49,7 @@ class AnnotatedOutput:
         if self.is_finished:
             return None
         there = f"{self.folder} has {len(self.parts):,} of {self.units:,} parts"
-        return f"{there}; run the same annotate command again for the rest"
+        return f"{there}; run the same {self.command} command again for the rest"
 
 
 def annotated_output(folder: Place) -> AnnotatedOutput | None:
@@ -56,6 +60,7 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
     """
     try:
         plan = json.loads(places.read(folder / PLAN))
+        command = str(plan.get("command", "ray-qa annotate")).removeprefix("ray-qa ")
         units = len(plan["units"])
         settings, weights = dict(plan["settings"]), str(plan["weights_sha256"])
         inputs = tuple(str(file["path"]) for file in plan["input"])
@@ -65,7 +70,9 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
     numbers = part_numbers(folder)
     return AnnotatedOutput(
         folder=folder,
+        command=command,
         parts=tuple(part_path(folder, number) for number in sorted(numbers)),
+        numbers=tuple(sorted(numbers)),
         units=units,
         is_finished=numbers == set(range(units)) and places.exists(folder / SUCCESS),
         settings=settings,

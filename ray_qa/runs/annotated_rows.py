@@ -15,6 +15,7 @@ from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.parts import LABEL
 from ray_qa.errors import InputError, first_line
 from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output, model_used
+from ray_qa.runs.part_labels import Counts
 from ray_qa.storage.remote import Place, place_of
 
 READERS = 32
@@ -33,6 +34,10 @@ class Source:
     rows: int
     counts: Mapping[str, int]
     """What became of the pairs of question and context, over all parts: ``rows``, ``answered``, …"""
+    part_counts: tuple[Counts, ...]
+    """The same of each part."""
+    plan: str
+    """The digest of the plan that all parts were made by."""
     model: str
 
     def ours(self, name: str) -> str:
@@ -94,6 +99,8 @@ def open_source(path: str, partial: bool, setting: str = "input") -> Source:
         schema=first.schema,
         rows=sum(footer.rows for footer in (first, *others)),
         counts={name: counts[name] for name in first.counts},
+        part_counts=tuple(_counts(footer) for footer in (first, *others)),
+        plan=first.plan,
         model=model_used(output),
     )
 
@@ -118,6 +125,10 @@ class _Footer:
     rows: int
     counts: Mapping[str, int]
     schema: pa.Schema
+
+
+def _counts(footer: _Footer) -> Counts:
+    return Counts(**{name: count for name, count in footer.counts.items() if name in Counts.__slots__})
 
 
 def _footer(part: Place, setting: str) -> _Footer:

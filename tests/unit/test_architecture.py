@@ -43,6 +43,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "evaluation": {"numpy", "pydantic"},
         "calibration": {"numpy", "pydantic"},
         "asking": {"jinja2", "pydantic", "rich"},
+        "rescoring": {"numpy", "pyarrow", "pydantic"},
         "exporting": {"numpy", "pyarrow", "pydantic"},
     },
     {"cli": {"pyarrow", "pydantic", "rich", "tyro", "yaml"}},

@@ -12,9 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ray_qa import AnnotateConfig, annotate
-from ray_qa.annotation.parts import PartLabel, read_label
-from ray_qa.annotation.summary import Counts
 from ray_qa.cli.main import main
+from ray_qa.runs.part_labels import Counts, PartLabel, read_label
 from tests.cluster import corpora
 from tests.cluster.annotation.test_readers_of_the_output import Rows
 from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS, Annotated

@@ -16,7 +16,6 @@ import pytest
 
 from ray_qa import AnnotateConfig
 from ray_qa.annotation.attempts import ATTEMPTS, MOST_ATTEMPTS, Span, begin_span, begin_unit
-from ray_qa.annotation.parts import PartLabel
 from ray_qa.annotation.reading_tasks import blocks_to_read
 from ray_qa.annotation.stages import (
     ENCODED_SCHEMA,
@@ -25,7 +24,7 @@ from ray_qa.annotation.stages import (
     encode_units,
     summary_from_row,
 )
-from ray_qa.annotation.summary import Counts, UnitSummary
+from ray_qa.annotation.summary import UnitSummary
 from ray_qa.cluster.worker import node_here
 from ray_qa.data.parts import part_path
 from ray_qa.data.row_groups import Source
@@ -36,6 +35,7 @@ from ray_qa.reader.model_files import find_model
 from ray_qa.reader.pair_tokenizer import PairTokenizer
 from ray_qa.reader.tokenizer_loading import load_pair_tokenizer
 from ray_qa.runs.ownership import claim
+from ray_qa.runs.part_labels import Counts, PartLabel
 from tests.cluster import corpora
 from tests.cluster.annotation.jobs import job_for
 from tests.cluster.annotation.lethal_replica import LETHAL

@@ -9,9 +9,9 @@ from ray_qa.annotation.card import write_card
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.engine_used import EngineUsed, note_engine
 from ray_qa.annotation.output import Plan, read_plan
-from ray_qa.annotation.summary import Counts
 from ray_qa.data.parts import part_path
 from ray_qa.runs.cards import CARD, is_our_card
+from ray_qa.runs.part_labels import Counts
 from tests.unit.exporting.annotated import ANSWERS, ROWS, write_output
 
 COUNTS = Counts(rows=5, answered=2, no_answer=2, failed=1, windows=4)

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ray_qa.annotation.parts import PartLabel, publish_part, read_label, read_parts, remove_strays
-from ray_qa.annotation.summary import Counts
+from ray_qa.annotation.parts import read_parts, remove_strays
 from ray_qa.data.parts import LABEL, Compression, part_path
 from ray_qa.data.units import Piece, Unit
 from ray_qa.errors import OutputError
+from ray_qa.runs.part_labels import Counts, PartLabel, publish_part, read_label
 
 COUNTS = Counts(rows=3, answered=2, failed=1, windows=4)
 

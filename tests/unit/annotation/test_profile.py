@@ -6,7 +6,8 @@ import pytest
 
 from ray_qa.annotation.accounting import Clock
 from ray_qa.annotation.profile import STEPS, Idle, Lap, Moments, Profile, StepSeconds, describe_profile
-from ray_qa.annotation.summary import Counts, UnitSummary
+from ray_qa.annotation.summary import UnitSummary
+from ray_qa.runs.part_labels import Counts
 
 
 def unit(replica: str, started: float, steps: StepSeconds) -> UnitSummary:

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from ray_qa.annotation.progress import Progress
-from ray_qa.annotation.summary import Counts, UnitSummary
+from ray_qa.annotation.summary import UnitSummary
+from ray_qa.runs.part_labels import Counts
 
 
 def summary(rows: int, *, started: float = 100.0, replica: str = "node:1") -> UnitSummary:

@@ -14,7 +14,6 @@ from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.engine_used import EngineUsed
 from ray_qa.annotation.output import Plan, fingerprints, finish
 from ray_qa.annotation.summary import (
-    Counts,
     RunSummary,
     Stretch,
     as_record,
@@ -28,6 +27,7 @@ from ray_qa.data.parquet_files import InputFile
 from ray_qa.errors import OutputError
 from ray_qa.reader.answers import failed
 from ray_qa.records import Answer, Status
+from ray_qa.runs.part_labels import Counts
 from ray_qa.runs.versions import OPTIONAL, PACKAGES
 from ray_qa.settings import ModelSettings, ReadingSettings, deciding_settings
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_qa.annotation import timeline as module
-from ray_qa.annotation.summary import Counts, Stretch, UnitSummary
+from ray_qa.annotation.summary import Stretch, UnitSummary
 from ray_qa.annotation.timeline import (
     MOST_COMMANDS,
     MOST_NODES,
@@ -24,6 +24,7 @@ from ray_qa.annotation.timeline import (
     TimelineKept,
     timelines_kept,
 )
+from ray_qa.runs.part_labels import Counts
 
 BEGAN = 1_795_000_000.25
 

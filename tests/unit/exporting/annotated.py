@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, fingerprints, finish, join_plan
-from ray_qa.annotation.parts import PartLabel, publish_part
-from ray_qa.annotation.summary import Counts, RunSummary, count_answers, run_json
+from ray_qa.annotation.summary import RunSummary, count_answers, run_json
 from ray_qa.data.parquet_files import InputFile
 from ray_qa.data.part_tables import part_table
 from ray_qa.data.schemas import schema_as_text
 from ray_qa.data.units import Piece, Unit
 from ray_qa.records import Answer, Question, Span
+from ray_qa.runs.part_labels import Counts, PartLabel, publish_part
 from ray_qa.settings import deciding_settings
 
 UNIT_ROWS = 2

@@ -1,0 +1,128 @@
+"""Promises about corpora that a test makes up: kept where gold rows support them, refused in one line where not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ray_qa.errors import RayQaError
+from ray_qa.records import Question
+from ray_qa.rescoring.config import RescoreConfig
+from ray_qa.rescoring.rescore import rescore
+from ray_qa.rescoring.summary import RescoreSummary, describe
+from tests.unit.exporting import annotated as module
+from tests.unit.exporting.annotated import FAILED, answer, write_output
+
+ROWS = 1_000
+CONTEXT = "Nitrogen is blue, oxygen is green."
+
+
+def table(gold: str = "oxygen") -> pa.Table:
+    return pa.table(
+        {
+            "id": list(map(str, range(ROWS))),
+            "question": ["Which?"] * ROWS,
+            "context": [CONTEXT] * ROWS,
+            "answers": [{"text": [gold]}] * ROWS,
+        }
+    )
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Rows from the surest to the least sure, of which the first 600 are right and then every other; some failed."""
+    monkeypatch.setattr(module, "UNIT_ROWS", 250)
+    answers = [
+        FAILED
+        if row % 100 == 99
+        else answer(CONTEXT, "oxygen" if row < 600 or row % 2 else "blue", margin=9 - row / 100)
+        for row in range(ROWS)
+    ]
+    return write_output(tmp_path / "annotated", table(), answers)
+
+
+def gold_of(folder: Path, rows: int, gold: str = "oxygen") -> str:
+    which = np.sort(np.random.default_rng(0).permutation(ROWS)[:rows])
+    pq.write_table(table(gold).select(["id", "answers"]).take(which), folder / "gold.parquet")
+    return str(folder / "gold.parquet")
+
+
+def promised(corpus: Path, gold: str, **settings: Any) -> RescoreSummary:
+    values = {"target_precision": 0.9, "overwrite": True} | settings
+    return rescore(RescoreConfig(input=str(corpus), output=f"{corpus}-promised", gold=gold, **values))
+
+
+def refusal(corpus: Path, gold: str, **settings: Any) -> str:
+    with pytest.raises(RayQaError) as caught:
+        promised(corpus, gold, **settings)
+    (problem,) = caught.value.problems
+    return problem
+
+
+def test_what_is_promised_is_kept_and_its_cost_is_told(corpus: Path, tmp_path: Path) -> None:
+    summary = promised(corpus, gold_of(tmp_path, 400))
+    rows = pa.concat_tables(pq.read_table(part) for part in sorted(Path(f"{corpus}-promised").glob("part-*")))
+    given = [text for text in rows["answer"].to_pylist() if text is not None]
+    assert given.count("oxygen") / len(given) >= 0.9
+    assert 0.5 < len(given) / ROWS < 0.8
+    promise = summary.promise
+    assert promise is not None
+    assert promise.share == pytest.approx(len(given) / 990)
+    assert (promise.gold_rows, promise.null_threshold) == (396, summary.null_threshold)
+    assert "promised with 95 % confidence: of the answers given at least 90 % are right" in describe(summary)
+    run = json.loads(Path(f"{corpus}-promised/.ray_qa/run.json").read_bytes())
+    assert (run["promise"]["target"], run["promise"]["gold_right"]) == (0.9, promise.gold_right)
+    again = promised(corpus, gold_of(tmp_path, 400), overwrite=False)
+    assert again.rescored_rows == 0
+
+
+def test_too_few_gold_rows_are_refused_with_how_many_would_do(corpus: Path, tmp_path: Path) -> None:
+    assert refusal(corpus, gold_of(tmp_path, 40), target_precision=0.95) == (
+        "`gold` must have at least 118 rows of `input` to promise 95 % with 95 % confidence, but has 39; label 79 more, "
+        "drawn at random by ray-qa sample --random"
+    )
+
+
+def test_answers_that_are_too_often_wrong_are_promised_nothing_of(corpus: Path, tmp_path: Path) -> None:
+    problem = refusal(corpus, gold_of(tmp_path, 400, gold="nitrogen"))
+    assert problem.startswith("`gold` must support a precision of 90 % with 95 % confidence, but of its ")
+    assert problem.endswith(
+        "0 are right (0 %); more labels would not change that: ask for less, or take a better model"
+    )
+
+
+def test_an_answer_that_is_nearly_right_counts_where_that_is_asked_for(corpus: Path, tmp_path: Path) -> None:
+    gold = gold_of(tmp_path, 400, gold="oxygen is")
+    assert "are right (0 %)" in refusal(corpus, gold)
+    summary = promised(corpus, gold, right_when="f1")
+    assert summary.promise is not None
+    assert "right (F1 of at least 0.5)" in describe(summary)
+
+
+def test_gold_rows_of_something_else_are_refused_and_some_are_said(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold = pq.read_table(gold_of(tmp_path, 400)).to_pylist()
+    other = [{**row, "id": f"x{row['id']}"} for row in gold]
+    pq.write_table(pa.Table.from_pylist(other), tmp_path / "other.parquet")
+    assert "must share ids with `gold`" in refusal(corpus, str(tmp_path / "other.parquet"))
+    pq.write_table(pa.Table.from_pylist([*gold, *other[:3]]), tmp_path / "mixed.parquet")
+    promised(corpus, str(tmp_path / "mixed.parquet"))
+    assert "3 rows of `gold` are not in `input`, and are left out" in capsys.readouterr().err
+    pq.write_table(pa.Table.from_pylist([*gold, gold[0]]), tmp_path / "twice.parquet")
+    assert refusal(corpus, str(tmp_path / "twice.parquet")).startswith("`gold` must have every id once, but row 401")
+    pq.write_table(pa.table({"id": ["1"]}), tmp_path / "none.parquet")
+    assert refusal(corpus, str(tmp_path / "none.parquet")).startswith("`gold` must have a column 'answers', but")
+
+
+def test_a_wide_output_is_promised_nothing_of(tmp_path: Path) -> None:
+    questions = (Question(id="who", text="Who?"),)
+    rows = table().select(["id", "context"]).slice(0, 2)
+    wide = write_output(tmp_path / "wide", rows, [answer(CONTEXT, "blue")] * 2, questions, wide=True)
+    assert refusal(wide, "gold.parquet").startswith("`target_precision` must be left out with a wide output")
