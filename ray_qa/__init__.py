@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ray_qa.records import Mention as Mention
     from ray_qa.records import Row as Row
     from ray_qa.records import Span as Span
+    from ray_qa.reporting.config import ReportConfig as ReportConfig
+    from ray_qa.reporting.report import ReportSummary as ReportSummary
+    from ray_qa.reporting.report import report as report
     from ray_qa.settings import ReadingSettings as ReadingSettings
 
 _HOMES = {
@@ -47,6 +50,8 @@ _HOMES = {
     "RayQaError": "ray_qa.errors",
     "Reader": "ray_qa.reader.reader",
     "ReadingSettings": "ray_qa.settings",
+    "ReportConfig": "ray_qa.reporting.config",
+    "ReportSummary": "ray_qa.reporting.report",
     "Row": "ray_qa.records",
     "RunSummary": "ray_qa.annotation.summary",
     "Span": "ray_qa.records",
@@ -55,6 +60,7 @@ _HOMES = {
     "export": "ray_qa.exporting.export",
     "finetune": "ray_qa.finetuning.finetune",
     "prepare": "ray_qa.preparation.prepare",
+    "report": "ray_qa.reporting.report",
 }
 
 __all__ = sorted(_HOMES)  # one list of names, tested against the imports above

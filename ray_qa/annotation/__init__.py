@@ -3,5 +3,5 @@
 ``annotate`` (the whole way) · ``config`` · ``planning`` · ``calibration`` · ``engine_used`` · ``running`` ·
 ``pipeline`` · ``stages`` · ``reading_tasks`` ·
 ``output`` · ``attempts`` · ``manifest`` · ``parts`` · ``accounting`` · ``progress`` · ``timeline`` ·
-``profile`` · ``summary`` · ``card``
+``profile`` · ``summary`` · ``card`` · ``report``
 """

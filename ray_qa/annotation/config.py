@@ -85,6 +85,9 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
         False,
         description="Write a data card, README.md, beside the parts; pandas and Arrow then want the parts by name.",
     )
+    report: Annotated[bool, FREE, Group.OUTPUT] = Field(
+        False, description="Write a page of what came out, .ray_qa/report.html, at the end."
+    )
     replicas: Annotated[str, FREE, Group.MACHINES] = Field(
         "auto", description="Model actors: auto, N, or MIN:MAX to follow the load."
     )
@@ -152,6 +155,12 @@ class AnnotateConfig(ReadingSettings, ModelSettings):
     def _wide_is_for_questions(self) -> AnnotateConfig:
         if self.wide and self.questions is None:
             raise ValueError("`wide` must be left out unless `questions` names a set, but there is none")
+        return self
+
+    @model_validator(mode="after")
+    def _a_report_is_of_the_long_form(self) -> AnnotateConfig:
+        if self.wide and self.report:
+            raise ValueError("`report` must be left out with `wide`: it is for outputs with a row for each question")
         return self
 
     @model_validator(mode="after")

@@ -21,8 +21,9 @@ if TYPE_CHECKING:  # loaded with the command that is asked for
     from ray_qa.evaluation.config import EvaluateConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
+    from ray_qa.reporting.config import ReportConfig
 
-Config = TypeVar("Config", "PrepareConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig")
+Config = TypeVar("Config", "PrepareConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig", "ReportConfig")
 
 USAGE = """\
 usage: ray-qa COMMAND [--help] [OPTIONS]
@@ -37,6 +38,7 @@ commands:
   annotate   answer every row of a corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
+  report     make a page of an output: how it went, how sure and how right it is, rows to look at
   export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
 
 ray-qa COMMAND --help lists a command's options, with examples; ray-qa --version says which version this is.
@@ -49,6 +51,7 @@ _FAREWELLS = {
     "ask": "",
     "inspect": "",
     "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
+    "report": "no page is there that is not whole; give the same command again",
     "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
 }
 
@@ -134,6 +137,7 @@ def _complete(arguments: Sequence[str]) -> int:
     from ray_qa.exporting.config import ExportConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
+    from ray_qa.reporting.config import ReportConfig
     from ray_qa.settings import Settings
 
     if len(arguments) != 1 or arguments[0] not in SHELLS:
@@ -149,6 +153,7 @@ def _complete(arguments: Sequence[str]) -> int:
         "annotate": AnnotateConfig,
         "finetune": FinetuneConfig,
         "evaluate": EvaluateConfig,
+        "report": ReportConfig,
         "export": ExportConfig,
     }
     print(completion_script(arguments[0], kinds))
@@ -186,6 +191,17 @@ def _evaluate(arguments: Sequence[str]) -> int:
 
     report = evaluate(_configured(EvaluateConfig, "evaluate", arguments))
     _print(describe(report), as_record(report))
+    return 0
+
+
+def _report(arguments: Sequence[str]) -> int:
+    from ray_qa.reporting.config import ReportConfig
+
+    config = _configured(ReportConfig, "report", arguments)
+    from ray_qa.reporting.report import as_record, describe, report
+
+    summary = report(config)
+    _print(describe(summary), as_record(summary))
     return 0
 
 
@@ -252,5 +268,6 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "annotate": _annotate,
     "finetune": _finetune,
     "evaluate": _evaluate,
+    "report": _report,
     "export": _export,
 }

@@ -32,6 +32,7 @@ FLOORS: list[dict[str, set[str]]] = [
     },
     {"runs": {"jinja2", "numpy", "pyarrow", "pydantic", "rich"}},
     {"judging": {"numpy", "pyarrow"}},
+    {"reporting": {"markupsafe", "matplotlib", "numpy", "pyarrow", "pydantic"}},
     {"cluster": {"grpc", "ray", "torch"}},
     {
         "preparation": {"pyarrow", "pydantic"},
@@ -41,7 +42,7 @@ FLOORS: list[dict[str, set[str]]] = [
             "tensorboardX", "torch", "transformers",
         },
         "evaluation": {"numpy", "pydantic"},
-        "asking": {"jinja2", "pydantic", "rich"},
+        "asking": {"pydantic", "rich"},
         "exporting": {"numpy", "pyarrow", "pydantic"},
     },
     {"cli": {"pyarrow", "pydantic", "rich", "tyro", "yaml"}},

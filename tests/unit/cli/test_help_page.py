@@ -19,6 +19,7 @@ from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.preparation.config import PrepareConfig
+from ray_qa.reporting.config import ReportConfig
 from ray_qa.settings import Group, Settings
 
 COMMANDS: dict[str, type[BaseModel]] = {
@@ -26,6 +27,7 @@ COMMANDS: dict[str, type[BaseModel]] = {
     "annotate": AnnotateConfig,
     "finetune": FinetuneConfig,
     "evaluate": EvaluateConfig,
+    "report": ReportConfig,
     "export": ExportConfig,
     "ask": AskConfig,
     "inspect": InspectConfig,

@@ -38,7 +38,7 @@ def test_a_shell_that_cannot_be_helped_is_refused(arguments: list[str], capsys: 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
-        "ray-qa: the command must be one of demo, ask, inspect, prepare, annotate, finetune, evaluate, export, "
+        "ray-qa: the command must be one of demo, ask, inspect, prepare, annotate, finetune, evaluate, report, export, "
         "but is 'anotate'\n"
     )
 
