@@ -18,12 +18,15 @@ from ray_qa.runs.log import as_logged, log_as, log_error, logged, wants_json
 
 if TYPE_CHECKING:  # loaded with the command that is asked for
     from ray_qa.annotation.config import AnnotateConfig
+    from ray_qa.calibration.config import CalibrateConfig
     from ray_qa.evaluation.config import EvaluateConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
     from ray_qa.reporting.config import ReportConfig
 
-Config = TypeVar("Config", "PrepareConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig", "ReportConfig")
+Config = TypeVar(
+    "Config", "PrepareConfig", "AnnotateConfig", "FinetuneConfig", "EvaluateConfig", "CalibrateConfig", "ReportConfig"
+)
 
 USAGE = """\
 usage: ray-qa COMMAND [--help] [OPTIONS]
@@ -38,6 +41,7 @@ commands:
   annotate   answer every row of a corpus
   finetune   turn an encoder into a reader, on one or many workers
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
+  calibrate  fit to gold answers when a model is to abstain, and what its confidence stands for
   report     make a page of an output: how it went, how sure and how right it is, rows to look at
   export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
 
@@ -51,6 +55,7 @@ _FAREWELLS = {
     "ask": "",
     "inspect": "",
     "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
+    "calibrate": "",
     "report": "no page is there that is not whole; give the same command again",
     "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
 }
@@ -131,6 +136,7 @@ def _prepare(arguments: Sequence[str]) -> int:
 def _complete(arguments: Sequence[str]) -> int:
     from ray_qa.annotation.config import AnnotateConfig
     from ray_qa.asking.config import AskConfig, InspectConfig
+    from ray_qa.calibration.config import CalibrateConfig
     from ray_qa.cli.completion import SHELLS, completion_script
     from ray_qa.cli.demo import DemoConfig
     from ray_qa.evaluation.config import EvaluateConfig
@@ -153,6 +159,7 @@ def _complete(arguments: Sequence[str]) -> int:
         "annotate": AnnotateConfig,
         "finetune": FinetuneConfig,
         "evaluate": EvaluateConfig,
+        "calibrate": CalibrateConfig,
         "report": ReportConfig,
         "export": ExportConfig,
     }
@@ -190,6 +197,18 @@ def _evaluate(arguments: Sequence[str]) -> int:
     from ray_qa.evaluation.table import describe
 
     report = evaluate(_configured(EvaluateConfig, "evaluate", arguments))
+    _print(describe(report), as_record(report))
+    return 0
+
+
+def _calibrate(arguments: Sequence[str]) -> int:
+    from ray_qa.calibration.config import CalibrateConfig
+
+    config = _configured(CalibrateConfig, "calibrate", arguments)
+    from ray_qa.calibration.calibrate import as_record, calibrate
+    from ray_qa.calibration.table import describe
+
+    report = calibrate(config)
     _print(describe(report), as_record(report))
     return 0
 
@@ -268,6 +287,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "annotate": _annotate,
     "finetune": _finetune,
     "evaluate": _evaluate,
+    "calibrate": _calibrate,
     "report": _report,
     "export": _export,
 }

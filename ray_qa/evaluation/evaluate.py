@@ -7,7 +7,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from reprlib import repr as short_repr
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,9 @@ from ray_qa.errors import InputError, OutputError, Problems, first_line
 from ray_qa.evaluation.breakdowns import Breakdown, Figures, breakdowns, figures
 from ray_qa.evaluation.changes import Comparison, Side, compare
 from ray_qa.evaluation.config import EvaluateConfig
-from ray_qa.judging.judge import Judgement, judge_against, judge_in_itself
+from ray_qa.judging.judge import Judgement, check_shares_ids, judge_against, judge_in_itself
 from ray_qa.judging.judged_rows import JudgedRows
-from ray_qa.judging.predictions import Predictions, open_predictions, prediction_tables
+from ray_qa.judging.predictions import Predictions, open_predictions
 from ray_qa.metrics.squad import Convention, SquadScores, official_scores
 from ray_qa.metrics.thresholds import ThresholdCurve, threshold_curve
 from ray_qa.runs.log import logged
@@ -136,12 +135,7 @@ def _judged(predictions: Predictions, gold: GoldRows | None, config: EvaluateCon
     if gold is None:
         return judge_in_itself(predictions, by=config.by)
     judgement = judge_against(predictions, gold, config.id_column, config.by)
-    if not judgement.rows.is_present_N.any():
-        raise InputError(
-            f"`{predictions.setting}` must share ids with `gold`, but none of its "
-            f"{_ids(predictions.rows, _first_id(predictions, config.id_column))} is among the "
-            f"{_ids(len(gold), gold.ids[0].as_py())} of `gold`"
-        )
+    check_shares_ids(judgement, predictions, gold, config.id_column)
     return judgement
 
 
@@ -188,16 +182,6 @@ def _thresholds(rows: JudgedRows) -> Thresholds | None:
 
     best_exact, best_f1 = curve.best(curve.exact_T), curve.best(curve.f1_T)
     return Thresholds(best_exact=at(best_exact), best_f1=at(best_f1), curve=curve)
-
-
-def _first_id(predictions: Predictions, id_column: str) -> object:
-    column = "id" if predictions.table is not None else id_column
-    tables = prediction_tables(predictions, [column])
-    return next((str(table[column][0].as_py()) for table in tables if table.num_rows), None)
-
-
-def _ids(rows: int, example: object) -> str:
-    return f"{rows:,} ids" + ("" if example is None else f" (such as {short_repr(example)})")
 
 
 def _check_output(place: Place) -> Place:

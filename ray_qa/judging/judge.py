@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from reprlib import repr as short_repr
 
 import numpy as np
 import pyarrow as pa
@@ -89,7 +90,34 @@ def read_judgement(predictions: Predictions, gold: str | None, id_column: str, b
     """
     if gold is None:
         return judge_in_itself(predictions, by=by)
-    return judge_against(predictions, read_gold(gold, id_column), id_column, by)
+    gold_rows = read_gold(gold, id_column)
+    judgement = judge_against(predictions, gold_rows, id_column, by)
+    check_shares_ids(judgement, predictions, gold_rows, id_column)
+    return judgement
+
+
+def check_shares_ids(judgement: Judgement, predictions: Predictions, gold: GoldRows, id_column: str) -> None:
+    """Check that there is a prediction of some gold row.
+
+    Raises:
+        InputError: if not, with an id of each side.
+    """
+    if not judgement.rows.is_present_N.any():
+        raise InputError(
+            f"`{predictions.setting}` must share ids with `gold`, but none of its "
+            f"{_ids(predictions.rows, _first_id(predictions, id_column))} is among the "
+            f"{_ids(len(gold), gold.ids[0].as_py())} of `gold`"
+        )
+
+
+def _first_id(predictions: Predictions, id_column: str) -> object:
+    column = "id" if predictions.table is not None else id_column
+    tables = prediction_tables(predictions, [column])
+    return next((str(table[column][0].as_py()) for table in tables if table.num_rows), None)
+
+
+def _ids(rows: int, example: object) -> str:
+    return f"{rows:,} ids" + ("" if example is None else f" (such as {short_repr(example)})")
 
 
 def _convention_of(predictions: Predictions, answers_column: str) -> Convention:

@@ -1,4 +1,4 @@
 """How good answers are: official definitions, and what can be said of decisions made by them.
 
-``squad`` · ``bootstrap`` · ``thresholds`` · ``comparison``
+``squad`` · ``bootstrap`` · ``thresholds`` · ``comparison`` · ``calibration`` · ``selective``
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 REPLICATES, LEVEL = 1_000, 0.95
+REPLICATES_OF_CURVES = 200
+"""Where every replicate sorts its rows anew."""
+TAILS = 100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2
 MOST_GROUPS = 10_000
 """More groups than this are put together at random into so many: intervals are the same, and the work is bounded."""
 
@@ -34,6 +38,31 @@ def mean_interval(values_N: npt.NDArray[Any], groups_N: npt.NDArray[Any], *, see
     return ratio_interval(values_N, np.ones(len(values_N)), groups_N, seed=seed)
 
 
+def intervals_of(
+    figures: Callable[[npt.NDArray[np.int64]], Sequence[float]], groups_N: npt.NDArray[Any], *, seed: int = 0
+) -> tuple[Interval, ...]:
+    """The percentile intervals of any figures of N > 0 rows, groups drawn with replacement.
+
+    Args:
+        figures: of the rows of these indices, of which some come more than once.
+        groups_N: what each row belongs to; rows of one group are drawn together.
+        seed: the same one gives the same intervals.
+    """
+    random = np.random.default_rng(seed)
+    _, group_N, size_G = np.unique(groups_N, return_inverse=True, return_counts=True)
+    order, end_G = np.argsort(group_N, kind="stable"), np.cumsum(size_G)
+
+    def drawn() -> npt.NDArray[np.int64]:
+        of_D = random.integers(0, len(size_G), len(size_G))
+        to_D = np.cumsum(size_G[of_D])
+        rows: npt.NDArray[np.int64] = order[np.repeat(end_G[of_D] - to_D, size_G[of_D]) + np.arange(to_D[-1])]
+        return rows
+
+    drawn_RF = np.array([figures(drawn()) for _ in range(REPLICATES_OF_CURVES)])
+    low_F, high_F = np.percentile(drawn_RF, TAILS, axis=0)
+    return tuple(Interval(low=low, high=high) for low, high in zip(low_F.tolist(), high_F.tolist(), strict=True))
+
+
 def ratio_interval(
     over_N: npt.NDArray[Any], under_N: npt.NDArray[Any], groups_N: npt.NDArray[Any], *, seed: int = 0
 ) -> Interval:
@@ -52,8 +81,7 @@ def ratio_interval(
     over_G = np.bincount(group_N, over_N, groups).astype(np.float64)
     under_G = np.bincount(group_N, under_N, groups).astype(np.float64)
     ratios = np.array([_ratio(over_G, under_G, random) for _ in range(REPLICATES)])
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.nanpercentile(ratios, [tail, 100 - tail])
+    low, high = np.nanpercentile(ratios, TAILS)
     return Interval(low=float(low), high=float(high))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ray_qa.judging.judged_rows import STATUSES
-from ray_qa.reporting.correctness import Reliability, RiskCoverage
+from ray_qa.reporting.correctness import Reliability, Risk
 from ray_qa.reporting.drawing import ANSWERED, FAILED, INK, NO_ANSWER, SOFT, drawn
 from ray_qa.reporting.histogram import Histogram
 from ray_qa.reporting.run_facts import Moment
@@ -109,13 +109,13 @@ def margin_chart(by_status: Mapping[str, Histogram], flips_at: float | None) -> 
 
 
 def reliability_chart(reliability: Reliability) -> str:
-    """Confidence against the share that is right; the area of a dot grows with its rows."""
+    """Confidence against the share that is right, in bins of as many rows each."""
+
+    confidence_B, right_B = ([getattr(each, name) for each in reliability.bins] for name in ("confidence", "right"))
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
-        axes.plot(reliability.confidence_B, reliability.right_B, color=ANSWERED, linewidth=1.6, alpha=0.6)
-        sizes = 12 + 130 * reliability.rows_B / reliability.rows_B.max()
-        axes.scatter(reliability.confidence_B, reliability.right_B, s=sizes, color=ANSWERED, zorder=3, linewidths=0)
+        axes.plot(confidence_B, right_B, color=ANSWERED, linewidth=1.6, marker="o", markersize=7)
         axes.set_xlim(0, 1.02)
         axes.set_ylim(0, 1.05)
         axes.set_xlabel("confidence, 0 to 1")
@@ -126,7 +126,7 @@ def reliability_chart(reliability: Reliability) -> str:
     return drawn("reliability", draw)
 
 
-def risk_chart(risk: RiskCoverage) -> str:
+def risk_chart(risk: Risk) -> str:
     """How many of the rows that are kept are wrong, surest first."""
 
     def draw(axes: Axes) -> None:

@@ -16,15 +16,17 @@ from ray_qa.judging.judge import judge_against, judge_in_itself
 from ray_qa.judging.judged_rows import JudgedRows
 from ray_qa.judging.predictions import open_predictions
 from ray_qa.metrics.bootstrap import Interval, mean_interval
+from ray_qa.metrics.calibration import Bin, error_by_chance, expected_calibration_error, reliability
+from ray_qa.metrics.selective import risk_coverage
 from ray_qa.reporting.samples import SampleRow, as_shown
 from ray_qa.runs.annotated_rows import Source
 
 _LOG = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 
-BINS = 10
 MOST_POINTS, FEWEST_KEPT = 300, 20
 """Of a curve, and rows that its first point stands for."""
+MOST_BY_CHANCE = 50_000
 MOST_WRONG = 40
 """Rows that are wrong and sure of it, to look at."""
 
@@ -49,30 +51,29 @@ class Correctness:
     f1: Figure
     reliability: Reliability | None
     """Where rows have a confidence, as is the next."""
-    risk: RiskCoverage | None
+    risk: Risk | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reliability:
-    """Confidence held against how often it is right: B bins of equal width, those without rows left out."""
+    """Confidence held against how often it is right."""
 
-    confidence_B: Floats
-    """Mean of its rows."""
-    right_B: Floats
-    """Share of its rows whose outcome is right."""
-    rows_B: npt.NDArray[np.int64]
+    bins: tuple[Bin, ...]
     error: float
-    """Expected calibration error: the mean over rows of how far apart the two are."""
+    """Expected calibration error, 0 to 1."""
+    by_chance: float | None
+    """What it would be were confidence all right; not looked at where rows are so many that it is next to nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RiskCoverage:
-    """How wrong outcomes are when only the surest are kept: P points of rising coverage."""
+class Risk:
+    """How many of P > 0 numbers of rows are wrong, the surest kept."""
 
     coverage_P: Floats
     risk_P: Floats
+    of_half: float
     area: float
-    """Under the whole curve."""
+    """Under the whole curve (AURC)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,15 +144,15 @@ def correctness(judged: Judged) -> Correctness:
     """What the judged rows come to, all that are there counted alike."""
     rows = judged.rows.where(judged.rows.is_present_N)
     known = np.isfinite(rows.confidence_N)
-    has_confidence = bool(known.any())
+    confidence_N, is_right_N = rows.confidence_N[known].astype(np.float64), rows.exact_N[known]
     return Correctness(
         gold=judged.path,
         rows=len(rows),
         convention=rows.convention,
         exact=_figure(rows.exact_N, rows.context_N),
         f1=_figure(rows.f1_N, rows.context_N),
-        reliability=_reliability(rows.confidence_N[known], rows.exact_N[known]) if has_confidence else None,
-        risk=_risk_coverage(rows) if has_confidence else None,
+        reliability=_reliability(confidence_N, is_right_N) if known.any() else None,
+        risk=_risk(confidence_N, is_right_N) if known.any() else None,
     )
 
 
@@ -162,21 +163,21 @@ def _figure(values_N: npt.NDArray[Any], context_N: npt.NDArray[Any]) -> Figure:
     )
 
 
-def _reliability(confidence_N: npt.NDArray[np.float32], is_right_N: npt.NDArray[np.bool_]) -> Reliability:
-    bin_N = np.minimum((confidence_N * BINS).astype(int), BINS - 1)
-    rows_B = np.bincount(bin_N, minlength=BINS)
-    some = rows_B > 0
-    confidence_B = np.bincount(bin_N, confidence_N, BINS)[some] / rows_B[some]
-    right_B = np.bincount(bin_N, is_right_N, BINS)[some] / rows_B[some]
-    error = float((rows_B[some] * np.abs(right_B - confidence_B)).sum() / rows_B.sum())
-    return Reliability(confidence_B=confidence_B, right_B=right_B, rows_B=rows_B[some], error=error)
+def _reliability(confidence_N: Floats, is_right_N: npt.NDArray[np.bool_]) -> Reliability:
+    return Reliability(
+        bins=reliability(confidence_N, is_right_N),
+        error=expected_calibration_error(confidence_N, is_right_N),
+        by_chance=error_by_chance(confidence_N) if len(confidence_N) <= MOST_BY_CHANCE else None,
+    )
 
 
-def _risk_coverage(rows: JudgedRows) -> RiskCoverage:
-    """Surest rows first; a row without a confidence is never kept."""
-    order = np.argsort(-rows.confidence_N, kind="stable")[: int(np.isfinite(rows.confidence_N).sum())]
-    kept = np.arange(1, len(order) + 1)
-    risk = np.cumsum(~rows.exact_N[order]) / kept
-    first = min(FEWEST_KEPT, len(order)) - 1  # of fewer rows a share says little
-    points = np.unique(np.linspace(first, len(order) - 1, MOST_POINTS).round().astype(int))
-    return RiskCoverage(coverage_P=kept[points] / len(rows), risk_P=risk[points], area=float(risk.sum() / len(rows)))
+def _risk(confidence_N: Floats, is_right_N: npt.NDArray[np.bool_]) -> Risk:
+    curve = risk_coverage(confidence_N, ~is_right_N)
+    first = min(FEWEST_KEPT, len(confidence_N)) - 1  # of fewer rows a share says little
+    points = np.unique(np.linspace(first, len(confidence_N) - 1, MOST_POINTS).round().astype(int))
+    return Risk(
+        coverage_P=curve.coverage_N[points],
+        risk_P=curve.risk_N[points],
+        of_half=curve.risk_at(0.5),
+        area=curve.aurc,
+    )

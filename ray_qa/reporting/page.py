@@ -207,21 +207,22 @@ def _margins_in_words(flips_at: float | None, statistics: RowStatistics) -> str:
 
 def _right(correctness: Correctness) -> Iterator[Chart]:
     if (found := correctness.reliability) is not None:
-        lean = float(((found.right_B - found.confidence_B) * found.rows_B).sum() / found.rows_B.sum())
+        rows = sum(each.rows for each in found.bins)
+        lean = sum(each.rows * (each.right - each.confidence) for each in found.bins) / rows
+        chance = "" if found.by_chance is None else f", by chance alone {found.by_chance:.3f}"
         yield Chart(
             title="Whether confidence means what it says",
             svg=charts.reliability_chart(found),
             says=f"On the dashed line confidence would be the share that is right; it is {abs(lean):.2f} too "
-            f"{'low' if lean > 0 else 'high'} on average, and {found.error:.2f} off (expected calibration error). "
-            "A dot’s area grows with its rows.",
+            f"{'low' if lean > 0 else 'high'} on average. Expected calibration error: {found.error:.3f}{chance}. Each dot "
+            "stands for as many rows.",
         )
     if (risk := correctness.risk) is not None:
-        half = risk.risk_P[min(len(risk.risk_P) - 1, int((risk.coverage_P < 0.5).sum()))]
         yield Chart(
             title="What keeping only the surest rows gains",
             svg=charts.risk_chart(risk),
             says=f"Of all scored rows {_percent(float(risk.risk_P[-1]))} are wrong, of the surest half "
-            f"{_percent(float(half))}. Area under the curve: {risk.area:.3f}.",
+            f"{_percent(risk.of_half)}. Area under the curve: {risk.area:.3f}.",
         )
 
 

@@ -105,7 +105,7 @@ def run_facts(source: Source) -> RunFacts:
         nodes=_nodes(stretches),
         settings={name: in_words(value) for name, value in settings.items() if value not in NOT_GIVEN},
         versions={name: str(value) for name, value in (record.get("versions") or {}).items()},
-        flips_at=None if settings.get("always_answer") else 0.0 - float(settings.get("null_threshold") or 0),
+        flips_at=_flips_at(settings),
     )
 
 
@@ -116,6 +116,11 @@ def _record(source: Source) -> Mapping[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return record if isinstance(record, dict) and not source.output.unfinished else {}
+
+
+def _flips_at(settings: Mapping[str, Any]) -> float | None:
+    threshold = settings.get("null_threshold")
+    return None if settings.get("always_answer") else 0.0 - (threshold if isinstance(threshold, int | float) else 0.0)
 
 
 def _as_date(moment: str | None) -> str | None:

@@ -12,7 +12,7 @@ CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 AT_THE_ROOT = ("errors", "records", "settings", "validation_messages")
 PACKAGES = (
     "storage", "data", "metrics", "reader", "runs", "judging", "reporting", "cluster", "preparation", "annotation",
-    "finetuning", "evaluation", "asking", "exporting", "cli",
+    "finetuning", "evaluation", "calibration", "asking", "exporting", "cli",
 )  # fmt: skip
 """Lowest first."""
 BLOCK = re.compile(r"(?<=```\nray_qa/\n).*?(?=```)", re.DOTALL)

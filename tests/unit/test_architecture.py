@@ -27,7 +27,7 @@ FLOORS: list[dict[str, set[str]]] = [
     {
         "reader": {
             "array_api_compat", "huggingface_hub", "nncf", "numpy", "openvino", "platformdirs", "pyarrow",
-            "regex", "safetensors", "tokenizers", "torch", "transformers",
+            "pydantic", "regex", "safetensors", "tokenizers", "torch", "transformers",
         }
     },
     {"runs": {"jinja2", "numpy", "pyarrow", "pydantic", "rich"}},
@@ -42,6 +42,7 @@ FLOORS: list[dict[str, set[str]]] = [
             "tensorboardX", "torch", "transformers",
         },
         "evaluation": {"numpy", "pydantic"},
+        "calibration": {"numpy", "pydantic"},
         "asking": {"pydantic", "rich"},
         "exporting": {"numpy", "pyarrow", "pydantic"},
     },

@@ -38,8 +38,8 @@ def test_a_shell_that_cannot_be_helped_is_refused(arguments: list[str], capsys: 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
-        "ray-qa: the command must be one of demo, ask, inspect, prepare, annotate, finetune, evaluate, report, export, "
-        "but is 'anotate'\n"
+        "ray-qa: the command must be one of demo, ask, inspect, prepare, annotate, finetune, evaluate, "
+        "calibrate, report, export, but is 'anotate'\n"
     )
 
 
@@ -99,7 +99,7 @@ def test_a_command_prints_what_it_found_as_json_where_that_is_asked_for(
         (
             ["evalute", "--log-format", "json"],
             "",
-            "annotate, finetune, evaluate, export, but is 'evalute'",
+            "annotate, finetune, evaluate, calibrate, report, export, but is 'evalute'",
         ),
     ],
 )

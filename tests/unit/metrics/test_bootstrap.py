@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from ray_qa.metrics import bootstrap
-from ray_qa.metrics.bootstrap import mean_interval, ratio_interval
+from ray_qa.metrics.bootstrap import intervals_of, mean_interval, ratio_interval
 
 
 def test_an_interval_is_as_wide_as_the_standard_error_says() -> None:
@@ -40,3 +41,28 @@ def test_a_ratio_is_drawn_over_and_under_alike() -> None:
     under = np.arange(1, 41)
     found = ratio_interval(3 * under, under, np.arange(40))
     assert (found.low, found.high) == pytest.approx((3, 3))
+
+
+def test_intervals_of_any_figures_are_those_of_a_mean_where_they_are_means() -> None:
+    random = np.random.default_rng(3)
+    groups = random.integers(0, 150, 1_000)
+    values = random.normal(0, 1, 1_000) + random.normal(0, 1, 150)[groups]
+    of_mean, of_nine = intervals_of(lambda rows: (values[rows].mean(), 9.0), groups)
+    wanted = mean_interval(values, groups)
+    assert (of_mean.low, of_mean.high) == pytest.approx((wanted.low, wanted.high), abs=0.04)
+    assert (of_nine.low, of_nine.high) == (9, 9)
+
+
+def test_groups_are_drawn_whole() -> None:
+    groups = np.array([7, 3, 7, 7, 5, 3])
+    seen = []
+
+    def figures(rows: npt.NDArray[np.int64]) -> tuple[float]:
+        seen.append(rows)
+        return (0.0,)
+
+    intervals_of(figures, groups)
+    for rows in seen:
+        times = {group: {int((rows == row).sum()) for row in np.flatnonzero(groups == group)} for group in (3, 5, 7)}
+        assert all(len(each) == 1 for each in times.values())
+        assert sum(each.pop() for each in times.values()) == 3

@@ -1,0 +1,40 @@
+"""Two halves of rows: one to fit on, one to judge on, with no context in both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ray_qa.errors import InputError
+from ray_qa.judging.judged_rows import JudgedRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halves:
+    """The rows to fit on, and those to judge on."""
+
+    fitting: JudgedRows
+    held: JudgedRows
+
+
+def split(rows: JudgedRows, seed: int) -> Halves:
+    """Deal whole contexts out at random until half the rows are taken; the same rows and seed, the same halves.
+
+    Raises:
+        InputError: if all rows are of one context.
+    """
+    contexts, context_N, size_C = np.unique(rows.context_N, return_inverse=True, return_counts=True)
+    if len(contexts) < 2:
+        raise InputError(
+            f"`predictions` must be of two contexts or more, to be fitted on some and judged on others, but the "
+            f"{len(rows):,} rows with gold answers are of {len(contexts)}"
+        )
+    order = np.random.default_rng(seed).permutation(len(contexts))
+    before = np.cumsum(size_C[order]) - size_C[order]
+    is_fitting_C = np.zeros(len(contexts), np.bool_)
+    is_fitting_C[order[before < len(rows) / 2]] = True
+    if is_fitting_C.all():  # the last one outweighs all others
+        is_fitting_C[order[-1]] = False
+    is_fitting_N = is_fitting_C[context_N]
+    return Halves(fitting=rows.where(is_fitting_N), held=rows.where(~is_fitting_N))

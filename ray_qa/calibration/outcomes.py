@@ -1,0 +1,63 @@
+"""What comes of rows under a null threshold: which are answered, which are right, and the raw probability of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ray_qa.judging.judged_rows import Bools, Floats, JudgedRows
+from ray_qa.metrics.calibration import LogisticFit, logit_of_log
+from ray_qa.reader.calibration import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """Of N rows: the best span, or no answer."""
+
+    is_answered_N: Bools
+    right_N: Bools
+    """Exact match of the span; of no answer whether the gold data have none."""
+    f1_N: Floats
+    confidence_N: Floats
+
+
+def outcomes_given(rows: JudgedRows) -> Outcomes:
+    """What the predictions themselves say."""
+    return Outcomes(
+        is_answered_N=rows.status_N == 0,
+        right_N=rows.exact_N,
+        f1_N=rows.f1_N,
+        confidence_N=rows.confidence_N.astype(np.float64),
+    )
+
+
+def outcomes_by(rows: JudgedRows, decision: Decision, *, always_answer: bool = False) -> Outcomes:
+    """What would come of the scores by other numbers, as annotate does it."""
+    is_answered_N = is_answered(rows, decision.null_threshold, always_answer=always_answer)
+    logit_N = outcome_logits(rows, is_answered_N)
+    span = LogisticFit(slope=decision.slope, shift=decision.shift)
+    null = LogisticFit(slope=decision.null_slope, shift=decision.null_shift)
+    return Outcomes(
+        is_answered_N=is_answered_N,
+        right_N=is_right(rows, is_answered_N),
+        f1_N=np.where(is_answered_N, rows.span_f1_N, ~rows.has_answer_N).astype(np.float64),
+        confidence_N=np.where(is_answered_N, span.probability(logit_N), null.probability(logit_N)),
+    )
+
+
+def is_answered(rows: JudgedRows, null_threshold: float, *, always_answer: bool) -> Bools:
+    """Which rows are not left unanswered."""
+    answered_N: Bools = (-rows.margin_N <= null_threshold) | always_answer
+    return answered_N
+
+
+def is_right(rows: JudgedRows, is_answered_N: Bools) -> Bools:
+    """Which outcomes are right."""
+    right_N: Bools = np.where(is_answered_N, rows.span_exact_N, ~rows.has_answer_N)
+    return right_N
+
+
+def outcome_logits(rows: JudgedRows, is_answered_N: Bools) -> Floats:
+    """The logits of the outcomes' raw probabilities."""
+    return logit_of_log(np.where(is_answered_N, rows.span_log_N, rows.span_log_N - rows.margin_N))

@@ -1,0 +1,107 @@
+"""How good outcomes and their confidence are, with intervals over contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ray_qa.calibration.outcomes import Outcomes
+from ray_qa.metrics.bootstrap import Interval, intervals_of
+from ray_qa.metrics.calibration import (
+    Bin,
+    brier_score,
+    error_by_chance,
+    expected_calibration_error,
+    log_loss,
+    reliability,
+)
+from ray_qa.metrics.selective import RiskCoverage, risk_coverage
+
+COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure and where it lies, with 95 % confidence."""
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """How many of the most confident outcomes are wrong."""
+
+    coverage: float
+    """How large a part of the rows is taken, 0 to 1."""
+    risk: Figure
+    """Share of these that are wrong, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """Of some rows' outcomes; all figures 0 to 1, but for log loss. Right is what matches exactly."""
+
+    rows: int
+    exact: Figure
+    f1: Figure
+    answered: Figure
+    """Share of rows."""
+    ece: Figure
+    ece_by_chance: float
+    """What ECE would be, in the mean, were each row exactly as probable as its confidence says."""
+    brier: Figure
+    log_loss: Figure
+    aurc: Figure
+    augrc: Figure
+    risks: tuple[Risk, ...]
+    reliability: tuple[Bin, ...]
+
+
+def quality_of(outcomes: Outcomes, contexts_N: npt.NDArray[np.uint64], seed: int) -> Quality:
+    """All figures of N > 0 rows.
+
+    Args:
+        outcomes: theirs.
+        contexts_N: what they belong to: rows of one context are drawn together.
+        seed: of the intervals.
+    """
+    every = np.arange(len(outcomes.right_N))
+    values = _figures(outcomes, every)
+    intervals = intervals_of(lambda rows: _figures(outcomes, rows), contexts_N, seed=seed)
+    exact, f1, answered, ece, brier, loss, aurc, augrc, *risks = (
+        Figure(value=value, interval=interval) for value, interval in zip(values, intervals, strict=True)
+    )
+    return Quality(
+        rows=len(every),
+        exact=exact,
+        f1=f1,
+        answered=answered,
+        ece=ece,
+        ece_by_chance=error_by_chance(outcomes.confidence_N, seed=seed),
+        brier=brier,
+        log_loss=loss,
+        aurc=aurc,
+        augrc=augrc,
+        risks=tuple(Risk(coverage=at, risk=risk) for at, risk in zip(COVERAGES, risks, strict=True)),
+        reliability=reliability(outcomes.confidence_N, outcomes.right_N),
+    )
+
+
+def _figures(outcomes: Outcomes, rows: npt.NDArray[np.int64]) -> Sequence[float]:
+    right_N, confidence_N = outcomes.right_N[rows], outcomes.confidence_N[rows]
+    curve: RiskCoverage = risk_coverage(confidence_N, ~right_N)
+    return (
+        float(right_N.mean()),
+        float(outcomes.f1_N[rows].mean()),
+        float(outcomes.is_answered_N[rows].mean()),
+        expected_calibration_error(confidence_N, right_N),
+        brier_score(confidence_N, right_N),
+        log_loss(confidence_N, right_N),
+        curve.aurc,
+        curve.augrc,
+        *(curve.risk_at(coverage) for coverage in COVERAGES),
+    )

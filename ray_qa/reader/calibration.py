@@ -1,0 +1,147 @@
+"""A model's calibration, ``ray_qa.json`` beside its weights: when it abstains, and what its confidence stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ray_qa.errors import ModelError, first_line
+from ray_qa.storage import places
+from ray_qa.storage.remote import Place, place_of
+
+CALIBRATION_FILE = "ray_qa.json"
+STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+SHOWN_DIGITS = 12
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class FittedOn(BaseModel):
+    """The rows that a calibration was fitted on, by which others can be seen to be unlike them."""
+
+    model_config = STRICT
+
+    rows: int = Field(gt=0)
+    contexts: int = Field(gt=0)
+    windows_per_row: float = Field(ge=1)
+    no_answer_share: Share
+    """Rows that are left unanswered under the null threshold."""
+    unanswerable_share: Share
+    """Rows whose gold data have no answer."""
+
+
+class Calibration(BaseModel):
+    """What was fitted for one model.
+
+    A row is left unanswered where null score − best span score is above ``null_threshold``. The confidence of a span is
+    sigmoid(``slope`` · logit(raw) + ``shift``), that of no answer has a pair of its own: far from threshold 0 one raw
+    probability does not mean the same for both. See :func:`ray_qa.reader.answers.confidence`.
+    """
+
+    model_config = STRICT
+
+    form: Literal[1] = 1
+    """Goes up when the file is to be read otherwise than before."""
+    null_threshold: float
+    slope: float = Field(gt=0)
+    shift: float
+    null_slope: float = Field(gt=0)
+    null_shift: float
+    weights_sha256: str | None
+    """Of the model that it is of, as :class:`ray_qa.reader.model_files.ModelFiles` has it; ``None``: of any."""
+    optimized: Literal["f1", "exact", "none"]
+    """What the threshold makes highest; none: it was given."""
+    fitted_on: FittedOn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """By which numbers scores become an answer and its confidence; unless given: nothing is calibrated."""
+
+    null_threshold: float = 0.0
+    slope: float = 1.0
+    shift: float = 0.0
+    null_slope: float = 1.0
+    null_shift: float = 0.0
+
+
+def decision_by(calibration: Calibration | None, null_threshold: float | None = None) -> Decision:
+    """What a calibration says, where there is one; but for the threshold where that is given."""
+    if calibration is None:
+        return Decision(null_threshold=0.0 if null_threshold is None else null_threshold)
+    return Decision(
+        null_threshold=calibration.null_threshold if null_threshold is None else null_threshold,
+        slope=calibration.slope,
+        shift=calibration.shift,
+        null_slope=calibration.null_slope,
+        null_shift=calibration.null_shift,
+    )
+
+
+def read_calibration(path: str | Place, setting: str = "model") -> Calibration | None:
+    """The calibration that lies in a model folder, or in a file of its own (``….json``); ``None`` where there is none.
+
+    Args:
+        path: the folder or file, or its URL in a bucket.
+        setting: what named it, for messages.
+
+    Raises:
+        ModelError: if what lies there is none.
+        StorageError: if its bucket cannot be reached.
+    """
+    place = calibration_place(place_of(path, setting) if isinstance(path, str) else path)
+    try:
+        return Calibration.model_validate_json(places.read(place))
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise ModelError(f"{place} must be a calibration that ray-qa calibrate wrote, but {_wrong(error)}") from error
+    except OSError as error:
+        raise ModelError(f"{place} must be a file that can be read, but gives: {first_line(error)}") from error
+
+
+def write_calibration(calibration: Calibration, path: str | Place, setting: str = "output") -> Place:
+    """Put a calibration into a model folder, or into a file of its own (``….json``), in one step; says where.
+
+    Raises:
+        ModelError: if it cannot be written.
+        StorageError: if its bucket cannot be reached.
+    """
+    place = calibration_place(place_of(path, setting) if isinstance(path, str) else path)
+    try:
+        places.make_folder(place.parent)
+        places.publish(place, calibration.model_dump_json(indent=1).encode() + b"\n")
+    except OSError as error:
+        raise ModelError(
+            f"`{setting}` must be a place that can be written to, but {place} gives: {first_line(error)}"
+        ) from error
+    return place
+
+
+def calibration_place(place: Place) -> Place:
+    """Where the calibration lies that a folder or file names."""
+    is_file = place.name.endswith(".json") and not (isinstance(place, Path) and place.is_dir())
+    return place if is_file else place / CALIBRATION_FILE
+
+
+def check_is_of(calibration: Calibration, weights_sha256: str, where: object) -> None:
+    """Check that a calibration is of these weights.
+
+    Raises:
+        ModelError: if it is of others.
+    """
+    own = calibration.weights_sha256
+    if own is not None and own != weights_sha256:
+        raise ModelError(
+            f"`answer_calibration` must be of the model's own weights, but {where} is of others "
+            f"({own[:SHOWN_DIGITS]} there, {weights_sha256[:SHOWN_DIGITS]} now); calibrate the model again, or go "
+            "without by --answer-calibration none"
+        )
+
+
+def _wrong(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where + ': ' if where else ''}{first['msg'][0].lower()}{first['msg'][1:]}"
