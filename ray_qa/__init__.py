@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from ray_qa.records import Mention as Mention
     from ray_qa.records import Row as Row
     from ray_qa.records import Span as Span
+    from ray_qa.reporting.config import ReportConfig as ReportConfig
+    from ray_qa.reporting.report import ReportSummary as ReportSummary
+    from ray_qa.reporting.report import report as report
     from ray_qa.rescoring.config import RescoreConfig as RescoreConfig
     from ray_qa.rescoring.rescore import rescore as rescore
     from ray_qa.rescoring.summary import RescoreSummary as RescoreSummary
@@ -57,6 +60,8 @@ _HOMES = {
     "ReadingSettings": "ray_qa.settings",
     "RescoreConfig": "ray_qa.rescoring.config",
     "RescoreSummary": "ray_qa.rescoring.summary",
+    "ReportConfig": "ray_qa.reporting.config",
+    "ReportSummary": "ray_qa.reporting.report",
     "Row": "ray_qa.records",
     "RunSummary": "ray_qa.annotation.summary",
     "Span": "ray_qa.records",
@@ -67,6 +72,7 @@ _HOMES = {
     "finetune": "ray_qa.finetuning.finetune",
     "prepare": "ray_qa.preparation.prepare",
     "rescore": "ray_qa.rescoring.rescore",
+    "report": "ray_qa.reporting.report",
 }
 
 __all__ = sorted(_HOMES)  # one list of names, tested against the imports above

@@ -3,6 +3,6 @@
 ``annotate`` (the whole way) · ``config`` · ``planning`` · ``calibration`` · ``engine_used`` · ``running`` ·
 ``pipeline`` · ``stages`` · ``reading_tasks`` ·
 ``output`` · ``attempts`` · ``manifest`` · ``parts`` · ``likeness`` · ``accounting`` · ``progress`` · ``timeline`` ·
-``profile`` · ``summary`` · ``card`` · ``forecast`` (of the command plan) · ``forecast_config`` · ``probe`` ·
-``gpu_rates`` · ``forecast_text``
+``profile`` · ``summary`` · ``card`` · ``report`` · ``forecast`` (of the command plan) · ``forecast_config`` ·
+``probe`` · ``gpu_rates`` · ``forecast_text``
 """

@@ -18,12 +18,12 @@ from ray_qa.annotation.output import Plan, fingerprints, finish, plan_digest
 from ray_qa.annotation.parts import read_parts, remove_strays, units_to_retry
 from ray_qa.annotation.profile import NO_MOMENTS, NO_SECONDS, Lap, Moments, Profile, StepSeconds
 from ray_qa.annotation.summary import RunSummary, UnitSummary, exit_code, run_json
-from ray_qa.annotation.timeline import timelines_kept
 from ray_qa.data.parts import part_path, part_versions
 from ray_qa.errors import OutputError
 from ray_qa.reader.calibration import Calibration
 from ray_qa.runs.log import notice
 from ray_qa.runs.part_labels import Counts
+from ray_qa.runs.stretches import timelines_kept
 from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.remote import Place

@@ -12,6 +12,7 @@ from ray_qa.annotation.card import write_card
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, check_joins, plan_digest, read_plan
 from ray_qa.annotation.planning import Named, check_what_is_named, plan_of
+from ray_qa.annotation.report import report_on
 from ray_qa.annotation.summary import RunSummary, read_summary
 from ray_qa.data.frames import Frame, as_table
 from ray_qa.data.parquet_files import MOST_NAMED
@@ -45,7 +46,10 @@ def annotate(config: AnnotateConfig, tables: Mapping[str, Frame] = NO_FRAMES) ->
     clock = Clock(called=time.time())
     check_kind(config, AnnotateConfig)
     with logged("annotate", config.log_format, quiet=config.quiet):
-        return _annotate(config, tables, clock)
+        summary = _annotate(config, tables, clock)
+        if config.report:
+            report_on(config)
+        return summary
 
 
 def _annotate(config: AnnotateConfig, tables: Mapping[str, Frame], clock: Clock) -> RunSummary:

@@ -156,6 +156,9 @@ class AnnotateConfig(AnnotationSettings):
         False,
         description="Write a data card, README.md, beside the parts; pandas and Arrow then want the parts by name.",
     )
+    report: Annotated[bool, FREE, Group.OUTPUT] = Field(
+        False, description="Write a page of what came out, .ray_qa/report.html, at the end."
+    )
     max_failed: Annotated[float, FREE, Group.OUTPUT] = Field(
         1.0, ge=0, le=1, description="Exit with code 3 above this fraction of failed rows."
     )
@@ -179,6 +182,12 @@ class AnnotateConfig(AnnotationSettings):
         description="HOST:PORT of the Ray cluster to use; unless given: RAY_ADDRESS, else a private cluster on this "
         "machine.",
     )
+
+    @model_validator(mode="after")
+    def _a_report_is_of_the_long_form(self) -> AnnotateConfig:
+        if self.wide and self.report:
+            raise ValueError("`report` must be left out with `wide`: it is for outputs with a row for each question")
+        return self
 
     @model_validator(mode="after")
     def _calibration_is_for_int8(self) -> AnnotateConfig:

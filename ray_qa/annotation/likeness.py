@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ray_qa.annotation.config import AnnotateConfig
-from ray_qa.annotation.summary import Counts
 from ray_qa.reader.calibration import Calibration
+from ray_qa.runs.part_labels import Counts
 from ray_qa.settings import AUTO
 
 LEAST_ROWS = 500

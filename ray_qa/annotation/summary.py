@@ -16,6 +16,7 @@ from ray_qa.records import Answer
 from ray_qa.runs.live_line import counted, duration
 from ray_qa.runs.output_folder import RUN
 from ray_qa.runs.part_labels import Counts
+from ray_qa.runs.stretches import Stretch
 from ray_qa.runs.versions import versions
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place
@@ -50,20 +51,6 @@ class UnitSummary:
     """What was spent on it, where that is asked for."""
     version: str = ""
     """Of the part, in a bucket."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """What was published on a node within some time."""
-
-    began: str
-    """In ISO 8601."""
-    seconds: float
-    node: str
-    rows: int
-    failed: int
-    replicas: int
-    """How many of the node's have published something then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,33 +8,24 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pydantic import TypeAdapter, ValidationError
-
-from ray_qa.annotation.summary import Stretch, UnitSummary
+from ray_qa.annotation.summary import UnitSummary
 from ray_qa.errors import StorageError
-from ray_qa.runs.output_folder import OURS
+from ray_qa.runs.stretches import TIMELINES, Stretch, stretches_as_json
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place
 
-TIMELINES = f"{OURS}/timelines"
 SHORTEST, MOST_STRETCHES = 10.0, 200
 """A stretch has so many seconds at first, and twice as many when there would be too many of them."""
 MOST_NODES, OTHERS = 50, "others"
 """Nodes beyond so many are told of together."""
 MOST_SHEETS = 1_000
 """On all nodes and in all stretches."""
-MOST_COMMANDS = 20
-"""The latest ones are told of in ``run.json``."""
 SECONDS_BETWEEN = 60.0
 """What a command that is killed has not told yet."""
-
-
-_JSON: TypeAdapter[list[Stretch]] = TypeAdapter(list[Stretch])
 
 
 @dataclass(slots=True)
@@ -123,21 +114,8 @@ class TimelineKept:
             place = self.folder / TIMELINES / f"{self.timeline.began:.3f}-{self._nonce}.json"
             with suppress(OSError, StorageError):
                 places.make_folder(place.parent)
-                places.publish(place, _JSON.dump_json(stretches))
-
-
-def timelines_kept(folder: Place) -> list[Stretch]:
-    """The stretches of the latest commands that have worked at an output, in their order."""
-    names = sorted(name for name in places.names_in(folder / TIMELINES) if name.endswith(".json"))
-    return [stretch for name in names[-MOST_COMMANDS:] for stretch in _stretches_on(folder / TIMELINES / name)]
+                places.publish(place, stretches_as_json(stretches))
 
 
 def _in_iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-
-
-def _stretches_on(sheet: Place) -> Sequence[Stretch]:
-    try:
-        return _JSON.validate_json(places.read(sheet))
-    except (OSError, StorageError, ValidationError):
-        return []

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ray_qa.asking.sentences import surroundings
 from ray_qa.asking.verdict import describe_label, verdict
 from ray_qa.reader.inspection import InspectedToken, InspectedWindow, Inspection, RankedPair
-
-TEMPLATES = Path(__file__).parents[1] / "assets" / "templates"
+from ray_qa.runs.html_pages import html_page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +40,9 @@ class ShownWindow:
 
 def page(inspection: Inspection, model: str) -> str:
     """The page; whatever is from outside is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     answer = inspection.answer
-    return environment.get_template("inspection.html.jinja").render(
+    return html_page(
+        "inspection.html.jinja",
         inspection=inspection,
         model=model,
         answer=answer,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # loaded with the command that is asked for
     from ray_qa.evaluation.config import EvaluateConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
+    from ray_qa.reporting.config import ReportConfig
     from ray_qa.rescoring.config import RescoreConfig
 
 Config = TypeVar(
@@ -34,6 +35,7 @@ Config = TypeVar(
     "EvaluateConfig",
     "CalibrateConfig",
     "RescoreConfig",
+    "ReportConfig",
 )
 
 USAGE = """\
@@ -52,6 +54,7 @@ commands:
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
   calibrate  fit to gold answers when a model is to abstain, and what its confidence stands for
   rescore    give a finished corpus another threshold, or one that keeps a promise, without a model
+  report     make a page of an output: how it went, how sure and how right it is, rows to look at
   export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
 
 ray-qa COMMAND --help lists a command's options, with examples; ray-qa --version says which version this is.
@@ -66,6 +69,7 @@ _FAREWELLS = {
     "plan": "",
     "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
     "calibrate": "",
+    "report": "no page is there that is not whole; give the same command again",
     "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
 }
 
@@ -153,6 +157,7 @@ def _complete(arguments: Sequence[str]) -> int:
     from ray_qa.exporting.config import ExportConfig
     from ray_qa.finetuning.config import FinetuneConfig
     from ray_qa.preparation.config import PrepareConfig
+    from ray_qa.reporting.config import ReportConfig
     from ray_qa.rescoring.config import RescoreConfig
     from ray_qa.settings import Settings
 
@@ -172,6 +177,7 @@ def _complete(arguments: Sequence[str]) -> int:
         "evaluate": EvaluateConfig,
         "calibrate": CalibrateConfig,
         "rescore": RescoreConfig,
+        "report": ReportConfig,
         "export": ExportConfig,
     }
     print(completion_script(arguments[0], kinds))
@@ -248,6 +254,17 @@ def _rescore(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _report(arguments: Sequence[str]) -> int:
+    from ray_qa.reporting.config import ReportConfig
+
+    config = _configured(ReportConfig, "report", arguments)
+    from ray_qa.reporting.report import as_record, describe, report
+
+    summary = report(config)
+    _print(describe(summary), as_record(summary))
+    return 0
+
+
 def _ask(arguments: Sequence[str]) -> int:
     from ray_qa.asking.config import AskConfig
     from ray_qa.cli.parser import parse
@@ -314,5 +331,6 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "evaluate": _evaluate,
     "calibrate": _calibrate,
     "rescore": _rescore,
+    "report": _report,
     "export": _export,
 }

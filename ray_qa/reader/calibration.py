@@ -100,7 +100,7 @@ def find_calibration(wanted: str, folder: Path, weights_sha256: str) -> Calibrat
     place = calibration_place(folder if wanted == AUTO else place_of(wanted, SETTING))
     calibration = read_calibration(place)
     if calibration is not None:
-        _check_is_of(calibration, weights_sha256, place)
+        check_is_of(calibration, weights_sha256, place)
     elif wanted != AUTO:
         raise ModelError(
             f"`{SETTING}` must be auto, none, or a folder or file that ray-qa calibrate wrote, but {place} is not there"
@@ -148,13 +148,12 @@ def write_calibration(calibration: Calibration, path: str | Place, setting: str 
     return place
 
 
-def calibration_place(place: Place) -> Place:
-    """Where the calibration lies that a folder or file names."""
-    is_file = place.name.endswith(".json") and not (isinstance(place, Path) and place.is_dir())
-    return place if is_file else place / CALIBRATION_FILE
+def check_is_of(calibration: Calibration, weights_sha256: str, where: object) -> None:
+    """Check that a calibration is of these weights.
 
-
-def _check_is_of(calibration: Calibration, weights_sha256: str, where: object) -> None:
+    Raises:
+        ModelError: if it is of others.
+    """
     own = calibration.weights_sha256
     if own is not None and own != weights_sha256:
         raise ModelError(
@@ -162,6 +161,12 @@ def _check_is_of(calibration: Calibration, weights_sha256: str, where: object) -
             f"({own[:SHOWN_DIGITS]} there, {weights_sha256[:SHOWN_DIGITS]} now); calibrate the model again, or go "
             "without by --answer-calibration none"
         )
+
+
+def calibration_place(place: Place) -> Place:
+    """Where the calibration lies that a folder or file names."""
+    is_file = place.name.endswith(".json") and not (isinstance(place, Path) and place.is_dir())
+    return place if is_file else place / CALIBRATION_FILE
 
 
 def _wrong(error: ValidationError) -> str:

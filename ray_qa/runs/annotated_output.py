@@ -32,6 +32,8 @@ class AnnotatedOutput:
     is_finished: bool
     settings: Mapping[str, Any]
     """What decided the rows: the names of columns among it."""
+    asks_a_set: bool
+    """Whether every context was asked the same questions, which do not stand in the input."""
     weights_sha256: str
     inputs: tuple[str, ...]
     """The files that were read."""
@@ -76,6 +78,7 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
         units=units,
         is_finished=numbers == set(range(units)) and places.exists(folder / SUCCESS),
         settings=settings,
+        asks_a_set=bool(plan.get("questions")),
         weights_sha256=weights,
         inputs=inputs,
         questions=questions,

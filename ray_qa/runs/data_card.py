@@ -73,7 +73,7 @@ def data_card(card: DataCard) -> str:
         model="ray_qa's embedded model" if card.model == "embedded" else shown_name(card.model),
         weights_sha256=card.weights_sha256,
         inputs=listed([shown_name(each) for each in card.inputs], NAMED_INPUTS),
-        settings={name: _in_words(value) for name, value in card.settings.items() if value not in NOT_GIVEN},
+        settings={name: in_words(value) for name, value in card.settings.items() if value not in NOT_GIVEN},
         engine=card.engine,
         unfinished=card.unfinished,
     )
@@ -91,7 +91,8 @@ def _columns(card: DataCard) -> Iterator[_Column]:
         yield _Column(name=field.name, type=kind, meaning=meaning)
 
 
-def _in_words(value: object) -> str:
+def in_words(value: object) -> str:
+    """A setting as people read it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):

@@ -32,6 +32,7 @@ FLOORS: list[dict[str, set[str]]] = [
     },
     {"runs": {"jinja2", "numpy", "pyarrow", "pydantic", "rich"}},
     {"judging": {"numpy", "pyarrow"}},
+    {"reporting": {"markupsafe", "matplotlib", "numpy", "pyarrow", "pydantic"}},
     {"cluster": {"grpc", "ray", "torch"}},
     {
         "preparation": {"pyarrow", "pydantic"},
@@ -42,7 +43,7 @@ FLOORS: list[dict[str, set[str]]] = [
         },
         "evaluation": {"numpy", "pydantic"},
         "calibration": {"numpy", "pydantic"},
-        "asking": {"jinja2", "pydantic", "rich"},
+        "asking": {"pydantic", "rich"},
         "rescoring": {"numpy", "pyarrow", "pydantic"},
         "exporting": {"numpy", "pyarrow", "pydantic"},
     },

@@ -6,8 +6,8 @@ import pytest
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.likeness import LEAST_ROWS, unlike_the_calibration
-from ray_qa.annotation.summary import Counts
 from ray_qa.reader.calibration import Calibration, FittedOn
+from ray_qa.runs.part_labels import Counts
 
 CALIBRATION = Calibration(
     null_threshold=0.0,

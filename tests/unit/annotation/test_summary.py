@@ -15,7 +15,6 @@ from ray_qa.annotation.engine_used import EngineUsed
 from ray_qa.annotation.output import Plan, fingerprints, finish
 from ray_qa.annotation.summary import (
     RunSummary,
-    Stretch,
     as_record,
     count_answers,
     describe,
@@ -28,6 +27,7 @@ from ray_qa.errors import OutputError
 from ray_qa.reader.answers import failed
 from ray_qa.records import Answer, Status
 from ray_qa.runs.part_labels import Counts
+from ray_qa.runs.stretches import Stretch
 from ray_qa.runs.versions import OPTIONAL, PACKAGES
 from ray_qa.settings import ModelSettings, ReadingSettings, deciding_settings
 
@@ -140,7 +140,7 @@ def test_settings_that_decide_what_the_parts_hold_are_the_runs_identity() -> Non
         "unit_rows",
     } <= names
     indifferent = {"anonymous", "input", "output", "model", "replicas", "cpus_per_replica", "calibration"}
-    indifferent |= {"answer_calibration", "card", "compression", "questions"}
+    indifferent |= {"answer_calibration", "card", "compression", "questions", "report"}
     indifferent |= {
         "gpus_per_replica",
         "log_format",

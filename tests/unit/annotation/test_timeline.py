@@ -11,20 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_qa.annotation import timeline as module
-from ray_qa.annotation.summary import Stretch, UnitSummary
+from ray_qa.annotation.summary import UnitSummary
 from ray_qa.annotation.timeline import (
-    MOST_COMMANDS,
     MOST_NODES,
     MOST_SHEETS,
     MOST_STRETCHES,
     OTHERS,
     SHORTEST,
-    TIMELINES,
     Timeline,
     TimelineKept,
-    timelines_kept,
 )
 from ray_qa.runs.part_labels import Counts
+from ray_qa.runs.stretches import MOST_COMMANDS, TIMELINES, Stretch, timelines_kept
 
 BEGAN = 1_795_000_000.25
 

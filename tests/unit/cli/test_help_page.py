@@ -21,6 +21,7 @@ from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.preparation.config import PrepareConfig
+from ray_qa.reporting.config import ReportConfig
 from ray_qa.rescoring.config import RescoreConfig
 from ray_qa.settings import Group, Settings
 
@@ -32,6 +33,7 @@ COMMANDS: dict[str, type[BaseModel]] = {
     "evaluate": EvaluateConfig,
     "calibrate": CalibrateConfig,
     "rescore": RescoreConfig,
+    "report": ReportConfig,
     "export": ExportConfig,
     "ask": AskConfig,
     "inspect": InspectConfig,

@@ -39,7 +39,7 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
         "ray-qa: the command must be one of demo, ask, inspect, prepare, plan, annotate, finetune, evaluate, "
-        "calibrate, rescore, export, but is 'anotate'\n"
+        "calibrate, rescore, report, export, but is 'anotate'\n"
     )
 
 
@@ -99,7 +99,7 @@ def test_a_command_prints_what_it_found_as_json_where_that_is_asked_for(
         (
             ["evalute", "--log-format", "json"],
             "",
-            "annotate, finetune, evaluate, calibrate, export, but is 'evalute'",
+            "annotate, finetune, evaluate, calibrate, rescore, report, export, but is 'evalute'",
         ),
     ],
 )

@@ -84,8 +84,8 @@ def test_what_is_promised_is_kept_and_its_cost_is_told(corpus: Path, tmp_path: P
 
 def test_too_few_gold_rows_are_refused_with_how_many_would_do(corpus: Path, tmp_path: Path) -> None:
     assert refusal(corpus, gold_of(tmp_path, 40), target_precision=0.95) == (
-        "`gold` must have at least 118 rows of `input` to promise 95 % with 95 % confidence, but has 39; label 79 more, "
-        "drawn at random by ray-qa sample --random"
+        "`gold` must have at least 118 rows of `input` to promise 95 % with 95 % confidence, but has 39; "
+        "label 79 more, drawn at random by ray-qa sample --random"
     )
 
 

@@ -1,0 +1,168 @@
+"""What ran, on what, how fast and over time: from the plan, ``run.json`` and the timelines of an output."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ray_qa.runs.annotated_rows import Source
+from ray_qa.runs.cards import shown_name
+from ray_qa.runs.data_card import NOT_GIVEN, in_words
+from ray_qa.runs.output_folder import RUN
+from ray_qa.runs.stretches import Stretch, timelines_kept
+from ray_qa.storage import places
+
+MOST_NODES = 12
+"""That have a line of their own."""
+PAUSE = 6
+"""A gap of so many stretches is one between commands: within one of them a slow unit may leave smaller ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A stretch of a run, on all nodes; seconds count from its first one, without pauses between commands."""
+
+    began: float
+    seconds: float
+    rows: int
+    after_pause: bool
+    """Whether no command was at work for a while before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """What a node did."""
+
+    name: str
+    rows: int
+    failed: int
+    replicas: int
+    """The most at once."""
+    seconds: float
+    """In which it published anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What a person wants to know of a run."""
+
+    output: str
+    model: str
+    weights: str
+    engine: str | None
+    inputs: tuple[str, ...]
+    part: str | None
+    """Which rows of the corpus these are, in words, if not all."""
+    unfinished: str | None
+    finished: str | None
+    """When, in words."""
+    units: int
+    rows_per_second: float | None
+    """Of the last command, as are the next three."""
+    scored_rows: int
+    run_seconds: float
+    start_seconds: float
+    steps: Mapping[str, float]
+    """Seconds of all workers by what they were spent on, where that was measured."""
+    moments: tuple[Moment, ...]
+    nodes: tuple[Node, ...]
+    settings: Mapping[str, str]
+    versions: Mapping[str, str]
+    flips_at: float | None
+    """The margin from which on a row is answered; none where every row is."""
+
+
+def run_facts(source: Source) -> RunFacts:
+    """Read what is written down beside the parts; of an output that is not finished there is less.
+
+    Raises:
+        StorageError: if its bucket cannot be reached.
+    """
+    output, record = source.output, _record(source)
+    settings = output.settings
+    stretches = timelines_kept(output.folder) or [Stretch(**each) for each in record.get("timeline") or []]
+    engine = record.get("engine") or {}
+    return RunFacts(
+        output=shown_name(str(output.folder)),
+        model="ray_qa’s embedded model" if source.model == "embedded" else shown_name(source.model),
+        weights=output.weights_sha256,
+        engine=engine.get("arithmetic"),
+        inputs=tuple(shown_name(path) for path in output.inputs),
+        part=record.get("part"),
+        unfinished=output.unfinished,
+        finished=_as_date(record.get("finished")),
+        units=output.units,
+        rows_per_second=record.get("rows_per_second"),
+        scored_rows=record.get("scored_rows") or 0,
+        run_seconds=record.get("run_seconds") or 0.0,
+        start_seconds=record.get("start_seconds") or 0.0,
+        steps=(record.get("profile") or {}).get("steps") or {},
+        moments=_moments(stretches),
+        nodes=_nodes(stretches),
+        settings={name: in_words(value) for name, value in settings.items() if value not in NOT_GIVEN},
+        versions={name: str(value) for name, value in (record.get("versions") or {}).items()},
+        flips_at=_flips_at(settings),
+    )
+
+
+def _record(source: Source) -> Mapping[str, Any]:
+    """What ``run.json`` has; nothing where no command has come to its end."""
+    try:
+        record = json.loads(places.read(source.output.folder / RUN))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return record if isinstance(record, dict) and not source.output.unfinished else {}
+
+
+def _flips_at(settings: Mapping[str, Any]) -> float | None:
+    threshold = settings.get("null_threshold")
+    return None if settings.get("always_answer") else 0.0 - (threshold if isinstance(threshold, int | float) else 0.0)
+
+
+def _as_date(moment: str | None) -> str | None:
+    return None if moment is None else datetime.fromisoformat(moment).strftime("%-d %B %Y, %H:%M %Z")
+
+
+def _moments(stretches: Sequence[Stretch]) -> tuple[Moment, ...]:
+    """The stretches of all nodes together, with pauses left out."""
+    rows: dict[float, int] = defaultdict(int)
+    lasted: dict[float, float] = {}
+    for each in stretches:
+        began = datetime.fromisoformat(each.began).timestamp()
+        rows[began] += each.rows
+        lasted[began] = max(each.seconds, lasted.get(began, 0.0))
+    moments: list[Moment] = []
+    first = ended = min(rows, default=0.0)
+    left_out = 0.0
+    for began in sorted(rows):
+        is_pause = began - ended > PAUSE * lasted[began]
+        left_out += began - ended if is_pause else 0.0
+        at = began - first - left_out
+        moments.append(Moment(began=at, seconds=lasted[began], rows=rows[began], after_pause=is_pause))
+        ended = max(ended, began + lasted[began])
+    return tuple(moments)
+
+
+def _nodes(stretches: Sequence[Stretch]) -> tuple[Node, ...]:
+    """By rows, the most first; those beyond so many are put together."""
+    by_name: dict[str, list[Stretch]] = defaultdict(list)
+    for each in stretches:
+        by_name[each.node].append(each)
+    names = sorted(by_name, key=lambda name: -sum(each.rows for each in by_name[name]))
+    others = [each for name in names[MOST_NODES:] for each in by_name[name]]
+    own = [_node(name, by_name[name]) for name in names[:MOST_NODES]]
+    return tuple(own + ([_node(f"{len(names) - MOST_NODES:,} more", others)] if others else []))
+
+
+def _node(name: str, stretches: Sequence[Stretch]) -> Node:
+    return Node(
+        name=name,
+        rows=sum(each.rows for each in stretches),
+        failed=sum(each.failed for each in stretches),
+        replicas=max(each.replicas for each in stretches),
+        seconds=sum(each.seconds for each in stretches),
+    )
