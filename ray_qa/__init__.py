@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from ray_qa.rescoring.config import RescoreConfig as RescoreConfig
     from ray_qa.rescoring.rescore import rescore as rescore
     from ray_qa.rescoring.summary import RescoreSummary as RescoreSummary
+    from ray_qa.sampling.config import SampleConfig as SampleConfig
+    from ray_qa.sampling.sample import SampleSummary as SampleSummary
+    from ray_qa.sampling.sample import sample as sample
     from ray_qa.settings import ReadingSettings as ReadingSettings
 
 _HOMES = {
@@ -54,6 +57,8 @@ _HOMES = {
     "RescoreSummary": "ray_qa.rescoring.summary",
     "Row": "ray_qa.records",
     "RunSummary": "ray_qa.annotation.summary",
+    "SampleConfig": "ray_qa.sampling.config",
+    "SampleSummary": "ray_qa.sampling.sample",
     "Span": "ray_qa.records",
     "annotate": "ray_qa.annotation.annotate",
     "evaluate": "ray_qa.evaluation.evaluate",
@@ -61,6 +66,7 @@ _HOMES = {
     "finetune": "ray_qa.finetuning.finetune",
     "prepare": "ray_qa.preparation.prepare",
     "rescore": "ray_qa.rescoring.rescore",
+    "sample": "ray_qa.sampling.sample",
 }
 
 __all__ = sorted(_HOMES)  # one list of names, tested against the imports above

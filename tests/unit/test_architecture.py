@@ -32,6 +32,7 @@ FLOORS: list[dict[str, set[str]]] = [
     },
     {"runs": {"jinja2", "numpy", "pyarrow", "pydantic", "rich"}},
     {"judging": {"numpy", "pyarrow"}},
+    {"outgoing": {"numpy", "pyarrow"}},
     {"cluster": {"grpc", "ray", "torch"}},
     {
         "preparation": {"pyarrow", "pydantic"},
@@ -44,6 +45,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "calibration": {"numpy", "pydantic"},
         "asking": {"jinja2", "pydantic", "rich"},
         "rescoring": {"numpy", "pyarrow", "pydantic"},
+        "sampling": {"numpy", "pyarrow", "pydantic"},
         "exporting": {"numpy", "pyarrow", "pydantic"},
     },
     {"cli": {"pyarrow", "pydantic", "rich", "tyro", "yaml"}},

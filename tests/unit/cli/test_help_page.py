@@ -21,6 +21,7 @@ from ray_qa.exporting.config import ExportConfig
 from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.preparation.config import PrepareConfig
 from ray_qa.rescoring.config import RescoreConfig
+from ray_qa.sampling.config import SampleConfig
 from ray_qa.settings import Group, Settings
 
 COMMANDS: dict[str, type[BaseModel]] = {
@@ -30,6 +31,7 @@ COMMANDS: dict[str, type[BaseModel]] = {
     "finetune": FinetuneConfig,
     "evaluate": EvaluateConfig,
     "rescore": RescoreConfig,
+    "sample": SampleConfig,
     "export": ExportConfig,
     "ask": AskConfig,
     "inspect": InspectConfig,
