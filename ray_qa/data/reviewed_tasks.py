@@ -81,8 +81,8 @@ def _is_answer(region: object) -> bool:
 def _region(region: dict[str, Any], context: str, where: str) -> tuple[str, int]:
     """An answer's text and its place; where the two are at odds is for ``prepare`` to see."""
     value = region.get("value")
-    place = (value.get("start"), value.get("end")) if isinstance(value, dict) else (None, None)
-    if not isinstance(value, dict) or not all(type(each) is int for each in place):
+    start, end = (value.get("start"), value.get("end")) if isinstance(value, dict) else (None, None)
+    if not isinstance(value, dict) or type(start) is not int or type(end) is not int:
         raise BadRowError(f"{where} has a region without start and end: {short_repr(region)}")
     text = value.get("text")
-    return (text if isinstance(text, str) else context[place[0] : place[1]]), place[0]
+    return (text if isinstance(text, str) else context[start:end]), start

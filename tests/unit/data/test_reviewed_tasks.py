@@ -37,7 +37,8 @@ def export(folder: Path, tasks: list[Any]) -> str:
 
 
 def rows_of(path: str) -> list[dict[str, Any]]:
-    return pa.concat_tables(stream_rows(path, "input"), promote_options="permissive").to_pylist()
+    rows: list[dict[str, Any]] = pa.concat_tables(stream_rows(path, "input"), promote_options="permissive").to_pylist()
+    return rows
 
 
 def test_reviewed_tasks_are_rows_with_gold_answers(tmp_path: Path) -> None:
@@ -113,4 +114,4 @@ def test_what_sample_writes_comes_back_when_it_is_reviewed(tmp_path: Path) -> No
     prepare(PrepareConfig(input=path, output=str(tmp_path / "rows")))
     rows = pq.read_table(tmp_path / "rows").to_pylist()
     assert [row["context"] for row in rows] == [row["context"] for row in ROWS.to_pylist() if row["id"] != "c"]
-    assert rows[0]["answers"] == {"text": ["oxygen"], "answer_start": [18]}
+    assert rows[0]["answers"] == {"text": ["oxygen"], "answer_start": [20]}
