@@ -66,7 +66,7 @@ def nearest_to_the_threshold(rows: ReadableRows, wanted: int) -> Ints:
 def shares_of(counts: Ints, wanted: int) -> Ints:
     """How many are taken of each stratum, as near to its share as whole numbers are (largest remainders first)."""
     exact = counts * min(1.0, wanted / max(1, counts.sum()))
-    whole = np.floor(exact + 1e-9).astype(np.int64)
+    whole: Ints = np.floor(exact + 1e-9).astype(np.int64)
     rest = min(wanted, int(counts.sum())) - int(whole.sum())
     whole[np.argsort(whole - exact, kind="stable")[:rest]] += 1
     return whole
