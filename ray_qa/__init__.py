@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from ray_qa.rescoring.config import RescoreConfig as RescoreConfig
     from ray_qa.rescoring.rescore import rescore as rescore
     from ray_qa.rescoring.summary import RescoreSummary as RescoreSummary
+    from ray_qa.sampling.config import SampleConfig as SampleConfig
+    from ray_qa.sampling.sample import SampleSummary as SampleSummary
+    from ray_qa.sampling.sample import sample as sample
     from ray_qa.settings import ReadingSettings as ReadingSettings
 
 _HOMES = {
@@ -64,6 +67,8 @@ _HOMES = {
     "ReportSummary": "ray_qa.reporting.report",
     "Row": "ray_qa.records",
     "RunSummary": "ray_qa.annotation.summary",
+    "SampleConfig": "ray_qa.sampling.config",
+    "SampleSummary": "ray_qa.sampling.sample",
     "Span": "ray_qa.records",
     "annotate": "ray_qa.annotation.annotate",
     "calibrate": "ray_qa.calibration.calibrate",
@@ -73,6 +78,7 @@ _HOMES = {
     "prepare": "ray_qa.preparation.prepare",
     "rescore": "ray_qa.rescoring.rescore",
     "report": "ray_qa.reporting.report",
+    "sample": "ray_qa.sampling.sample",
 }
 
 __all__ = sorted(_HOMES)  # one list of names, tested against the imports above

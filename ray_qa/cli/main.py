@@ -54,6 +54,7 @@ commands:
   evaluate   judge predictions against gold answers (SQuAD exact match and F1)
   calibrate  fit to gold answers when a model is to abstain, and what its confidence stands for
   rescore    give a finished corpus another threshold, or one that keeps a promise, without a model
+  sample     take rows of a corpus for people to review, their answers filled in
   report     make a page of an output: how it went, how sure and how right it is, rows to look at
   export     hand answers on: SQuAD predictions, JSONL, CSV, Label Studio, Parquet for the hub
 
@@ -69,6 +70,7 @@ _FAREWELLS = {
     "plan": "",
     "finetune": "what is done is kept, and the same command goes on from the last checkpoint",
     "calibrate": "",
+    "sample": "no file is there that is not whole",
     "report": "no page is there that is not whole; give the same command again",
     "export": "no file is there that is not whole; give the same command again, with --overwrite if a folder was begun",
 }
@@ -159,6 +161,7 @@ def _complete(arguments: Sequence[str]) -> int:
     from ray_qa.preparation.config import PrepareConfig
     from ray_qa.reporting.config import ReportConfig
     from ray_qa.rescoring.config import RescoreConfig
+    from ray_qa.sampling.config import SampleConfig
     from ray_qa.settings import Settings
 
     if len(arguments) != 1 or arguments[0] not in SHELLS:
@@ -177,6 +180,7 @@ def _complete(arguments: Sequence[str]) -> int:
         "evaluate": EvaluateConfig,
         "calibrate": CalibrateConfig,
         "rescore": RescoreConfig,
+        "sample": SampleConfig,
         "report": ReportConfig,
         "export": ExportConfig,
     }
@@ -285,10 +289,23 @@ def _inspect(arguments: Sequence[str]) -> int:
     return inspect(config)
 
 
+def _sample(arguments: Sequence[str]) -> int:
+    from ray_qa.cli.parser import parse
+    from ray_qa.outgoing.destination import STANDARD_OUTPUT
+    from ray_qa.sampling.config import SampleConfig
+    from ray_qa.sampling.sample import describe, sample
+
+    config = parse(SampleConfig, "ray-qa sample", arguments)
+    summary = sample(config)
+    print(describe(summary), file=sys.stderr if config.output == STANDARD_OUTPUT else sys.stdout)
+    return 0
+
+
 def _export(arguments: Sequence[str]) -> int:
     from ray_qa.cli.parser import parse
-    from ray_qa.exporting.config import STANDARD_OUTPUT, ExportConfig
+    from ray_qa.exporting.config import ExportConfig
     from ray_qa.exporting.export import describe, export
+    from ray_qa.outgoing.destination import STANDARD_OUTPUT
 
     config = parse(ExportConfig, "ray-qa export", arguments)
     summary = export(config)
@@ -331,6 +348,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "evaluate": _evaluate,
     "calibrate": _calibrate,
     "rescore": _rescore,
+    "sample": _sample,
     "report": _report,
     "export": _export,
 }

@@ -18,6 +18,8 @@ from ray_qa.data.file_kinds import instead_of_parquet
 from ray_qa.data.json_lines import has_an_object_a_line
 from ray_qa.data.json_streams import items_of
 from ray_qa.data.parquet_opening import open_parquet
+from ray_qa.data.reviewed_tasks import ID as TASK_ID
+from ray_qa.data.reviewed_tasks import has_tasks
 from ray_qa.data.row_forms import form_of
 from ray_qa.data.row_sources import RowSource, find_rows
 from ray_qa.data.row_streams import stream_rows
@@ -52,9 +54,10 @@ def read_gold(path: str, id_column: str) -> GoldRows:
     """Read gold answers, in data-set order; an unanswerable row has none.
 
     Args:
-        path: Official SQuAD JSON; or a file, folder, glob or data set of rows, as ``ray_qa.data.row_streams`` has them,
-            with the id column, and ``answers`` as ``struct{text: list of texts, ...}`` or a list of ``struct{text}``.
-        id_column: The id column; in SQuAD JSON it is always ``id``. Integers become strings.
+        path: Official SQuAD JSON; the JSON export of Label Studio; or a file, folder, glob or data set of rows, as
+            ``ray_qa.data.row_streams`` has them, with the id column, and ``answers`` as ``struct{text: list of texts,
+            ...}`` or a list of ``struct{text}``.
+        id_column: The id column; in SQuAD JSON and exports of Label Studio always ``id``. Integers become strings.
 
     Raises:
         InputError: Nothing is there, or it cannot be read, or not as this; or an id is null or comes twice.
@@ -171,6 +174,8 @@ def _rows_of(source: RowSource, id_column: str) -> Iterator[_Rows]:
     if source.file is not None and form_of(source.name).form == "json" and not _has_rows(source.name):
         yield from _squad_json_rows(source.name)
         return
+    if source.file is not None and form_of(source.name).form == "json" and has_tasks(source.name, "gold"):
+        id_column = TASK_ID
     for table in _parquet_tables(source.name, id_column) if source.is_parquet else stream_rows(source.name, "gold"):
         _check_column(table.schema, id_column, "gold", source.name)
         answers = gold_texts(table, ANSWERS, "gold", source.name)

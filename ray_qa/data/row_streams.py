@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from reprlib import repr as short_repr
@@ -16,6 +17,7 @@ from ray_qa.data.data_sets import is_data_set, open_named, open_saved, saved_dat
 from ray_qa.data.json_lines import has_an_object_a_line, read_json_lines
 from ray_qa.data.json_streams import items_of
 from ray_qa.data.object_tables import CHUNK_ROWS, BadRowError, ObjectRow, tables_of_objects
+from ray_qa.data.reviewed_tasks import is_task, reviewed_rows
 from ray_qa.data.row_forms import form_of
 from ray_qa.data.schemas import is_unicode
 from ray_qa.data.squad_json import read_squad_json
@@ -29,8 +31,8 @@ LONGEST_FIELD = 2**31 - 1
 def stream_rows(source: str, setting: str) -> Iterator[pa.Table]:
     """The rows of a file, by its path or URL, or of a data set, in order; columns may come to have wider types.
 
-    JSONL, JSON (official SQuAD, or a list of rows), CSV and TSV (whose columns are all text), Arrow and Feather, and
-    Parquet, each compressed or not; data sets as :mod:`ray_qa.data.data_sets` has them.
+    JSONL, JSON (official SQuAD, a list of rows, or the export of Label Studio), CSV and TSV (whose columns are all
+    text), Arrow and Feather, and Parquet, each compressed or not; data sets as :mod:`ray_qa.data.data_sets` has them.
 
     Raises:
         InputError: about ``setting``, if it cannot be read, or a row is not as it should be.
@@ -135,6 +137,11 @@ def _objects_of_json(path: str, setting: str) -> Iterator[ObjectRow]:
         return
     with closing(open_plain(path, setting)) as stream:
         if (rows := items_of(stream)) is not None:
+            first = list(itertools.islice(rows, 1))
+            rows = itertools.chain(first, rows)
+            if any(map(is_task, first)):
+                yield from reviewed_rows(rows, path)
+                return
             yield from (_object(f"row {number:,}", row, _size(row)) for number, row in enumerate(rows, start=1))
             return
     for number, squad in enumerate(read_squad_json(path, setting, needs_answers=False), start=1):

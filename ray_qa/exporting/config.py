@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from ray_qa.data.parts import Compression
+from ray_qa.outgoing.destination import STANDARD_OUTPUT
 from ray_qa.runs.output_folder import OutputText
 from ray_qa.settings import Group, PathText, Settings, Texts
 
-STANDARD_OUTPUT = "-"
 FORM_OF = {
     "na_probs": ("squad",),
     "spans": ("squad",),

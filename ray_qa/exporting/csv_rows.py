@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence, Set
 import pyarrow as pa
 
 from ray_qa.errors import InputError
-from ray_qa.exporting.json_values import json_values
+from ray_qa.outgoing.json_values import json_values
 from ray_qa.runs.annotated_rows import Source, batches
 from ray_qa.runs.live_line import counted
 from ray_qa.runs.log import notice

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from ray_qa.errors import InputError, Problems
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.exporting.csv_rows import csv_lines
-from ray_qa.exporting.destination import check_apart_from, check_destination, write_text
-from ray_qa.exporting.json_values import check_values
 from ray_qa.exporting.jsonl import lines
-from ray_qa.exporting.label_studio import labels_config, task_columns, tasks
 from ray_qa.exporting.parquet_folder import check_folder, write_folder
 from ray_qa.exporting.squad import check_one_answer_a_row, na_probs, predictions
-from ray_qa.runs.annotated_rows import Source, open_source
+from ray_qa.outgoing.destination import check_apart_from, check_destination, write_text
+from ray_qa.outgoing.json_values import check_values
+from ray_qa.outgoing.label_studio import columns_read, labels_config, task_columns, tasks
+from ray_qa.runs.annotated_rows import Source, batches, open_source
 from ray_qa.runs.live_line import counted
 from ray_qa.runs.output_folder import output_place
 from ray_qa.runs.row_ids import check_ids
@@ -101,7 +101,7 @@ def _pieces(config: ExportConfig, source: Source) -> Iterator[str]:
     if config.to == "label-studio":
         others = task_columns(source, config.columns)
         check_values(source.schema, others)
-        return tasks(source, others)
+        return tasks(source, others, batches(source, columns_read(source, others)))
     columns = source.named(config.columns)
     check_values(source.schema, columns)
     return lines(source, columns) if config.to == "jsonl" else csv_lines(source, columns)

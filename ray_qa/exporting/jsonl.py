@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from ray_qa.exporting.json_values import json_values
+from ray_qa.outgoing.json_values import json_values
 from ray_qa.runs.annotated_rows import Source, batches
 
 

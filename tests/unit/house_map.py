@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parents[2] / "ray_qa"
 CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 AT_THE_ROOT = ("errors", "records", "settings", "validation_messages")
 PACKAGES = (
-    "storage", "data", "metrics", "reader", "runs", "judging", "reporting", "cluster", "preparation", "annotation",
-    "finetuning", "evaluation", "calibration", "asking", "rescoring", "exporting", "cli",
+    "storage", "data", "metrics", "reader", "runs", "judging", "outgoing", "reporting", "cluster", "preparation",
+    "annotation", "finetuning", "evaluation", "calibration", "asking", "rescoring", "sampling", "exporting", "cli",
 )  # fmt: skip
 """Lowest first."""
 BLOCK = re.compile(r"(?<=```\nray_qa/\n).*?(?=```)", re.DOTALL)

@@ -32,6 +32,7 @@ FLOORS: list[dict[str, set[str]]] = [
     },
     {"runs": {"jinja2", "numpy", "pyarrow", "pydantic", "rich"}},
     {"judging": {"numpy", "pyarrow"}},
+    {"outgoing": {"numpy", "pyarrow"}},
     {"reporting": {"markupsafe", "matplotlib", "numpy", "pyarrow", "pydantic"}},
     {"cluster": {"grpc", "ray", "torch"}},
     {
@@ -45,6 +46,7 @@ FLOORS: list[dict[str, set[str]]] = [
         "calibration": {"numpy", "pydantic"},
         "asking": {"pydantic", "rich"},
         "rescoring": {"numpy", "pyarrow", "pydantic"},
+        "sampling": {"numpy", "pyarrow", "pydantic"},
         "exporting": {"numpy", "pyarrow", "pydantic"},
     },
     {"cli": {"pyarrow", "pydantic", "rich", "tyro", "yaml"}},

@@ -59,7 +59,7 @@ def test_a_folder_of_parquet_files_is_written_and_replaced(folder: Remote) -> No
 
 @pytest.mark.usefixtures("annotated")
 def test_nothing_is_written_into_the_output_that_is_exported(folder: Remote) -> None:
-    with pytest.raises(RayQaError, match=r"^`output` must lie outside the output that is exported"):
+    with pytest.raises(RayQaError, match=r"^`output` must lie outside the output that is read"):
         export(ExportConfig(input=f"{folder}/annotated", to="csv", output=f"{folder}/annotated/out.csv"))
 
 

@@ -23,6 +23,7 @@ from ray_qa.finetuning.config import FinetuneConfig
 from ray_qa.preparation.config import PrepareConfig
 from ray_qa.reporting.config import ReportConfig
 from ray_qa.rescoring.config import RescoreConfig
+from ray_qa.sampling.config import SampleConfig
 from ray_qa.settings import Group, Settings
 
 COMMANDS: dict[str, type[BaseModel]] = {
@@ -34,6 +35,7 @@ COMMANDS: dict[str, type[BaseModel]] = {
     "calibrate": CalibrateConfig,
     "rescore": RescoreConfig,
     "report": ReportConfig,
+    "sample": SampleConfig,
     "export": ExportConfig,
     "ask": AskConfig,
     "inspect": InspectConfig,

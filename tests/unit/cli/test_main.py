@@ -39,7 +39,7 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert cli.main(["anotate"]) == 2
     assert capsys.readouterr().err == (
         "ray-qa: the command must be one of demo, ask, inspect, prepare, plan, annotate, finetune, evaluate, "
-        "calibrate, rescore, report, export, but is 'anotate'\n"
+        "calibrate, rescore, sample, report, export, but is 'anotate'\n"
     )
 
 

@@ -87,7 +87,7 @@ def test_what_a_killed_export_left_is_removed_by_the_next(annotated: Path, tmp_p
 def test_nothing_is_written_into_the_output_that_is_exported(annotated: Path, to: str) -> None:
     before = sorted(annotated.rglob("*"))
     problem = refusal(config(annotated, to, annotated / "new"))
-    assert problem.startswith("`output` must lie outside the output that is exported, but")
+    assert problem.startswith("`output` must lie outside the output that is read, but")
     assert sorted(annotated.rglob("*")) == before
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ray_qa.errors import InputError
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.exporting.export import export
-from ray_qa.exporting.json_values import check_values, json_values
+from ray_qa.outgoing.json_values import check_values, json_values
 from tests.unit.exporting.annotated import ANSWERS, ROWS, write_output
 
 MOMENT = datetime(2026, 11, 27, 8, 5, 30, 250_000)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ray_qa.errors import InputError
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.exporting.export import export
-from ray_qa.exporting.label_studio import LABELS_CONFIG
+from ray_qa.outgoing.label_studio import LABELS_CONFIG
 from ray_qa.records import Answer
 from tests.unit.exporting.annotated import ANSWERS, CONTEXTS, ROWS, answer, write_output
 

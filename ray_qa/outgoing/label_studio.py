@@ -7,13 +7,15 @@ Regions of its Text tag count Unicode code points, as our offsets do (its own te
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+import pyarrow as pa
+
 from ray_qa.errors import InputError
-from ray_qa.exporting.json_values import json_values
-from ray_qa.runs.annotated_rows import Source, batches
+from ray_qa.outgoing.json_values import json_values
+from ray_qa.runs.annotated_rows import Source
 from ray_qa.runs.cards import one_line, shown_name
 
 LABELS_CONFIG = """\
@@ -70,8 +72,20 @@ def task_columns(source: Source, columns: Sequence[str]) -> list[str]:
     return others
 
 
-def tasks(source: Source, others: Sequence[str]) -> Iterator[str]:
+def columns_read(source: Source, others: Sequence[str]) -> list[str]:
+    """The columns that tasks are made of, ``others`` among them."""
+    wide = source.output.wide
+    ours = [source.ours(name) for name in ([question.id for question in wide] or ANSWER)]
+    return list(dict.fromkeys([*_named(source).values(), *others, *ours]))
+
+
+def tasks(source: Source, others: Sequence[str], rows: Iterable[pa.RecordBatch]) -> Iterator[str]:
     """A JSON list of tasks, one for each row.
+
+    Args:
+        source: the output.
+        others: columns that go into a task's data beside context and question.
+        rows: with the columns of :func:`columns_read`.
 
     Raises:
         InputError: if an answer is not what its offsets cut out of the context.
@@ -80,9 +94,9 @@ def tasks(source: Source, others: Sequence[str]) -> Iterator[str]:
     labels = [question.id for question in wide] or ["Answer"]
     ours = [source.ours(name) for name in (labels if wide else ANSWER)]
     version = f"{shown_name(source.model)} {source.output.weights_sha256[:12]}"
-    columns = list(dict.fromkeys([*named.values(), *others, *ours]))
+    columns = columns_read(source, others)
     comma = "[\n"
-    for batch in batches(source, columns):
+    for batch in rows:
         values = {name: json_values(batch.column(name), name) for name in columns}
         for row in range(batch.num_rows):
             data = {name: values[column][row] or "" for name, column in named.items()}

@@ -1,4 +1,4 @@
-"""Where an export goes: a file or object that appears whole, or standard output."""
+"""Where rows go: a file or object that appears whole, or standard output."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ray_qa.errors import OutputError, first_line
-from ray_qa.exporting.config import STANDARD_OUTPUT
 from ray_qa.storage import places
 from ray_qa.storage.local import drafts_of
 from ray_qa.storage.remote import Place, Remote, place_of
 
+STANDARD_OUTPUT = "-"
+
 
 def check_destination(path: str, setting: str, apart_from: Place, overwrite: bool) -> None:
-    """Refuse a file that is there already, and one within the output that is exported, where it would be foreign.
+    """Refuse a file that is there already, and one within the output that is read, where it would be foreign.
 
     Raises:
         OutputError: saying which.
@@ -31,7 +32,7 @@ def check_destination(path: str, setting: str, apart_from: Place, overwrite: boo
 
 
 def check_apart_from(place: Place, setting: str, folder: Place) -> None:
-    """Refuse what lies within the output that is exported.
+    """Refuse what lies within the output that is read.
 
     Raises:
         OutputError: naming both.
@@ -41,7 +42,7 @@ def check_apart_from(place: Place, setting: str, folder: Place) -> None:
     else:
         within = place.resolve().is_relative_to(folder.resolve())
     if within:
-        raise OutputError(f"`{setting}` must lie outside the output that is exported, but {place} is in {folder}")
+        raise OutputError(f"`{setting}` must lie outside the output that is read, but {place} is in {folder}")
 
 
 def write_text(path: str, setting: str, pieces: Iterable[str]) -> None:
@@ -60,7 +61,7 @@ def write_text(path: str, setting: str, pieces: Iterable[str]) -> None:
     try:
         places.make_folder(place.parent)
         if isinstance(place, Path):
-            places.delete(drafts_of(place))  # of exports that were killed
+            places.delete(drafts_of(place))  # of commands that were killed
         with places.draft_for(place) as draft, draft.open("wb") as stream:
             stream.writelines(piece.encode() for piece in pieces)
     except OSError as error:
