@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from ray_qa.data.question_sets import read_questions
 from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
 from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
 from ray_qa.errors import InputError, OutputError, Problems, RayQaError, StorageError, first_line, listed
-from ray_qa.reader.calibration import SETTING, Calibration, Decision, decision_by, find_calibration
+from ray_qa.reader.calibration import RAW, SETTING, Calibration, Decision, decision_by, find_calibration
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.reader.quantization import check_nncf_installed
@@ -187,7 +187,6 @@ def plan_of(config: AnnotateConfig, named: Named, replicas: int = 1) -> Plan:
 
 def _decision_settings(decision: Decision) -> dict[str, Any]:
     """What stands in a plan for the model's calibration."""
-    confidence = asdict(decision)
-    null_threshold = confidence.pop("null_threshold")
-    is_raw = decision == Decision(null_threshold=null_threshold)
-    return {"null_threshold": null_threshold, "confidence": None if is_raw else confidence}
+    is_raw = decision.span == decision.null == RAW
+    scales = None if is_raw else {"span": decision.span.model_dump(), "null": decision.null.model_dump()}
+    return {"null_threshold": decision.null_threshold, "confidence": scales}

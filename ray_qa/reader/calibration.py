@@ -35,12 +35,27 @@ class FittedOn(BaseModel):
     """Rows whose gold data have no answer."""
 
 
+class Scale(BaseModel):
+    """Confidence = sigmoid(slope · ln raw − rest_slope · ln(1 − raw) + shift); unless given the raw probability itself.
+
+    With equal slopes that is sigmoid(slope · logit(raw) + shift).
+    """
+
+    model_config = STRICT
+
+    slope: float = Field(1.0, gt=0)
+    rest_slope: float = Field(1.0, ge=0)
+    shift: float = 0.0
+
+
+RAW = Scale()
+
+
 class Calibration(BaseModel):
     """What was fitted for one model.
 
-    A row is left unanswered where null score − best span score is above ``null_threshold``. The confidence of a span is
-    sigmoid(``slope`` · logit(raw) + ``shift``), that of no answer has a pair of its own: far from threshold 0 one raw
-    probability does not mean the same for both. See :func:`ray_qa.reader.answers.confidence`.
+    A row is left unanswered where null score − best span score is above ``null_threshold``. Spans and no answer have
+    scales of their own: one raw probability does not mean the same for both.
     """
 
     model_config = STRICT
@@ -48,10 +63,10 @@ class Calibration(BaseModel):
     form: Literal[1] = 1
     """Goes up when the file is to be read otherwise than before."""
     null_threshold: float
-    slope: float = Field(gt=0)
-    shift: float
-    null_slope: float = Field(gt=0)
-    null_shift: float
+    span: Scale
+    """Of confidence, where the best span is the outcome."""
+    null: Scale
+    """Of confidence, where no answer is."""
     weights_sha256: str | None
     """Of the model that it is of, as :class:`ray_qa.reader.model_files.ModelFiles` has it; ``None``: of any."""
     optimized: Literal["f1", "exact", "none"]
@@ -64,10 +79,8 @@ class Decision:
     """By which numbers scores become an answer and its confidence; unless given: nothing is calibrated."""
 
     null_threshold: float = 0.0
-    slope: float = 1.0
-    shift: float = 0.0
-    null_slope: float = 1.0
-    null_shift: float = 0.0
+    span: Scale = RAW
+    null: Scale = RAW
 
 
 def decision_by(calibration: Calibration | None, null_threshold: AutoOrNumber = AUTO) -> Decision:
@@ -76,10 +89,8 @@ def decision_by(calibration: Calibration | None, null_threshold: AutoOrNumber = 
         return Decision(null_threshold=0.0 if null_threshold == AUTO else null_threshold)
     return Decision(
         null_threshold=calibration.null_threshold if null_threshold == AUTO else null_threshold,
-        slope=calibration.slope,
-        shift=calibration.shift,
-        null_slope=calibration.null_slope,
-        null_shift=calibration.null_shift,
+        span=calibration.span,
+        null=calibration.null,
     )
 
 
@@ -100,7 +111,7 @@ def find_calibration(wanted: str, folder: Path, weights_sha256: str) -> Calibrat
     place = calibration_place(folder if wanted == AUTO else place_of(wanted, SETTING))
     calibration = read_calibration(place)
     if calibration is not None:
-        _check_is_of(calibration, weights_sha256, place)
+        check_is_of(calibration, weights_sha256, place)
     elif wanted != AUTO:
         raise ModelError(
             f"`{SETTING}` must be auto, none, or a folder or file that ray-qa calibrate wrote, but {place} is not there"
@@ -154,7 +165,12 @@ def calibration_place(place: Place) -> Place:
     return place if is_file else place / CALIBRATION_FILE
 
 
-def _check_is_of(calibration: Calibration, weights_sha256: str, where: object) -> None:
+def check_is_of(calibration: Calibration, weights_sha256: str, where: object) -> None:
+    """Check that a calibration is of these weights.
+
+    Raises:
+        ModelError: if it is of others.
+    """
     own = calibration.weights_sha256
     if own is not None and own != weights_sha256:
         raise ModelError(
