@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -20,7 +19,7 @@ from ray_qa.data.row_sources import NO_TABLES, find_rows
 from ray_qa.data.schemas import check_columns, schema_as_text, schema_from_text
 from ray_qa.data.units import RowGroup, auto_unit_rows, plan_units
 from ray_qa.errors import InputError, OutputError, Problems, RayQaError, StorageError, first_line, listed
-from ray_qa.reader.calibration import SETTING, Calibration, Decision, decision_by, find_calibration
+from ray_qa.reader.calibration import SETTING, Calibration, as_settings, decision_by, find_calibration
 from ray_qa.reader.model_files import ModelFiles, find_model
 from ray_qa.reader.openvino_conversion import check_installed
 from ray_qa.reader.quantization import check_nncf_installed
@@ -176,7 +175,7 @@ def plan_of(config: AnnotateConfig, named: Named, replicas: int = 1) -> Plan:
         algorithm=ALGORITHM,
         settings=deciding_settings(config)
         | {"unit_rows": unit_rows, "calibration": calibration_digest(named.apart)}
-        | _decision_settings(decision_by(named.calibration, config.null_threshold)),
+        | as_settings(decision_by(named.calibration, config.null_threshold)),
         weights_sha256=model.weights_sha256,
         tokenizer_sha256=model.tokenizer_sha256,
         input=inputs.files,
@@ -184,11 +183,3 @@ def plan_of(config: AnnotateConfig, named: Named, replicas: int = 1) -> Plan:
         units=tuple(plan_units(row_groups, max(1, unit_rows // asked))),
         questions=named.questions,
     )
-
-
-def _decision_settings(decision: Decision) -> dict[str, Any]:
-    """What stands in a plan for the model's calibration."""
-    confidence = asdict(decision)
-    null_threshold = confidence.pop("null_threshold")
-    is_raw = decision == Decision(null_threshold=null_threshold)
-    return {"null_threshold": null_threshold, "confidence": None if is_raw else confidence}

@@ -196,7 +196,9 @@ def _calibration(
     answered_N = outcomes_by(fitting, decision, always_answer=always_answer).is_answered_N
     windows_N = fitting.windows_N[fitting.windows_N > 0]
     return Calibration(
-        **asdict(decision),
+        null_threshold=decision.null_threshold,
+        span=decision.span,
+        null=decision.null,
         weights_sha256=output.weights_sha256,
         optimized=optimize,
         fitted_on=FittedOn(

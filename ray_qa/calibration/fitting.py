@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from ray_qa.calibration.config import Optimize
-from ray_qa.calibration.outcomes import is_answered, is_right, outcome_logits
+from ray_qa.calibration.outcomes import is_answered, is_right, log_of_outcomes
 from ray_qa.errors import InputError
 from ray_qa.judging.judged_rows import Bools, Floats, JudgedRows
-from ray_qa.metrics.calibration import LogisticFit, fit_logistic
+from ray_qa.metrics.calibration import fit_beta
 from ray_qa.metrics.thresholds import threshold_curve
-from ray_qa.reader.calibration import Decision
+from ray_qa.reader.calibration import Decision, Scale
 
 LEAST_ROWS = 50
 """Of an outcome for a fit of its own; below that both outcomes have one fit together."""
@@ -29,7 +31,7 @@ def fit(rows: JudgedRows, optimize: Optimize, null_threshold: float, *, always_a
     if optimize != "none":
         null_threshold, always_answer = best_threshold(rows, optimize), False
     is_answered_N = is_answered(rows, null_threshold, always_answer=always_answer)
-    logit_N, right_N = outcome_logits(rows, is_answered_N), is_right(rows, is_answered_N)
+    log_raw_N, right_N = log_of_outcomes(rows, is_answered_N), is_right(rows, is_answered_N)
     if right_N.all() or not right_N.any():
         raise InputError(
             f"`predictions` must be right in some rows and wrong in others, but all {len(rows):,} to fit on are "
@@ -37,10 +39,10 @@ def fit(rows: JudgedRows, optimize: Optimize, null_threshold: float, *, always_a
         )
     kinds = (is_answered_N, ~is_answered_N)
     if all(_can_be_fitted(right_N[kind_N]) for kind_N in kinds):
-        span, null = (fit_logistic(logit_N[kind_N], right_N[kind_N]) for kind_N in kinds)
+        span, null = (fit_beta(log_raw_N[kind_N], right_N[kind_N]) for kind_N in kinds)
     else:
-        span = null = fit_logistic(logit_N, right_N)
-    return _decision(null_threshold, span, null)
+        span = null = fit_beta(log_raw_N, right_N)
+    return Decision(null_threshold=null_threshold, span=Scale(**asdict(span)), null=Scale(**asdict(null)))
 
 
 def best_threshold(rows: JudgedRows, optimize: Optimize) -> float:
@@ -52,13 +54,3 @@ def best_threshold(rows: JudgedRows, optimize: Optimize) -> float:
 
 def _can_be_fitted(right_N: Bools) -> bool:
     return len(right_N) >= LEAST_ROWS and bool(right_N.any()) and not right_N.all()
-
-
-def _decision(null_threshold: float, span: LogisticFit, null: LogisticFit) -> Decision:
-    return Decision(
-        null_threshold=null_threshold,
-        slope=span.slope,
-        shift=span.shift,
-        null_slope=null.slope,
-        null_shift=null.shift,
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ray_qa.judging.judged_rows import Bools, Floats, JudgedRows
-from ray_qa.metrics.calibration import LogisticFit, logit_of_log
+from ray_qa.metrics.calibration import BetaFit
 from ray_qa.reader.calibration import Decision
 
 
@@ -35,14 +35,13 @@ def outcomes_given(rows: JudgedRows) -> Outcomes:
 def outcomes_by(rows: JudgedRows, decision: Decision, *, always_answer: bool = False) -> Outcomes:
     """What would come of the scores by other numbers, as annotate does it."""
     is_answered_N = is_answered(rows, decision.null_threshold, always_answer=always_answer)
-    logit_N = outcome_logits(rows, is_answered_N)
-    span = LogisticFit(slope=decision.slope, shift=decision.shift)
-    null = LogisticFit(slope=decision.null_slope, shift=decision.null_shift)
+    log_raw_N = log_of_outcomes(rows, is_answered_N)
+    span, null = (BetaFit(**scale.model_dump()) for scale in (decision.span, decision.null))
     return Outcomes(
         is_answered_N=is_answered_N,
         right_N=is_right(rows, is_answered_N),
         f1_N=np.where(is_answered_N, rows.span_f1_N, ~rows.has_answer_N).astype(np.float64),
-        confidence_N=np.where(is_answered_N, span.probability(logit_N), null.probability(logit_N)),
+        confidence_N=np.where(is_answered_N, span.probability(log_raw_N), null.probability(log_raw_N)),
     )
 
 
@@ -58,6 +57,6 @@ def is_right(rows: JudgedRows, is_answered_N: Bools) -> Bools:
     return right_N
 
 
-def outcome_logits(rows: JudgedRows, is_answered_N: Bools) -> Floats:
-    """The logits of the outcomes' raw probabilities."""
-    return logit_of_log(np.where(is_answered_N, rows.span_log_N, rows.span_log_N - rows.margin_N))
+def log_of_outcomes(rows: JudgedRows, is_answered_N: Bools) -> Floats:
+    """The logs of the outcomes' raw probabilities."""
+    return np.where(is_answered_N, rows.span_log_N, rows.span_log_N - rows.margin_N)

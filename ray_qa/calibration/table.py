@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ray_qa.calibration.calibrate import CalibrationReport
 from ray_qa.calibration.quality import Figure
+from ray_qa.reader.calibration import Scale
 from ray_qa.runs.live_line import counted
 
 NAME, VALUE, RANGE = 34, 9, 15
@@ -45,8 +46,8 @@ def _lines(report: CalibrationReport) -> Iterator[str]:
         yield f"rows that failed, left out: {report.failed:,}"
     if report.missing:
         yield f"gold rows without a prediction, left out: {report.missing:,}"
-    yield f"confidence of a span: sigmoid({_fit(report.calibration.slope, report.calibration.shift)})"
-    yield f"        of no answer: sigmoid({_fit(report.calibration.null_slope, report.calibration.null_shift)})"
+    yield f"confidence of a span: {_in_words(report.calibration.span)}"
+    yield f"        of no answer: {_in_words(report.calibration.null)}"
     yield f"{report.place}"
 
 
@@ -64,5 +65,6 @@ def _figure(figure: Figure, percent: int) -> str:
     return f"{percent * figure.value:>{VALUE}.2f}{interval:>{RANGE}}"
 
 
-def _fit(slope: float, shift: float) -> str:
-    return f"{slope:.3g} · logit(raw) {'+' if shift >= 0 else '−'} {abs(shift):.3g}"
+def _in_words(scale: Scale) -> str:
+    shift = f"{'+' if scale.shift >= 0 else '−'} {abs(scale.shift):.3g}"
+    return f"sigmoid({scale.slope:.3g} · ln raw − {scale.rest_slope:.3g} · ln(1 − raw) {shift})"

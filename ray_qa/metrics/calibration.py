@@ -1,6 +1,6 @@
 """Whether confidence is what it says: fitting it to what came true, and how far it is off.
 
-Logistic recalibration after Platt (1999); ECE over bins of equal mass after Nixon et al. (2019).
+Beta calibration after Kull, Silva Filho and Flach (2017); ECE over bins of equal mass after Nixon et al. (2019).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 BINS = 15
-SLOPES, SHIFTS = (1e-3, 100.0), (-100.0, 100.0)
+SLOPES, REST_SLOPES, SHIFTS = (1e-3, 100.0), (0.0, 100.0), (-100.0, 100.0)
 """Bounds of the fit: confidence is never to fall as the raw probability rises, nor to run away on rows that are all
 told apart."""
 CERTAIN = 54 * np.log(2)
-"""A logit whose probability is 1 to the last bit of a float."""
+"""What is nearer to 1 than exp of minus this is 1 to the last bit of a float."""
 TOLD_APART = 16.0
-"""Models give scores of seven digits: above this logit they do not say how near to 1 a probability is."""
+"""Models give scores of seven digits: nearer to 1 than exp of minus this they do not say how near it is."""
 DRAWS = 50
 """Of rows that come true as their confidence says."""
 LEAST = 1e-12
@@ -28,16 +28,25 @@ LEAST = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogisticFit:
-    """Probability = sigmoid(slope · logit + shift)."""
+class BetaFit:
+    """Probability = sigmoid(slope · ln raw − rest_slope · ln(1 − raw) + shift).
+
+    With equal slopes that is sigmoid(slope · logit(raw) + shift). A lesser slope of the rest lets probability stay
+    below 1 however sure the raw one is, as it must where some rows have no answer that could be found.
+    """
 
     slope: float = 1.0
+    rest_slope: float = 1.0
     shift: float = 0.0
 
-    def probability(self, logit_N: Floats) -> Floats:
-        """Of N outcomes, given the logits of their raw probabilities."""
-        z_N = self.slope * logit_N + self.shift
-        return np.where(z_N > 0, 1 / (1 + np.exp(-np.abs(z_N))), np.exp(-np.abs(z_N)) / (1 + np.exp(-np.abs(z_N))))
+    def probability(self, log_raw_N: Floats) -> Floats:
+        """Of N outcomes, given the logs of their raw probabilities; those above 0 by rounding count as 0."""
+        from scipy.special import expit
+
+        log_raw_N = np.minimum(log_raw_N, 0.0)
+        z_N = self.slope * log_raw_N + self.rest_slope * _minus_log_rest(log_raw_N, CERTAIN) + self.shift
+        probability_N: Floats = expit(z_N)
+        return probability_N
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,34 +60,28 @@ class Bin:
     """Share of them."""
 
 
-def logit_of_log(log_raw_N: Floats) -> Floats:
-    """Logits of probabilities that are given by their logs; at most ``CERTAIN``."""
-    log_raw_N = np.minimum(log_raw_N, 0.0)
-    with np.errstate(divide="ignore"):
-        logit_N: Floats = np.minimum(log_raw_N - np.log(-np.expm1(log_raw_N)), CERTAIN)
-    return logit_N
-
-
-def fit_logistic(logit_N: Floats, right_N: npt.NDArray[Any]) -> LogisticFit:
-    """The slope and shift of least log loss, within bounds.
+def fit_beta(log_raw_N: Floats, right_N: npt.NDArray[Any]) -> BetaFit:
+    """The slopes and shift of least log loss, within bounds.
 
     Args:
-        logit_N: of the raw probabilities of N > 0 outcomes.
+        log_raw_N: logs of the raw probabilities of N > 0 outcomes.
         right_N: whether each came true.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    x_N, y_N = np.minimum(logit_N, TOLD_APART), right_N.astype(np.float64)
+    log_raw_N, y_N = np.minimum(log_raw_N, 0.0), right_N.astype(np.float64)
+    x_NF = np.stack([log_raw_N, _minus_log_rest(log_raw_N, TOLD_APART), np.ones(len(y_N))], axis=1)
 
-    def loss(at: Floats) -> tuple[float, Floats]:
-        z_N = at[0] * x_N + at[1]
-        off_N = expit(z_N) - y_N
-        return float(np.mean(np.logaddexp(0, z_N) - y_N * z_N)), np.array([np.mean(off_N * x_N), np.mean(off_N)])
+    def loss(at_F: Floats) -> tuple[float, Floats]:
+        z_N = x_NF @ at_F
+        return float(np.mean(np.logaddexp(0, z_N) - y_N * z_N)), x_NF.T @ (expit(z_N) - y_N) / len(y_N)
 
     # the loss is convex: from wherever one starts there is one lowest place
-    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[SLOPES, SHIFTS], tol=1e-12)
-    return LogisticFit(slope=float(found.x[0]), shift=float(found.x[1]))
+    bounds = [SLOPES, REST_SLOPES, SHIFTS]
+    found = minimize(loss, np.array([1.0, 1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds, tol=1e-12)
+    slope, rest_slope, shift = found.x.tolist()
+    return BetaFit(slope=slope, rest_slope=rest_slope, shift=shift)
 
 
 def reliability(confidence_N: Floats, right_N: npt.NDArray[Any], bins: int = BINS) -> tuple[Bin, ...]:
@@ -125,6 +128,13 @@ def log_loss(confidence_N: Floats, right_N: npt.NDArray[Any]) -> float:
     """Mean −ln of the probability that was given to what came true, which counts as ``LEAST`` if it was less."""
     given_N = np.where(right_N.astype(np.bool_), confidence_N, 1 - confidence_N)
     return float(-np.mean(np.log(np.clip(given_N, LEAST, 1))))
+
+
+def _minus_log_rest(log_raw_N: Floats, most: float) -> Floats:
+    """−ln(1 − raw), at most ``most``."""
+    with np.errstate(divide="ignore"):
+        rest_N: Floats = np.minimum(-np.log(-np.expm1(log_raw_N)), most)
+    return rest_N
 
 
 def _in_order(confidence_N: Floats, right_N: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], Floats]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ray_qa.reader.arrays import Bools, Ints
-from ray_qa.reader.calibration import Decision
+from ray_qa.reader.calibration import RAW, Decision, Scale
 from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
 from ray_qa.reader.ranking import RankedSpans, rank_spans
 from ray_qa.reader.scoring import ScoredWindows
@@ -20,7 +20,7 @@ from ray_qa.records import Answer, Reason, Span
 from ray_qa.settings import ReadingSettings
 
 CERTAIN = 54 * math.log(2)
-"""A logit whose probability is 1 to the last bit of a float: a raw probability says no more than that."""
+"""What is nearer to 1 than exp of minus this is 1 to the last bit of a float: no raw probability counts as nearer."""
 
 
 def failed(reason: Reason, *, windows: int = 0, question_cut: bool = False) -> Answer:
@@ -181,23 +181,23 @@ def _answer(context: str, spans: tuple[Span, ...], outcome: _Outcome, windows: i
 
 def span_confidence(score: float, log_partition: float, decision: Decision) -> float:
     """The confidence of a span of that score as the answer."""
-    return confidence(score, log_partition, slope=decision.slope, shift=decision.shift)
+    return confidence(score, log_partition, decision.span)
 
 
 def null_confidence(null_score: float, log_partition: float, decision: Decision) -> float:
     """The confidence of no answer."""
-    return confidence(null_score, log_partition, slope=decision.null_slope, shift=decision.null_shift)
+    return confidence(null_score, log_partition, decision.null)
 
 
-def confidence(outcome_score: float, log_partition: float, *, slope: float = 1.0, shift: float = 0.0) -> float:
-    """Probability of the outcome: sigmoid(``slope`` · logit(raw) + ``shift``), raw = exp(score − log_partition).
+def confidence(outcome_score: float, log_partition: float, scale: Scale = RAW) -> float:
+    """Probability of the outcome, from the raw one, exp(score − log_partition), by a scale.
 
-    With the default slope 1 and shift 0 it is the raw probability itself: the outcome's share among all spans of all
-    windows and the null.
+    sigmoid(slope · ln raw − rest_slope · ln(1 − raw) + shift); with slopes 1 and shift 0 it is the raw probability
+    itself: the outcome's share among all spans of all windows and the null.
     """
     log_raw = min(0.0, outcome_score - log_partition)
-    log_rest = math.log(-math.expm1(log_raw)) if log_raw < 0 else -math.inf
-    logit = slope * min(log_raw - log_rest, CERTAIN) + shift
+    log_rest = max(math.log(-math.expm1(log_raw)), -CERTAIN) if log_raw < 0 else -CERTAIN
+    logit = scale.slope * log_raw - scale.rest_slope * log_rest + scale.shift
     return 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,12 +36,27 @@ class FittedOn(BaseModel):
     """Rows whose gold data have no answer."""
 
 
+class Scale(BaseModel):
+    """Confidence = sigmoid(slope · ln raw − rest_slope · ln(1 − raw) + shift); unless given the raw probability itself.
+
+    With equal slopes that is sigmoid(slope · logit(raw) + shift).
+    """
+
+    model_config = STRICT
+
+    slope: float = Field(1.0, gt=0)
+    rest_slope: float = Field(1.0, ge=0)
+    shift: float = 0.0
+
+
+RAW = Scale()
+
+
 class Calibration(BaseModel):
     """What was fitted for one model.
 
-    A row is left unanswered where null score − best span score is above ``null_threshold``. The confidence of a span is
-    sigmoid(``slope`` · logit(raw) + ``shift``), that of no answer has a pair of its own: far from threshold 0 one raw
-    probability does not mean the same for both. See :func:`ray_qa.reader.answers.confidence`.
+    A row is left unanswered where null score − best span score is above ``null_threshold``. Spans and no answer have
+    scales of their own: one raw probability does not mean the same for both.
     """
 
     model_config = STRICT
@@ -48,10 +64,10 @@ class Calibration(BaseModel):
     form: Literal[1] = 1
     """Goes up when the file is to be read otherwise than before."""
     null_threshold: float
-    slope: float = Field(gt=0)
-    shift: float
-    null_slope: float = Field(gt=0)
-    null_shift: float
+    span: Scale
+    """Of confidence, where the best span is the outcome."""
+    null: Scale
+    """Of confidence, where no answer is."""
     weights_sha256: str | None
     """Of the model that it is of, as :class:`ray_qa.reader.model_files.ModelFiles` has it; ``None``: of any."""
     optimized: Literal["f1", "exact", "none"]
@@ -64,10 +80,8 @@ class Decision:
     """By which numbers scores become an answer and its confidence; unless given: nothing is calibrated."""
 
     null_threshold: float = 0.0
-    slope: float = 1.0
-    shift: float = 0.0
-    null_slope: float = 1.0
-    null_shift: float = 0.0
+    span: Scale = RAW
+    null: Scale = RAW
 
 
 def decision_by(calibration: Calibration | None, null_threshold: AutoOrNumber = AUTO) -> Decision:
@@ -76,11 +90,22 @@ def decision_by(calibration: Calibration | None, null_threshold: AutoOrNumber = 
         return Decision(null_threshold=0.0 if null_threshold == AUTO else null_threshold)
     return Decision(
         null_threshold=calibration.null_threshold if null_threshold == AUTO else null_threshold,
-        slope=calibration.slope,
-        shift=calibration.shift,
-        null_slope=calibration.null_slope,
-        null_shift=calibration.null_shift,
+        span=calibration.span,
+        null=calibration.null,
     )
+
+
+def as_settings(decision: Decision) -> dict[str, Any]:
+    """What stands for it in a plan: ``null_threshold``, and ``confidence``, which is null where it is raw."""
+    is_raw = decision.span == decision.null == RAW
+    scales = None if is_raw else {"span": decision.span.model_dump(), "null": decision.null.model_dump()}
+    return {"null_threshold": decision.null_threshold, "confidence": scales}
+
+
+def from_settings(settings: Mapping[str, Any]) -> Decision:
+    """What :func:`as_settings` put into a plan."""
+    scales = {name: Scale(**scale) for name, scale in (settings.get("confidence") or {}).items()}
+    return Decision(null_threshold=float(settings.get("null_threshold", 0.0)), **scales)
 
 
 def find_calibration(wanted: str, folder: Path, weights_sha256: str) -> Calibration | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray_qa.errors import InputError
-from ray_qa.reader.calibration import Decision, check_is_of, decision_by, read_calibration
+from ray_qa.reader.calibration import as_settings, check_is_of, decision_by, from_settings, read_calibration
 from ray_qa.rescoring.config import RescoreConfig
 from ray_qa.rescoring.outcomes import Rule
 from ray_qa.rescoring.promise import PromiseMade, make_promise
@@ -23,20 +23,12 @@ class Chosen:
 
     def as_settings(self) -> dict[str, Any]:
         """The settings that a plan of annotate by this rule has."""
-        confidence = asdict(self.rule.decision)
-        null_threshold = confidence.pop("null_threshold")
-        is_raw = self.rule.decision == Decision(null_threshold=null_threshold)
-        return {
-            "null_threshold": null_threshold,
-            "confidence": None if is_raw else confidence,
-            "always_answer": self.rule.always_answer,
-        }
+        return as_settings(self.rule.decision) | {"always_answer": self.rule.always_answer}
 
 
 def rule_of(settings: Mapping[str, Any]) -> Rule:
     """The rule that an output was made by, from its plan's settings."""
-    decision = Decision(null_threshold=float(settings.get("null_threshold", 0.0)), **settings.get("confidence") or {})
-    return Rule(decision=decision, always_answer=bool(settings.get("always_answer", False)))
+    return Rule(decision=from_settings(settings), always_answer=bool(settings.get("always_answer", False)))
 
 
 def choose(config: RescoreConfig, source: Source) -> Chosen:

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from ray_qa.data.answer_columns import as_array
 from ray_qa.errors import InputError
-from ray_qa.reader.calibration import Decision
+from ray_qa.reader.answers import CERTAIN
+from ray_qa.reader.calibration import Decision, Scale
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -94,15 +95,15 @@ def rescored_table(table: pa.Table, prefix: str, wide: Sequence[str], rule: Rule
     return RescoredTable(table=table, outcomes=outcomes)
 
 
-def confidences(score_R: Floats, log_partition_R: Floats, slope: float, shift: float) -> Floats:
+def confidences(score_R: Floats, log_partition_R: Floats, scale: Scale) -> Floats:
     """:func:`ray_qa.reader.answers.confidence` of R rows at once; equal to it but for the last bits (1e-12 relative).
 
     NumPy's exponentials depend on the machine in their last bit, and the reader computes row by row without them.
     """
     log_raw_R = np.minimum(0.0, score_R - log_partition_R)
     with np.errstate(divide="ignore", over="ignore"):
-        log_rest_R = np.log(-np.expm1(log_raw_R))
-        logit_R = slope * (log_raw_R - log_rest_R) + shift
+        log_rest_R = np.maximum(np.log(-np.expm1(log_raw_R)), -CERTAIN)
+        logit_R = scale.slope * log_raw_R - scale.rest_slope * log_rest_R + scale.shift
         return np.where(logit_R > SMALLEST_LOGIT, 1 / (1 + np.exp(-logit_R)), 0.0)
 
 
@@ -119,8 +120,8 @@ def _rescored(
     recomputed_R = changed_R if rule.same_confidence_as(before) else ~failed_R
     confidence_R = np.where(
         abstains_R,
-        confidences(null_R, partition_R, decision.null_slope, decision.null_shift),
-        confidences(span_score_R, partition_R, decision.slope, decision.shift),
+        confidences(null_R, partition_R, decision.null),
+        confidences(span_score_R, partition_R, decision.span),
     )
     outcomes = Outcomes(
         answered=int((~failed_R & ~abstains_R).sum()),

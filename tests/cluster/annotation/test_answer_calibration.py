@@ -10,12 +10,12 @@ import pytest
 
 from ray_qa import AnnotateConfig, Reader, ReadingSettings, annotate
 from ray_qa.errors import ModelError, OutputError
-from ray_qa.reader.calibration import Calibration, FittedOn, write_calibration
+from ray_qa.reader.calibration import Calibration, FittedOn, Scale, write_calibration
 from ray_qa.reader.model_files import find_model
 from tests.cluster import corpora
 from tests.cluster.conftest import ONE_REPLICA, SMALL_WINDOWS
 
-NUMBERS: dict[str, Any] = {"slope": 0.5, "shift": -0.25, "null_slope": 0.125, "null_shift": 0.5}
+SPAN, NULL = Scale(slope=0.5, rest_slope=0.25, shift=-0.25), Scale(slope=0.125, rest_slope=0.0, shift=0.5)
 
 
 @pytest.fixture
@@ -25,7 +25,9 @@ def calibrated(tiny_reader_folder: Path, tmp_path: Path) -> Path:
     shutil.copytree(tiny_reader_folder, folder)
     fitted_on = FittedOn(rows=900, contexts=90, windows_per_row=1.0, no_answer_share=0.0, unanswerable_share=0.5)
     sha = find_model(str(folder)).weights_sha256
-    calibration = Calibration(null_threshold=-1e6, **NUMBERS, weights_sha256=sha, optimized="f1", fitted_on=fitted_on)
+    calibration = Calibration(
+        null_threshold=-1e6, span=SPAN, null=NULL, weights_sha256=sha, optimized="f1", fitted_on=fitted_on
+    )
     write_calibration(calibration, folder)
     return folder
 
@@ -50,7 +52,10 @@ def test_a_run_goes_by_the_models_calibration_pins_it_and_says_where_the_corpus_
     run = json.loads((tmp_path / "out/.ray_qa/run.json").read_text())
     assert run["settings"]["null_threshold"] == "auto"
     pinned = run["fingerprints"]["settings"]
-    assert (pinned["null_threshold"], pinned["confidence"]) == (-1e6, NUMBERS)
+    assert (pinned["null_threshold"], pinned["confidence"]) == (
+        -1e6,
+        {"span": SPAN.model_dump(), "null": NULL.model_dump()},
+    )
 
     written = pq.read_table(tmp_path / "out").slice(0, 20).to_pylist()
     reader = Reader.load(str(calibrated), settings=ReadingSettings(**SMALL_WINDOWS), dtype="float32", threads=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,7 +38,8 @@ def excess_of(rows: pa.Table) -> list[float]:
 def test_a_rescored_corpus_is_the_corpus_annotated_again(annotated: Annotated, tmp_path: Path) -> None:
     excess = excess_of(annotated.output)
     threshold = excess[len(excess) // 4]
-    for number, change in enumerate(({"null_threshold": threshold}, {"always_answer": True})):
+    changes: tuple[dict[str, Any], ...] = ({"null_threshold": threshold}, {"always_answer": True})
+    for number, change in enumerate(changes):
         again = annotated.config.model_copy(update={**change, "output": str(tmp_path / f"again-{number}")})
         wanted = annotate(again).counts
         out = tmp_path / f"rescored-{number}"

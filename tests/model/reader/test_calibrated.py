@@ -8,7 +8,7 @@ import pytest
 
 from ray_qa.errors import ModelError
 from ray_qa.reader.answers import confidence
-from ray_qa.reader.calibration import Calibration, FittedOn, write_calibration
+from ray_qa.reader.calibration import Calibration, FittedOn, Scale, write_calibration
 from ray_qa.reader.model_files import find_model
 from ray_qa.reader.reader import Reader
 from ray_qa.records import Row
@@ -18,7 +18,7 @@ from tests.tiny import TEXT
 
 ROWS = [Row(question="Who was Jim Henson?", context=text) for text in TEXT]
 FITTED_ON = FittedOn(rows=9, contexts=9, windows_per_row=1.0, no_answer_share=0.5, unanswerable_share=0.5)
-SPAN, NULL = {"slope": 0.5, "shift": -0.25}, {"slope": 0.125, "shift": 0.5}
+SPAN, NULL = Scale(slope=0.5, rest_slope=0.25, shift=-0.25), Scale(slope=0.125, rest_slope=0.0, shift=0.5)
 
 
 def load(folder: Path, **settings: Any) -> Reader:
@@ -41,9 +41,8 @@ def calibrated(tiny_reader_folder: Path, middle: float, tmp_path: Path) -> Path:
     shutil.copytree(tiny_reader_folder, folder)
     calibration = Calibration(
         null_threshold=middle,
-        **SPAN,
-        null_slope=NULL["slope"],
-        null_shift=NULL["shift"],
+        span=SPAN,
+        null=NULL,
         weights_sha256=find_model(str(folder)).weights_sha256,
         optimized="f1",
         fitted_on=FITTED_ON,
@@ -59,7 +58,7 @@ def test_a_reader_abstains_and_is_sure_as_its_calibration_says(calibrated: Path,
         null, partition, best = answer.null_score or 0.0, answer.log_partition or 0.0, answer.n_best[0].score
         abstains = null - best > middle
         assert answer.status == ("no_answer" if abstains else "answered")
-        wanted = confidence(null, partition, **NULL) if abstains else confidence(best, partition, **SPAN)
+        wanted = confidence(null, partition, NULL) if abstains else confidence(best, partition, SPAN)
         assert answer.confidence == wanted
 
 
@@ -80,7 +79,7 @@ def test_a_reader_told_otherwise_is_as_without(calibrated: Path, tiny_reader_fol
 def test_a_threshold_that_is_given_wins_and_confidence_stays_calibrated(calibrated: Path) -> None:
     (answer, *_) = load(calibrated, null_threshold=1e6).read(ROWS)
     assert answer.status == "answered"
-    assert answer.confidence == confidence(answer.n_best[0].score, answer.log_partition or 0.0, **SPAN)
+    assert answer.confidence == confidence(answer.n_best[0].score, answer.log_partition or 0.0, SPAN)
 
 
 def test_mentions_are_as_sure_as_the_answer(calibrated: Path) -> None:
@@ -88,7 +87,7 @@ def test_mentions_are_as_sure_as_the_answer(calibrated: Path) -> None:
         assert answer.mentions[0].confidence == answer.confidence
         for mention in answer.mentions:
             score = mention.start_score + mention.end_score
-            assert mention.confidence == confidence(score, answer.log_partition or 0.0, **SPAN)
+            assert mention.confidence == confidence(score, answer.log_partition or 0.0, SPAN)
 
 
 def test_an_inspection_says_what_decides(calibrated: Path, middle: float) -> None:

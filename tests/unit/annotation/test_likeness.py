@@ -6,15 +6,13 @@ import pytest
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.likeness import LEAST_ROWS, unlike_the_calibration
-from ray_qa.reader.calibration import Calibration, FittedOn
+from ray_qa.reader.calibration import RAW, Calibration, FittedOn
 from ray_qa.runs.part_labels import Counts
 
 CALIBRATION = Calibration(
     null_threshold=0.0,
-    slope=1.0,
-    shift=0.0,
-    null_slope=1.0,
-    null_shift=0.0,
+    span=RAW,
+    null=RAW,
     weights_sha256=None,
     optimized="f1",
     fitted_on=FittedOn(rows=3_000, contexts=600, windows_per_row=1.25, no_answer_share=0.25, unanswerable_share=0.5),

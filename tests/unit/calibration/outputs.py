@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from ray_qa.data.schemas import ADDED_FIELDS
 from ray_qa.reader.answers import confidence
+from ray_qa.reader.calibration import Scale
 
 ANSWERS = pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int64()))])
 KEPT = [
@@ -21,6 +22,7 @@ KEPT = [
     pa.field("context", pa.string()),
     pa.field("answers", ANSWERS),
 ]
+HALF = Scale(slope=0.5, rest_slope=0.5, shift=-0.5)
 WEIGHTS = "65138f72" * 8
 PLAN = {"settings": {"null_threshold": 0.0, "always_answer": False}, "weights_sha256": WEIGHTS}
 
@@ -34,7 +36,7 @@ def drawn(rows: int, *, seed: int = 0, answerable: float = 0.3) -> list[dict[str
     made = []
     for number in range(rows):
         log_raw = float(-np.exp(random.normal(-2, 1.5)))
-        is_exact = random.random() < confidence(log_raw, 0.0, slope=0.5, shift=-0.5)
+        is_exact = random.random() < confidence(log_raw, 0.0, HALF)
         has_answer = is_exact or random.random() < answerable
         margin = float(np.float32(random.normal(7 if has_answer else 1, 3)))
         made.append(row(number, margin=margin, log_raw=log_raw, gold=["gold"] if has_answer else [], exact=is_exact))

@@ -113,10 +113,7 @@ def test_rows_that_all_have_an_answer_leave_the_threshold_alone(tmp_path: Path) 
     report = calibrate(config(write(tmp_path / "out", rows, settings=plan), tmp_path))
     assert (report.calibration.null_threshold, report.calibration.optimized) == (0.0, "none")
     assert (report.after.answered.value, report.threshold_before) == (1, None)
-    assert (report.calibration.slope, report.calibration.shift) == (
-        report.calibration.null_slope,
-        report.calibration.null_shift,
-    )
+    assert report.calibration.span == report.calibration.null
 
 
 def test_rows_that_failed_are_left_out_and_counted(rows: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -228,6 +225,6 @@ def test_the_command_prints_before_and_after_and_programs_get_all_of_it(
     record = json.loads(capsys.readouterr().out)
     report = calibrate(CalibrateConfig(predictions=predictions, output=place))
     assert record == json.loads(json.dumps(as_record(report)))
-    assert record["calibration"]["slope"] == report.calibration.slope
+    assert record["calibration"]["span"] == report.calibration.span.model_dump()
     assert {"ece", "brier", "log_loss", "aurc", "augrc", "risks", "reliability"} <= record["after"].keys()
     assert dataclasses.asdict(report)["place"] == place

@@ -15,6 +15,7 @@ from ray_qa.data.parquet_files import InputFile
 from ray_qa.data.part_tables import part_table
 from ray_qa.data.schemas import schema_as_text
 from ray_qa.data.units import Piece, Unit
+from ray_qa.reader.calibration import as_settings, decision_by
 from ray_qa.records import Answer, Question, Span
 from ray_qa.runs.part_labels import Counts, PartLabel, publish_part
 from ray_qa.settings import deciding_settings
@@ -50,7 +51,7 @@ def write_output(
     firsts = range(0, rows.num_rows, UNIT_ROWS)
     plan = Plan(
         algorithm=2,
-        settings=deciding_settings(config),
+        settings=deciding_settings(config) | as_settings(decision_by(None, config.null_threshold)),
         weights_sha256="0123456789abcdef" * 4,
         tokenizer_sha256="t" * 64,
         input=(InputFile(path="/in/rows.parquet", size=9, mtime_ns=5, footer_sha256="f", rows=(3,), text_bytes=(7,)),),

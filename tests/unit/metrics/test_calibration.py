@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from ray_qa.metrics.calibration import (
     SLOPES,
-    LogisticFit,
+    BetaFit,
     brier_score,
     error_by_chance,
     expected_calibration_error,
-    fit_logistic,
+    fit_beta,
     log_loss,
-    logit_of_log,
     reliability,
 )
 from ray_qa.reader.answers import confidence
+from ray_qa.reader.calibration import Scale
 
 Floats = npt.NDArray[np.float64]
 ROWS = st.lists(st.tuples(st.integers(0, 10).map(lambda tenths: tenths / 10), st.booleans()), min_size=1, max_size=40)
@@ -30,57 +30,63 @@ def arrays(rows: list[tuple[float, bool]]) -> tuple[Floats, npt.NDArray[np.bool_
     return np.array([each for each, _ in rows]), np.array([right for _, right in rows])
 
 
-def drawn(slope: float, shift: float, rows: int = 40_000) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def drawn(fit: BetaFit, rows: int = 40_000) -> tuple[Floats, npt.NDArray[np.bool_]]:
     random = np.random.default_rng(1)
-    logit_N = random.normal(0, 3, rows)
-    return logit_N, random.random(rows) < LogisticFit(slope=slope, shift=shift).probability(logit_N)
+    log_raw_N = -np.logaddexp(0, random.normal(0, 3, rows))
+    return log_raw_N, random.random(rows) < fit.probability(log_raw_N)
 
 
-def loss_of(fit: LogisticFit, logit_N: Floats, right_N: npt.NDArray[np.bool_]) -> float:
-    z_N = fit.slope * logit_N + fit.shift
+def loss_of(fit: BetaFit, log_raw_N: Floats, right_N: npt.NDArray[np.bool_]) -> float:
+    z_N = fit.slope * log_raw_N - fit.rest_slope * np.log(-np.expm1(log_raw_N)) + fit.shift
     return float(np.mean(np.logaddexp(0, np.where(right_N, -z_N, z_N))))
 
 
 @given(
-    st.lists(st.floats(-800, 0), min_size=1, max_size=20),
-    st.floats(1e-3, 10),
-    st.floats(-20, 20),
+    st.lists(st.floats(-800, 1e-9), min_size=1, max_size=20), st.floats(1e-3, 10), st.floats(0, 10), st.floats(-20, 20)
 )
-def test_probabilities_are_those_that_annotate_gives(logs: list[float], slope: float, shift: float) -> None:
-    fit = LogisticFit(slope=slope, shift=shift)
-    wanted = [confidence(log, 0.0, slope=slope, shift=shift) for log in logs]
-    np.testing.assert_allclose(fit.probability(logit_of_log(np.array(logs))), wanted, rtol=1e-9, atol=1e-300)
+def test_probabilities_are_those_that_annotate_gives(
+    logs: list[float], slope: float, rest_slope: float, shift: float
+) -> None:
+    fit = BetaFit(slope=slope, rest_slope=rest_slope, shift=shift)
+    scale = Scale(slope=slope, rest_slope=rest_slope, shift=shift)
+    wanted = [confidence(log, 0.0, scale) for log in logs]
+    np.testing.assert_allclose(fit.probability(np.array(logs)), wanted, rtol=1e-9, atol=1e-300)
 
 
-def test_a_log_of_0_or_above_it_by_rounding_is_certain() -> None:
-    assert LogisticFit().probability(logit_of_log(np.array([1e-9, 0.0]))).tolist() == [1.0, 1.0]
+def test_with_no_fit_the_probability_is_the_raw_one() -> None:
+    raw_N = np.array([1e-9, 0.25, 0.5, 0.999, 1.0])
+    np.testing.assert_allclose(BetaFit().probability(np.log(raw_N)), raw_N, rtol=1e-12)
+    assert BetaFit().probability(np.array([1e-9, 0.0])).tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize(("slope", "shift"), [(1, 0), (0.4, -0.7), (2, 1.5)])
-def test_the_fit_finds_what_rows_were_drawn_by(slope: float, shift: float) -> None:
-    found = fit_logistic(*drawn(slope, shift))
-    assert (found.slope, found.shift) == pytest.approx((slope, shift), abs=0.06)
+@pytest.mark.parametrize(("slope", "rest_slope", "shift"), [(1, 1, 0), (0.4, 0.4, -0.7), (1.5, 0.1, 0.3)])
+def test_the_fit_finds_what_rows_were_drawn_by(slope: float, rest_slope: float, shift: float) -> None:
+    found = fit_beta(*drawn(BetaFit(slope=slope, rest_slope=rest_slope, shift=shift)))
+    assert (found.slope, found.rest_slope, found.shift) == pytest.approx((slope, rest_slope, shift), abs=0.12)
 
 
-@given(st.lists(st.tuples(st.floats(-50, 16), st.booleans()), min_size=1, max_size=30))
+@given(st.lists(st.tuples(st.floats(-50, -1e-6), st.booleans()), min_size=1, max_size=30))
 def test_nothing_near_has_less_loss_than_the_fit(rows: list[tuple[float, bool]]) -> None:
-    logit_N, right_N = arrays(rows)
-    fit = fit_logistic(logit_N, right_N)
-    least = loss_of(fit, logit_N, right_N)
-    for slope, shift in [(1, 0), (0.01, 0), (2, -1), (fit.slope + 0.01, fit.shift), (fit.slope, fit.shift - 0.01)]:
-        assert loss_of(LogisticFit(slope=slope, shift=shift), logit_N, right_N) >= least - 1e-6
+    log_raw_N, right_N = arrays(rows)
+    fit = fit_beta(log_raw_N, right_N)
+    least = loss_of(fit, log_raw_N, right_N)
+    others = [(1, 1, 0), (0.01, 0, 0), (2, 1, -1), (fit.slope + 0.01, fit.rest_slope, fit.shift)]
+    others += [(fit.slope, fit.rest_slope + 0.01, fit.shift), (fit.slope, fit.rest_slope, fit.shift - 0.01)]
+    for slope, rest_slope, shift in others:
+        other = BetaFit(slope=slope, rest_slope=rest_slope, shift=shift)
+        assert loss_of(other, log_raw_N, right_N) >= least - 1e-6
 
 
 def test_confidence_never_falls_as_the_raw_probability_rises() -> None:
-    logit_N, right_N = drawn(1, 0, 1_000)
-    assert fit_logistic(logit_N, ~right_N).slope == SLOPES[0]
+    log_raw_N, right_N = drawn(BetaFit(), 1_000)
+    fit = fit_beta(log_raw_N, ~right_N)
+    assert (fit.slope, fit.rest_slope) == (SLOPES[0], 0)
 
 
 def test_one_certain_mistake_does_not_decide_the_fit() -> None:
-    logit_N, right_N = drawn(1, 0, 2_000)
-    certain_N = np.append(logit_N, logit_of_log(np.array([0.0])))
-    fit, other = fit_logistic(logit_N, right_N), fit_logistic(certain_N, np.append(right_N, False))
-    assert (other.slope, other.shift) == pytest.approx((fit.slope, fit.shift), abs=0.1)
+    log_raw_N, right_N = drawn(BetaFit(), 2_000)
+    fit, other = fit_beta(log_raw_N, right_N), fit_beta(np.append(log_raw_N, 0.0), np.append(right_N, False))
+    assert np.abs(fit.probability(log_raw_N) - other.probability(log_raw_N)).max() < 0.05
 
 
 @given(ROWS, st.integers(1, 12))
@@ -113,12 +119,12 @@ def test_bins_hold_all_rows_in_rising_order() -> None:
 
 
 def test_ece_of_true_confidence_is_what_chance_gives_and_no_more() -> None:
-    logit_N, right_N = drawn(1, 0, 5_000)
-    true_N = LogisticFit().probability(logit_N)
+    log_raw_N, right_N = drawn(BetaFit(), 5_000)
+    true_N = BetaFit().probability(log_raw_N)
     chance = error_by_chance(true_N)
     assert 0.003 < chance < 0.02
     assert expected_calibration_error(true_N, right_N) == pytest.approx(chance, rel=0.8)
-    assert expected_calibration_error(LogisticFit(slope=3).probability(logit_N), right_N) > 4 * chance
+    assert expected_calibration_error(BetaFit(slope=3, rest_slope=3).probability(log_raw_N), right_N) > 4 * chance
 
 
 def test_brier_and_log_loss_of_a_few_rows() -> None:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ray_qa.reader.answers import choose_answers, confidence, failed, log_sum_exp
-from ray_qa.reader.calibration import decision_by
+from ray_qa.reader.calibration import Scale, decision_by
 from ray_qa.reader.encoded import NO_REASON, REASONS, EncodedRows
 from ray_qa.reader.ranking import Candidates
 from ray_qa.reader.scoring import ScoredWindows
@@ -235,8 +235,10 @@ def test_uncalibrated_confidence_is_the_raw_probability(log_raw: float) -> None:
 
 
 def test_calibration_scales_and_shifts_the_logit() -> None:
-    assert confidence(math.log(0.5), 0.0, slope=3, shift=0) == pytest.approx(0.5)
-    assert confidence(math.log(0.8), 0.0, slope=2, shift=-1) == pytest.approx(1 / (1 + math.exp(1 - 2 * math.log(4))))
+    assert confidence(math.log(0.5), 0.0, Scale(slope=3, rest_slope=3, shift=0)) == pytest.approx(0.5)
+    assert confidence(math.log(0.8), 0.0, Scale(slope=2, rest_slope=2, shift=-1)) == pytest.approx(
+        1 / (1 + math.exp(1 - 2 * math.log(4)))
+    )
 
 
 def test_rounding_cannot_lift_a_probability_above_one() -> None:
@@ -274,4 +276,5 @@ def test_a_threshold_moves_rows_one_way_only() -> None:
 
 def test_a_raw_probability_of_1_is_no_more_than_the_next_to_it_once_calibrated() -> None:
     assert confidence(1.0, 1.0) == 1
-    assert confidence(1.0, 1.0, slope=0.25) == confidence(0.0, 1e-17, slope=0.25) < 1
+    quarter = Scale(slope=0.25, rest_slope=0.25)
+    assert confidence(1.0, 1.0, quarter) == confidence(0.0, 1e-17, quarter) < 1

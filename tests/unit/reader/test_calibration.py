@@ -16,6 +16,7 @@ from ray_qa.reader.calibration import (
     Calibration,
     Decision,
     FittedOn,
+    Scale,
     decision_by,
     find_calibration,
     read_calibration,
@@ -26,10 +27,8 @@ SHA = "a" * 64
 FITTED_ON = FittedOn(rows=300, contexts=60, windows_per_row=1.25, no_answer_share=0.4, unanswerable_share=0.5)
 CALIBRATION = Calibration(
     null_threshold=-1.5,
-    slope=0.75,
-    shift=-0.25,
-    null_slope=0.5,
-    null_shift=0.125,
+    span=Scale(slope=0.75, rest_slope=0.25, shift=-0.25),
+    null=Scale(slope=0.5, rest_slope=0.0, shift=0.125),
     weights_sha256=SHA,
     optimized="f1",
     fitted_on=FITTED_ON,
@@ -40,19 +39,13 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 above_0 = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 
 
-@given(finite, above_0, finite, above_0, finite, st.none() | st.text())
-def test_what_was_written_is_read_to_the_last_bit(
-    threshold: float, slope: float, shift: float, null_slope: float, null_shift: float, sha: str | None
-) -> None:
+scales = st.builds(Scale, slope=above_0, rest_slope=st.floats(min_value=0, allow_infinity=False), shift=finite)
+
+
+@given(finite, scales, scales, st.none() | st.text())
+def test_what_was_written_is_read_to_the_last_bit(threshold: float, span: Scale, null: Scale, sha: str | None) -> None:
     made = Calibration(
-        null_threshold=threshold,
-        slope=slope,
-        shift=shift,
-        null_slope=null_slope,
-        null_shift=null_shift,
-        weights_sha256=sha,
-        optimized="none",
-        fitted_on=FITTED_ON,
+        null_threshold=threshold, span=span, null=null, weights_sha256=sha, optimized="none", fitted_on=FITTED_ON
     )
     assert Calibration.model_validate_json(made.model_dump_json()) == made
 
@@ -65,7 +58,7 @@ def test_a_folder_stands_for_the_file_in_it(name: str, tmp_path: Path) -> None:
 
 
 def test_scores_are_decided_by_the_calibration_but_for_a_threshold_that_is_given() -> None:
-    by_model = Decision(null_threshold=-1.5, slope=0.75, shift=-0.25, null_slope=0.5, null_shift=0.125)
+    by_model = Decision(null_threshold=-1.5, span=CALIBRATION.span, null=CALIBRATION.null)
     assert decision_by(CALIBRATION) == by_model
     assert decision_by(CALIBRATION, 0.0) == replace(by_model, null_threshold=0.0)
     assert decision_by(None) == Decision()
@@ -80,9 +73,9 @@ def test_a_model_without_a_calibration_has_none(tmp_path: Path) -> None:
     ("change", "found"),
     [
         ({"form": 2}, "form: input should be 1"),
-        ({"slope": 0}, "slope: input should be greater than 0"),
-        ({"slope": "1"}, "slope: input should be a valid number"),
-        ({"shift": None}, "shift: input should be a valid number"),
+        ({"span": {"slope": 0}}, "span.slope: input should be greater than 0"),
+        ({"null": {"slope": "1"}}, "null.slope: input should be a valid number"),
+        ({"span": {"shift": None}}, "span.shift: input should be a valid number"),
         ({"temperature": 1}, "temperature: extra inputs are not permitted"),
         ({"fitted_on": {**FITTED_ON.model_dump(), "rows": 0}}, "fitted_on.rows: input should be greater than 0"),
     ],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ray_qa.data.part_tables import part_table
 from ray_qa.errors import InputError
 from ray_qa.reader.answers import confidence
-from ray_qa.reader.calibration import Decision
+from ray_qa.reader.calibration import RAW, Decision, Scale
 from ray_qa.records import Question
 from ray_qa.rescoring.outcomes import Rule, confidences, rescored_table
 from ray_qa.settings import ColumnSettings
@@ -26,8 +26,8 @@ thresholds = st.one_of(FEW, st.floats(-2e4, 2e4))
 rules = st.builds(lambda threshold, always: rule(threshold, always_answer=always), thresholds, st.booleans())
 
 
-def rule(threshold: float, *, always_answer: bool = False, **confidence: float) -> Rule:
-    return Rule(decision=Decision(null_threshold=threshold, **confidence), always_answer=always_answer)
+def rule(threshold: float, *, always_answer: bool = False, span: Scale = RAW) -> Rule:
+    return Rule(decision=Decision(null_threshold=threshold, span=span), always_answer=always_answer)
 
 
 def settings_of(of: Rule) -> dict[str, Any]:
@@ -69,28 +69,30 @@ def test_a_part_under_another_rule_is_what_reading_by_that_rule_would_have_given
 @given(
     st.lists(st.tuples(st.floats(-1e4, 1e4), st.floats(0, 800)), max_size=20),
     st.floats(0.01, 20),
+    st.floats(0, 20),
     st.floats(-50, 50),
 )
 def test_confidences_are_the_readers_but_for_the_last_bits(
-    scores: list[tuple[float, float]], slope: float, shift: float
+    scores: list[tuple[float, float]], slope: float, rest_slope: float, shift: float
 ) -> None:
+    scale = Scale(slope=slope, rest_slope=rest_slope, shift=shift)
     score_R = np.array([score for score, _ in scores], np.float64)
     partition_R = np.array([score + above for score, above in scores], np.float64)
-    found = confidences(score_R, partition_R, slope, shift)
+    found = confidences(score_R, partition_R, scale)
     wanted = [
-        confidence(score, partition, slope=slope, shift=shift)
+        confidence(score, partition, scale)
         for score, partition in zip(score_R.tolist(), partition_R.tolist(), strict=True)
     ]
     # A logit of hundreds has its own last bits, which the exponential makes larger.
-    assert found == pytest.approx(wanted, rel=TOLERANCE * max(1.0, slope), abs=0)
+    assert found == pytest.approx(wanted, rel=TOLERANCE * max(1.0, slope, rest_slope), abs=0)
 
 
 def test_confidences_of_outcomes_that_do_not_change_stay_to_the_last_bit_unless_they_are_calibrated() -> None:
     before = part_table(ROWS, ANSWERS, ColumnSettings(), {})
-    same, other = rule(2.0), rule(2.0, slope=0.5)
+    same, other = rule(2.0), rule(2.0, span=Scale(slope=0.5))
     assert rescored_table(before, "", (), same, rule(0)).table["confidence"][0].as_py() == 0.75
     found = rescored_table(before, "", (), other, rule(0)).table["confidence"].to_pylist()
-    assert found[0] == pytest.approx(confidence(1.5, 2.0, slope=0.5))
+    assert found[0] == pytest.approx(confidence(1.5, 2.0, Scale(slope=0.5)))
     assert found[2] is None
 
 

@@ -15,7 +15,7 @@ from ray_qa.errors import ConfigError, RayQaError
 from ray_qa.exporting.config import ExportConfig
 from ray_qa.exporting.export import export
 from ray_qa.reader.answers import confidence
-from ray_qa.reader.calibration import Calibration, FittedOn, write_calibration
+from ray_qa.reader.calibration import Calibration, FittedOn, Scale, write_calibration
 from ray_qa.records import Question
 from ray_qa.rescoring import parts as module
 from ray_qa.rescoring.config import RescoreConfig
@@ -129,10 +129,19 @@ def test_parts_whose_rows_have_failed_otherwise_since_are_made_again(annotated: 
     assert table_of(tmp_path / "out")["answer"][2].as_py() == "Nothing"
 
 
+SPAN, NULL = Scale(slope=0.5, rest_slope=0.25, shift=1.0), Scale(slope=2.0)
+
+
 def calibration(path: Path, **more: Any) -> Path:
     fitted_on = FittedOn(rows=9, contexts=9, windows_per_row=1.0, no_answer_share=0.5, unanswerable_share=0.5)
-    values = {"null_threshold": 0.5, "slope": 0.5, "shift": 1.0, "null_slope": 2.0, "null_shift": 0.0}
-    own = Calibration(**values, weights_sha256=more.get("weights"), optimized="f1", fitted_on=fitted_on)
+    own = Calibration(
+        null_threshold=0.5,
+        span=SPAN,
+        null=NULL,
+        weights_sha256=more.get("weights"),
+        optimized="f1",
+        fitted_on=fitted_on,
+    )
     write_calibration(own, path)
     return path
 
@@ -142,15 +151,15 @@ def test_a_calibration_gives_threshold_and_confidence_of_all_rows(annotated: Pat
     rescore(config(annotated, tmp_path / "out", null_threshold=None, calibration=path))
     rows = table_of(tmp_path / "out")
     assert rows["status"].to_pylist() == ["answered", "answered", "failed", "answered", "no_answer"]
-    assert rows["confidence"][0].as_py() == pytest.approx(confidence(1.5, 2.0, slope=0.5, shift=1.0))
-    assert rows["confidence"][4].as_py() == pytest.approx(confidence(0.5, 2.0, slope=2.0))
+    assert rows["confidence"][0].as_py() == pytest.approx(confidence(1.5, 2.0, SPAN))
+    assert rows["confidence"][4].as_py() == pytest.approx(confidence(0.5, 2.0, NULL))
     settings = open_source(str(tmp_path / "out"), partial=False).output.settings
-    assert settings["confidence"] == {"slope": 0.5, "shift": 1.0, "null_slope": 2.0, "null_shift": 0.0}
+    assert settings["confidence"] == {"span": SPAN.model_dump(), "null": NULL.model_dump()}
     # What is not given stays as it was: another threshold leaves confidence calibrated.
     rescore(config(tmp_path / "out", tmp_path / "more", null_threshold=9.0))
     again = table_of(tmp_path / "more")["confidence"]
     assert again[0] == rows["confidence"][0]
-    assert again[4].as_py() == pytest.approx(confidence(-2.5, 2.0, slope=0.5, shift=1.0))
+    assert again[4].as_py() == pytest.approx(confidence(-2.5, 2.0, SPAN))
 
 
 def test_a_calibration_of_another_model_or_none_is_refused(annotated: Path, tmp_path: Path) -> None:

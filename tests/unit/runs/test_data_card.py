@@ -85,6 +85,11 @@ def test_counts_model_and_the_settings_that_were_given_are_told() -> None:
     }
 
 
+def test_numbers_of_a_calibration_are_told_one_by_one() -> None:
+    text = data_card(replace(CARD, settings={"confidence": {"slope": 0.5, "shift": -0.25}}))
+    assert "slope 0.5, shift -0.25" in Page(text).of("td")
+
+
 def test_where_model_and_input_lie_is_not_told() -> None:
     text = data_card(replace(CARD, model="/home/anna/my-reader", inputs=["s3://secret/q.parquet"] * 7))
     assert "/home" not in text
