@@ -86,14 +86,6 @@ def test_rows_are_filtered_by_outcome_gold_and_reason(page: Page) -> None:
     assert set(shown(page, "row.dataset.reason")) == {"question_missing"}
 
 
-def test_filters_work_from_the_keyboard(page: Page) -> None:
-    page.run("document.querySelector('select[data-of=status]').focus()")
-    page.type("f")
-    page.press("f")
-    page.run("document.querySelector('select[data-of=status]').dispatchEvent(new Event('change'))")
-    assert page.run("document.activeElement.dataset.of") == "status"
-
-
 def test_rows_are_put_in_order_and_more_are_shown_by_a_click(page: Page) -> None:
     few = shown(page)
     page.click("#more")
