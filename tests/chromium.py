@@ -75,11 +75,6 @@ class Page:
         """Type into what has the focus."""
         self.call("Input.insertText", text=text)
 
-    def press(self, key: str) -> None:
-        """Press a key that has a name."""
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
-
     def picture(self, path: Path) -> None:
         """Write what the whole page looks like, as a PNG."""
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png")

@@ -189,8 +189,7 @@ def no_answer_chart(classes: Sequence[WindowsRow]) -> str:
         rates = np.array([each.rate for each in classes])
         low, high = np.array([each.interval for each in classes]).T
         names = [each.name for each in classes]
-        reach = np.maximum(0, [rates - low, high - rates])
-        axes.errorbar(names, rates, yerr=reach, fmt="none", ecolor=SOFT, elinewidth=1.3, capsize=4, capthick=1.3)
+        axes.vlines(names, low, high, color=NO_ANSWER, linewidth=2)
         axes.plot(names, rates, color=NO_ANSWER, marker="o", markersize=8, linestyle="none", zorder=3)
         axes.set_ylim(0, min(1.02, 1.15 * float(high.max())))
         _room_beside(axes, len(classes))

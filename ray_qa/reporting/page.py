@@ -162,7 +162,7 @@ def _speed(facts: RunFacts) -> Iterator[Chart]:
         return
     fastest = max(each.rows / each.seconds for each in facts.moments)
     pauses = sum(each.after_pause for each in facts.moments)
-    resumed = f" A dashed line is a pause between commands, which is left out: {pauses}." if pauses else ""
+    resumed = f" {counted(pauses, 'pause')} between commands (dashed) left out." if pauses else ""
     yield Chart(
         title="Speed over time",
         svg=charts.speed_chart(facts.moments),
@@ -174,7 +174,7 @@ def _scores(facts: RunFacts, statistics: RowStatistics) -> Iterator[Chart]:
     there = tuple(status for status in STATUSES if statistics.confidence[status].total)
     if there:
         yield Chart(
-            title="How sure the outcomes are",
+            title="Confidence in the outcome",
             svg=charts.confidence_chart(statistics.confidence),
             says=" ".join(
                 f"Half of the rows with {'an answer' if status == 'answered' else 'no answer'} have a confidence of "
@@ -184,7 +184,7 @@ def _scores(facts: RunFacts, statistics: RowStatistics) -> Iterator[Chart]:
             statuses=there,
         )
         yield Chart(
-            title="How far from the other outcome rows are",
+            title="Margin of the best span over no answer",
             svg=charts.margin_chart(statistics.margin, facts.flips_at),
             says=_margins_in_words(facts.flips_at, statistics),
             statuses=there,
@@ -214,8 +214,8 @@ def _right(correctness: Correctness) -> Iterator[Chart]:
             title="Whether confidence means what it says",
             svg=charts.reliability_chart(found),
             says=f"On the dashed line confidence would be the share that is right; it is {abs(lean):.2f} too "
-            f"{'low' if lean > 0 else 'high'} on average. Expected calibration error: {found.error:.3f}{chance}. "
-            "Each dot stands for as many rows.",
+            f"{'low' if lean > 0 else 'high'} on average. Expected calibration error: {found.error:.3f}{chance}. Each "
+            "dot stands for as many rows.",
         )
     if (risk := correctness.risk) is not None:
         yield Chart(
@@ -281,7 +281,7 @@ def _no_answer_rate(counts: Mapping[int, int]) -> float:
 
 
 def _interval(figure: Figure) -> str:
-    return f"95 %: {figure.interval.low:.1f} to {figure.interval.high:.1f}"
+    return f"{figure.interval.low:.1f} to {figure.interval.high:.1f} (95 %)"
 
 
 def _share(count: int, rows: int) -> float:

@@ -24,7 +24,7 @@ def house_map() -> str:
     lines = [_line(1, f"{name}.py", _says(PACKAGE / f"{name}.py")) for name in AT_THE_ROOT]
     for name in PACKAGES:
         lines += _package(PACKAGE / name, depth=1)
-    lines.append(_line(1, "assets/", "The embedded model and corpus, and the templates of cards and page."))
+    lines.append(_line(1, "assets/", "The embedded model and corpus, and the templates of cards and pages."))
     return "\n".join(lines) + "\n"
 
 
