@@ -78,11 +78,14 @@ def answers(config: AskConfig, context: str) -> list[Asked]:
 
 
 def shown(asked: Asked, context: str, n_best: int) -> Text:
-    """A question with its answer, and with the best spans where several are asked for."""
+    """A question with its answer, and with the best spans, and the mentions, where several are asked for."""
     answer = asked.answer
     text = answer_in_its_sentence(asked.question, context, answer.answer, answer.start, answer.confidence)
     if n_best > 1 and answer.log_partition is not None:
         for span in answer.n_best:
             share = span_confidence(span.score, answer.log_partition, asked.decision)
             text.append(f"\n    {share:6.1%}  {span.score:7.2f}  {printable(span.text)}", style="dim")
+    for mention in answer.mentions:
+        place = f"{mention.start}–{mention.end}"
+        text.append(f"\n    {mention.confidence:6.1%}  {place:>13}  {printable(mention.text)}", style="dim")
     return text

@@ -143,6 +143,8 @@ def _columns(config: PrepareConfig, schema: pa.Schema) -> CheckedColumns:
         if not are_answers(kind):
             notice(f"{answers!r} is kept as it is and not checked, as it has no answers and places: {kind}")
             answers = None
+    if answers is None and config.context_from == "column" and "answers" not in schema.names:
+        notice(f"no gold answers are checked, as there is no column 'answers' (`answers_column`); there are: {there}")
     looked_at = {
         "question_column": question,
         "context_column": config.context_column if answers else None,

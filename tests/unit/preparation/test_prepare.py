@@ -194,6 +194,14 @@ def test_rows_without_gold_answers_pass_as_they_are(
     )
 
 
+def test_that_there_are_no_gold_answers_to_check_is_said(
+    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.csv").write_text("id;question;context\n1;Where?;In Ulm\n")
+    prepared(out, tmp_path / "rows.csv")
+    assert "no gold answers are checked, as there is no column 'answers'" in capsys.readouterr().err
+
+
 def test_answers_that_are_all_empty_get_the_types_of_answers(tmp_path: Path, out: Path) -> None:
     prepared(out, jsonl(tmp_path / "rows.jsonl", [WITHOUT]))
     assert pq.read_schema(out / "part-0000000.parquet").field("answers").type == pa.struct(
