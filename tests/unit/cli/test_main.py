@@ -99,7 +99,7 @@ def test_a_command_prints_what_it_found_as_json_where_that_is_asked_for(
         (
             ["evalute", "--log-format", "json"],
             "",
-            "annotate, finetune, evaluate, calibrate, rescore, report, export, but is 'evalute'",
+            "annotate, finetune, evaluate, calibrate, rescore, sample, report, export, but is 'evalute'",
         ),
     ],
 )

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_qa.metrics.calibration import (
+    REST_SLOPES,
+    SHIFTS,
     SLOPES,
     BetaFit,
     brier_score,
@@ -73,6 +75,8 @@ def test_nothing_near_has_less_loss_than_the_fit(rows: list[tuple[float, bool]])
     others = [(1, 1, 0), (0.01, 0, 0), (2, 1, -1), (fit.slope + 0.01, fit.rest_slope, fit.shift)]
     others += [(fit.slope, fit.rest_slope + 0.01, fit.shift), (fit.slope, fit.rest_slope, fit.shift - 0.01)]
     for slope, rest_slope, shift in others:
+        if rest_slope > REST_SLOPES[1] or slope > SLOPES[1] or shift < SHIFTS[0]:
+            continue  # what is out of bounds may lose less
         other = BetaFit(slope=slope, rest_slope=rest_slope, shift=shift)
         assert loss_of(other, log_raw_N, right_N) >= least - 1e-6
 

@@ -166,9 +166,7 @@ def test_a_calibration_of_another_model_or_none_is_refused(annotated: Path, tmp_
     other = str(calibration(tmp_path / "ray_qa.json", weights="f" * 64))
     assert "is of others" in refusal(config(annotated, tmp_path / "out", null_threshold=None, calibration=other))
     missing = config(annotated, tmp_path / "out", null_threshold=None, calibration=str(tmp_path / "no.json"))
-    assert (
-        refusal(missing) == f"`calibration` must be one that calibrate wrote, but there is none in {tmp_path}/no.json"
-    )
+    assert refusal(missing) == f"`calibration` must be a file that calibrate wrote, but {tmp_path}/no.json is not there"
 
 
 def test_another_threshold_wants_another_output_or_overwrite(annotated: Path, tmp_path: Path) -> None:
