@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ray_qa import AnnotateConfig, Reader, ReadingSettings, annotate
-from ray_qa.errors import ModelError, OutputError
+from ray_qa.errors import RayQaError, OutputError
 from ray_qa.reader.calibration import Calibration, FittedOn, Scale, write_calibration
 from ray_qa.reader.model_files import find_model
 from tests.cluster import corpora
@@ -74,6 +74,6 @@ def test_a_run_goes_by_the_models_calibration_pins_it_and_says_where_the_corpus_
 def test_the_calibration_of_another_model_is_refused_before_any_work(calibrated: Path, tmp_path: Path) -> None:
     corpora.write(tmp_path / "in.parquet", corpora.plain(5))
     (calibrated / "config.json").write_text((calibrated / "config.json").read_text() + "\n")
-    with pytest.raises(ModelError, match=r"^`answer_calibration` must be of the model's own weights, but "):
+    with pytest.raises(RayQaError, match=r"^`answer_calibration` must be of the model's own weights, but "):
         annotate(config(tmp_path))
     assert not (tmp_path / "out").exists()
