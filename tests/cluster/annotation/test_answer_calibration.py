@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ray_qa import AnnotateConfig, Reader, ReadingSettings, annotate
-from ray_qa.errors import RayQaError, OutputError
+from ray_qa.errors import OutputError, RayQaError
 from ray_qa.reader.calibration import Calibration, FittedOn, Scale, write_calibration
 from ray_qa.reader.model_files import find_model
 from tests.cluster import corpora
