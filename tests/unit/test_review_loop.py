@@ -15,10 +15,11 @@ from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.cli.main import main
 from ray_qa.cli.parser import parse
 from ray_qa.finetuning.config import FinetuneConfig
+from ray_qa.settings import Settings
 from tests.unit.exporting.annotated import answer, write_output
 
 PAGE = Path(__file__).parents[2] / "docs" / "review-loop.md"
-NEED_A_CLUSTER = {"annotate": AnnotateConfig, "finetune": FinetuneConfig}
+NEED_A_CLUSTER: dict[str, type[Settings]] = {"annotate": AnnotateConfig, "finetune": FinetuneConfig}
 TOWNS = [f"Town{number}" for number in range(70)]
 
 
