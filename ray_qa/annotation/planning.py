@@ -27,7 +27,7 @@ from ray_qa.records import Question
 from ray_qa.runs.log import notice
 from ray_qa.runs.output_folder import ROWS
 from ray_qa.runs.submitted_job import check_outlives_job
-from ray_qa.settings import deciding_settings
+from ray_qa.settings import AUTO, deciding_settings
 from ray_qa.storage.remote import Place
 
 
@@ -80,7 +80,8 @@ def check_what_is_named(config: AnnotateConfig, folder: Place, tables: Mapping[s
         model = find_model(config.model)
     with elsewhere.gather():
         if model is not None:
-            check_outlives_job(SETTING, config.answer_calibration)
+            if config.answer_calibration not in (AUTO, "none"):
+                check_outlives_job(SETTING, config.answer_calibration)
             calibration = find_calibration(config.answer_calibration, model.folder, model.weights_sha256)
     questions: tuple[Question, ...] = ()
     with problems.gather():

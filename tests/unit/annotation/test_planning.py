@@ -128,6 +128,18 @@ def test_a_seed_is_for_a_sample(tmp_path: Path) -> None:
         config(tmp_path, "rows", limit=0)
 
 
+@pytest.mark.parametrize("answer_calibration", ["auto", "none"])
+def test_in_a_submitted_job_words_that_name_no_calibration_file_are_no_paths(
+    tmp_path: Path, corpus: str, monkeypatch: pytest.MonkeyPatch, answer_calibration: str
+) -> None:
+    uploaded = tmp_path / "session_1/runtime_resources/working_dir_files/_ray_pkg_0123"
+    uploaded.mkdir(parents=True)
+    monkeypatch.chdir(uploaded)
+    assert named(config(tmp_path, corpus, answer_calibration=answer_calibration)).rows == ROWS.num_rows
+    with pytest.raises(InputError, match=r"^`answer_calibration` must be an absolute path in a submitted job"):
+        named(config(tmp_path, corpus, answer_calibration="ray_qa.json"))
+
+
 @pytest.fixture
 def contracts(tmp_path: Path) -> Path:
     folder = tmp_path / "contracts"
