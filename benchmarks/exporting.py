@@ -95,7 +95,9 @@ def write_output(
     folder: Path, data: Path, rows: int, unit_rows: int, answer_of: Callable[[str], Answer] | None = None
 ) -> Path:
     """A finished output of annotate of so many rows; ``answer_of`` gives each its answer, else contexts have one."""
-    config = AnnotateConfig(input=str(data), output=str(folder), model="embedded", unit_rows=unit_rows)
+    config = AnnotateConfig(
+        input=str(data), output=str(folder), model="embedded", unit_rows=unit_rows, null_threshold=0.0
+    )
     real = pq.read_table(data, columns=["question", "context"]).combine_chunks()
     schema = pa.schema([("id", pa.string()), *real.schema])
     firsts = range(0, rows, unit_rows)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.forecast_config import PlanConfig
 from ray_qa.annotation.gpu_rates import GPU_RATES, encoder_shape, flops_of_window
 from ray_qa.annotation.planning import Named, check_what_is_named, plan_of
-from ray_qa.annotation.probe import RunOfRows, probe, runs_of_rows
+from ray_qa.annotation.probe import RunOfRows, average_rows, probe, runs_of_rows
 from ray_qa.cluster.placement import Node, Placement, place
 from ray_qa.data.units import Unit
 from ray_qa.metrics.bootstrap import Interval, ratio_interval
@@ -29,6 +30,9 @@ from ray_qa.runs.live_line import ProgressLine, shown
 from ray_qa.runs.log import logged
 from ray_qa.settings import ReadingSettings, check_kind
 from ray_qa.storage.credentials import use_access
+
+FEWEST_RUNS = 4
+"""Of rows, that an interval is told from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +79,12 @@ class Forecast:
     failed: dict[str, float]
     """Share of rows, by reason."""
     rows_a_second: float
-    """Of one replica."""
-    rows_a_second_interval: Interval
+    """Of one replica, over the whole corpus: a probe's longer rows count as so many more."""
+    rows_a_second_interval: Interval | None
+    """None where too few runs of rows were probed to tell."""
     seconds: float
     """Of all replicas together, without what starting takes."""
-    seconds_interval: Interval
+    seconds_interval: Interval | None
     bytes_out: float
     gpus: tuple[GpuForecast, ...]
 
@@ -102,8 +107,8 @@ def forecast(config: PlanConfig) -> Forecast:
         named = check_what_is_named(annotating, annotating.folder)
         placement = _placement(config)
         units = plan_of(annotating, named, placement.most).units
-        reader = _reader(config, named.model, placement.threads)
-        runs = _probed(config, annotating, named, units, reader)
+        readers = [_reader(config, named.model, placement.threads) for _ in range(_replicas_here(config, placement))]
+        runs = _probed(config, annotating, named, units, readers)
         return _forecast(config, named, placement, len(units), runs)
 
 
@@ -118,6 +123,12 @@ def _placement(config: PlanConfig) -> Placement:
         device=config.runs_on,
         can_grow=lambda: True,
     )
+
+
+def _replicas_here(config: PlanConfig, placement: Placement) -> int:
+    """How many replicas would share this machine; on a GPU each has its own."""
+    fitting = int(len(os.sched_getaffinity(0)) // placement.cpus)
+    return 1 if _gpus(config) else max(1, min(placement.most, fitting))
 
 
 def _gpus(config: PlanConfig) -> int:
@@ -149,7 +160,7 @@ def _reader(config: PlanConfig, model: ModelFiles, threads: int) -> Reader:
 
 
 def _probed(
-    config: PlanConfig, annotating: AnnotateConfig, named: Named, units: Sequence[Unit], reader: Reader
+    config: PlanConfig, annotating: AnnotateConfig, named: Named, units: Sequence[Unit], readers: Sequence[Reader]
 ) -> list[RunOfRows]:
     wanted = -(-config.probe_rows // max(1, len(named.questions)))
     chosen = runs_of_rows(units, wanted, config.probe_seed)
@@ -160,7 +171,7 @@ def _probed(
         done += more
 
     with shown(lambda: ProgressLine(text=f"probing: {done:,} of {rows:,} rows", figures={"rows": done})):
-        return probe(reader, annotating, named, chosen, tell)
+        return probe(readers, annotating, named, chosen, tell)
 
 
 def _forecast(
@@ -169,9 +180,10 @@ def _forecast(
     on_gpu = _gpus(config) > 0
     # A card scores while the CPUs encode; on a CPU both share the same cores.
     seconds_R = np.array([run.seconds - (run.encoding_seconds if on_gpu else 0.0) for run in runs])
-    rows_R = np.array([run.rows for run in runs], np.float64)
-    rate, rates = rows_R.sum() / seconds_R.sum(), ratio_interval(rows_R, seconds_R, np.arange(len(runs)))
-    probed, tokens = float(rows_R.sum()), sum(run.tokens for run in runs)
+    bytes_a_row = sum(group.text_bytes for group in named.chosen) / sum(group.rows for group in named.chosen)
+    size_R = average_rows(runs, bytes_a_row)
+    rate, rates = size_R.sum() / seconds_R.sum(), _interval(size_R, seconds_R)
+    probed, tokens = sum(run.rows for run in runs), sum(run.tokens for run in runs)
     windows = sum(run.windows for run in runs)
     failed = sum((run.failed for run in runs), start=Counter[str]())
     largest = max(named.chosen, key=lambda group: group.text_bytes)
@@ -188,7 +200,7 @@ def _forecast(
         replicas=placement.most,
         threads=placement.threads,
         engine=_engine(config, named.model),
-        probed_rows=int(probed),
+        probed_rows=probed,
         windows_a_row=windows / probed,
         tokens_a_row=tokens / probed,
         padding=1 - tokens / max(1, sum(run.computed_tokens for run in runs)),
@@ -198,12 +210,17 @@ def _forecast(
         rows_a_second=float(rate),
         rows_a_second_interval=rates,
         seconds=float(named.rows / rate / placement.most),
-        seconds_interval=Interval(
-            low=named.rows / rates.high / placement.most, high=named.rows / rates.low / placement.most
-        ),
+        seconds_interval=rates
+        and Interval(low=named.rows / rates.high / placement.most, high=named.rows / rates.low / placement.most),
         bytes_out=sum(run.bytes_out for run in runs) / probed * named.rows,
         gpus=() if on_gpu or not windows else _gpu_forecasts(named, windows / probed, tokens / windows),
     )
+
+
+def _interval(size_R: npt.NDArray[np.float64], seconds_R: npt.NDArray[np.float64]) -> Interval | None:
+    if len(size_R) < FEWEST_RUNS:
+        return None
+    return ratio_interval(size_R, seconds_R, np.arange(len(size_R)))
 
 
 def _gpu_forecasts(named: Named, windows_a_row: float, tokens_a_window: float) -> tuple[GpuForecast, ...]:

@@ -53,14 +53,14 @@ def _failing(forecast: Forecast) -> str:
 
 
 def _cost(forecast: Forecast) -> Iterator[str]:
+    each = f"{forecast.engine}, {counted(forecast.threads, 'thread')}, here"
     rates, seconds = forecast.rows_a_second_interval, forecast.seconds_interval
-    each = f"{forecast.engine}, {counted(forecast.threads, 'thread')}"
+    known = f"95 %: {rates.low:,.1f} to {rates.high:,.1f}" if rates else "too few rows for an interval"
+    yield f"  {forecast.rows_a_second:,.1f} rows/s a replica ({known}; {each})"
+    known = f" (95 %: {_time(seconds.low)} to {_time(seconds.high)})" if seconds else ""
     yield (
-        f"  {forecast.rows_a_second:,.1f} rows/s a replica (95 %: {rates.low:,.1f} to {rates.high:,.1f}; {each}, here)"
-    )
-    yield (
-        f"{counted(forecast.replicas, 'replica')}: {_time(forecast.seconds)} (95 %: {_time(seconds.low)} to "
-        f"{_time(seconds.high)}), {forecast.replica_hours:,.2f} replica-hours; beside them, what starting takes"
+        f"{counted(forecast.replicas, 'replica')}: {_time(forecast.seconds)}{known}, "
+        f"{forecast.replica_hours:,.2f} replica-hours; beside them, what starting takes"
     )
     yield f"some {_bytes(forecast.bytes_out)} of output"
     for gpu in forecast.gpus:
@@ -98,8 +98,8 @@ def _warnings(forecast: Forecast) -> Iterator[str]:
 
 
 def _time(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
+    if seconds < 600:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3600:,.1f} h"
 
 

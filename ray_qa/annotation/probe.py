@@ -1,13 +1,18 @@
-"""A probe: some runs of rows from all over a corpus are read as a replica would read them, and timed."""
+"""A probe: some runs of rows from all over a corpus are read as a replica would read them beside others, and timed."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import cycle
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -19,6 +24,7 @@ from ray_qa.data.row_groups import read_units
 from ray_qa.data.units import Piece, Unit
 from ray_qa.reader.reader import Reader
 from ray_qa.reader.stopwatch import Stopwatch, counting_on
+from ray_qa.records import Question, Row
 
 RUNS = 8
 """Places that rows are taken from: the more, the surer the interval; the fewer, the more their batches are like those
@@ -31,6 +37,8 @@ class RunOfRows:
     """What came of some rows that follow each other."""
 
     rows: int
+    text_bytes: int
+    """Of their contexts, and of their questions where they stand in the rows; as :attr:`RowGroup.text_bytes` counts."""
     seconds: float
     encoding_seconds: float
     """Of these, in the tokenizer."""
@@ -66,12 +74,17 @@ def runs_of_rows(units: Sequence[Unit], wanted: int, seed: int) -> list[Unit]:
 
 
 def probe(
-    reader: Reader, config: AnnotateConfig, named: Named, units: Sequence[Unit], tell: Callable[[int], None]
+    readers: Sequence[Reader],
+    config: AnnotateConfig,
+    named: Named,
+    units: Sequence[Unit],
+    tell: Callable[[int], None],
 ) -> list[RunOfRows]:
     """Read runs of rows twice: once so that all that is made at first is made, once to be timed.
 
     Args:
-        reader: as a replica has it.
+        readers: the replicas of a machine; the first is timed, and the others read beside it, as they share its
+            caches and the speed of its clock.
         config: the settings.
         named: the corpus.
         units: what to read.
@@ -83,34 +96,76 @@ def probe(
     columns = config.columns(named.questions)
     tables = list(read_units(named.inputs.sources, units, named.inputs.schema))
     asked = [rows_to_read(table, columns, named.questions) for table in tables]
-    for rows in asked:
-        reader.read(rows)
-        tell(len(rows))
+    first, *others = readers
     found = []
-    for table, rows in zip(tables, asked, strict=True):
-        stopwatch, began = Stopwatch(), time.perf_counter()
-        with counting_on(stopwatch):
-            answers = reader.read(rows)
-        bytes_out = _bytes_of(part_table(table, answers, columns, {}, named.questions), config.compression)
-        seconds = time.perf_counter() - began
-        amounts = stopwatch.take_amounts()
-        found.append(
-            RunOfRows(
-                rows=len(rows),
-                seconds=seconds,
-                encoding_seconds=stopwatch.take().get("tokenise", 0.0),
-                windows=amounts.get("windows", 0),
-                tokens=amounts.get("tokens", 0),
-                computed_tokens=amounts.get("computed", 0),
-                cut_questions=sum(answer.question_cut for answer in answers),
-                failed=Counter(answer.reason for answer in answers if answer.reason is not None),
-                most_windows=max((answer.windows for answer in answers), default=0),
-                many_windows=sum(answer.windows > MANY_WINDOWS for answer in answers),
-                bytes_out=bytes_out,
-            )
-        )
-        tell(len(rows))
+    with _reading_on(others, asked):
+        for rows in asked:
+            first.read(rows)
+            tell(len(rows))
+        for table, rows in zip(tables, asked, strict=True):
+            found.append(_timed(first, table, rows, config, named.questions))
+            tell(len(rows))
     return found
+
+
+def _timed(
+    reader: Reader, table: pa.Table, rows: Sequence[Row], config: AnnotateConfig, questions: Sequence[Question]
+) -> RunOfRows:
+    stopwatch, began = Stopwatch(), time.perf_counter()
+    with counting_on(stopwatch):
+        answers = reader.read(rows)
+    part = part_table(table, answers, config.columns(questions), {}, questions)
+    bytes_out = _bytes_of(part, config.compression)
+    seconds = time.perf_counter() - began
+    amounts = stopwatch.take_amounts()
+    return RunOfRows(
+        rows=len(rows),
+        text_bytes=_text_bytes(rows, with_questions=not questions),
+        seconds=seconds,
+        encoding_seconds=stopwatch.take().get("tokenise", 0.0),
+        windows=amounts.get("windows", 0),
+        tokens=amounts.get("tokens", 0),
+        computed_tokens=amounts.get("computed", 0),
+        cut_questions=sum(answer.question_cut for answer in answers),
+        failed=Counter(answer.reason for answer in answers if answer.reason is not None),
+        most_windows=max((answer.windows for answer in answers), default=0),
+        many_windows=sum(answer.windows > MANY_WINDOWS for answer in answers),
+        bytes_out=bytes_out,
+    )
+
+
+def average_rows(runs: Sequence[RunOfRows], bytes_a_row: float) -> npt.NDArray[np.float64]:
+    """How many average rows of the corpus each run is worth. Time goes by text, and how much a row has is known of all
+    rows: so a probe that happened on long ones does not pass for the corpus.
+
+    Args:
+        runs: those of a probe.
+        bytes_a_row: of text, over the whole corpus.
+    """
+    if not bytes_a_row or not any(run.text_bytes for run in runs):
+        return np.array([run.rows for run in runs], np.float64)
+    return np.array([run.text_bytes / bytes_a_row for run in runs])
+
+
+@contextmanager
+def _reading_on(readers: Sequence[Reader], asked: Sequence[Sequence[Row]]) -> Iterator[None]:
+    """Let each reader read the same rows over and over in a thread of its own."""
+    over = threading.Event()
+
+    def read_on(reader: Reader) -> None:
+        for rows in cycle(asked):
+            if over.is_set():
+                return
+            reader.read(rows)
+
+    with ThreadPoolExecutor(max(1, len(readers))) as pool:
+        reading = [pool.submit(read_on, reader) for reader in readers]
+        try:
+            yield
+        finally:
+            over.set()
+    for each in reading:
+        each.result()
 
 
 def _part_of(unit: Unit, rows: int, random: np.random.Generator, number: int) -> Unit:
@@ -124,6 +179,11 @@ def _part_of(unit: Unit, rows: int, random: np.random.Generator, number: int) ->
             pieces.append(replace(piece, first_row=piece.first_row + begin, rows=stop - begin))
         before += piece.rows
     return Unit(number=number, pieces=tuple(pieces))
+
+
+def _text_bytes(rows: Sequence[Row], *, with_questions: bool) -> int:
+    texts = [row.context for row in rows] + [row.question for row in rows if with_questions]
+    return sum(len(text.encode()) for text in texts if text is not None)
 
 
 def _bytes_of(table: pa.Table, compression: str) -> int:

@@ -49,7 +49,7 @@ def test_a_probe_of_all_rows_says_what_reading_them_says(corpus: Path, tiny_read
     assert 0 < found.padding < 1
     assert found.bytes_out > 0
     assert found.seconds == pytest.approx(60 / found.rows_a_second / 2)
-    assert found.seconds_interval.low <= found.seconds <= found.seconds_interval.high
+    assert found.seconds_interval is None  # three units, three runs
 
 
 def test_questions_of_a_set_count_for_every_context(corpus: Path, tiny_reader_folder: Path, tmp_path: Path) -> None:

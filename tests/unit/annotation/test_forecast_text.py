@@ -50,6 +50,12 @@ def test_a_forecast_says_what_there_is_and_what_it_would_take() -> None:
     ]
 
 
+def test_no_interval_is_told_from_too_few_rows() -> None:
+    said = describe(replace(PLAIN, rows_a_second_interval=None, seconds_interval=None, seconds=3.21))
+    assert "  100.0 rows/s a replica (too few rows for an interval; torch in float32 on cpu, 1 thread, here)" in said
+    assert "4 replicas: 3.2 s, 0.00 replica-hours" in said
+
+
 @pytest.mark.parametrize(
     ("change", "warning"),
     [

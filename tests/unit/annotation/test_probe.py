@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.annotation.probe import RUNS, runs_of_rows
+from ray_qa.annotation.probe import RUNS, RunOfRows, average_rows, runs_of_rows
 from ray_qa.data.units import Piece, Unit
 
 PIECES = st.lists(st.integers(1, 40), min_size=1, max_size=4)
@@ -47,6 +49,17 @@ def test_units_with_more_rows_are_drawn_more_often() -> None:
     units = units_of([[1]] * 8 + [[1_000]] * 8)
     drawn = Counter(run.pieces[0].file >= 8 for seed in range(50) for run in runs_of_rows(units, 64, seed))
     assert drawn[True] > 20 * drawn[False]
+
+
+@pytest.mark.parametrize(("bytes_a_row", "sizes"), [(200.0, [16.0, 64.0]), (0.0, [32.0, 32.0])])
+def test_long_rows_count_as_more_than_one(bytes_a_row: float, sizes: list[float]) -> None:
+    nothing = RunOfRows(
+        rows=32, text_bytes=0, seconds=1.0, encoding_seconds=0.0, windows=32, tokens=0, computed_tokens=0,
+        cut_questions=0, failed=Counter(), most_windows=1, many_windows=0, bytes_out=0,
+    )  # fmt: skip
+    runs = [replace(nothing, text_bytes=3_200), replace(nothing, text_bytes=12_800)]
+    assert average_rows(runs, bytes_a_row).tolist() == sizes
+    assert average_rows([nothing], 200.0).tolist() == [32.0]
 
 
 def rows_of(unit: Unit) -> list[tuple[int, int, int]]:
