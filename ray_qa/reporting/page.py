@@ -12,7 +12,7 @@ from ray_qa.judging.judged_rows import STATUSES
 from ray_qa.reporting import charts
 from ray_qa.reporting.correctness import Correctness, Figure, RowJudged
 from ray_qa.reporting.histogram import Histogram
-from ray_qa.reporting.run_facts import RunFacts
+from ray_qa.reporting.run_facts import RunFacts, in_bars
 from ray_qa.reporting.samples import SampleRow, Samples, showable
 from ray_qa.reporting.statistics import RowStatistics
 from ray_qa.runs.html_pages import html_page, script_digest, script_of
@@ -42,6 +42,8 @@ EXAMPLES = 3
 """Of each reason."""
 CLOSE = 1.0
 """Rows whose margin is within this of where the outcome changes are called close."""
+UNITS_A_BAR = 4
+"""At least so many on average, or a chart of the speed shows when parts appear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,14 +160,15 @@ def _about(facts: RunFacts, statistics: RowStatistics) -> Iterator[tuple[str, st
 
 
 def _speed(facts: RunFacts) -> Iterator[Chart]:
-    if len(facts.moments) < 2:
+    bars = in_bars(facts.moments, facts.units // UNITS_A_BAR)
+    if len(bars) < 2:
         return
-    fastest = max(each.rows / each.seconds for each in facts.moments)
-    pauses = sum(each.after_pause for each in facts.moments)
+    fastest = max(each.rows / each.seconds for each in bars)
+    pauses = sum(each.after_pause for each in bars)
     resumed = f" {counted(pauses, 'pause')} between commands (dashed) left out." if pauses else ""
     yield Chart(
         title="Speed over time",
-        svg=charts.speed_chart(facts.moments),
+        svg=charts.speed_chart(bars),
         says=f"Rows published a second, at most {fastest:,.1f}; a unit counts when its part appears.{resumed}",
     )
 

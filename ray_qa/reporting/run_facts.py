@@ -109,6 +109,31 @@ def run_facts(source: Source) -> RunFacts:
     )
 
 
+def in_bars(moments: Sequence[Moment], most: int) -> tuple[Moment, ...]:
+    """The same run in at most about so many stretches, none of them over a pause: a stretch that is shorter than a unit
+    takes would show when parts appear, and not how fast rows were read."""
+    if not moments:
+        return ()
+    width = max(moments[0].seconds, (moments[-1].began + moments[-1].seconds) / max(1, most))
+    bars: list[list[Moment]] = []
+    for each in moments:
+        if not bars or each.after_pause or each.began >= bars[-1][0].began + width:
+            bars.append([])
+        bars[-1].append(each)
+    nexts = [bar[0] for bar in bars[1:]]
+    ends = [bar[-1].began + bar[-1].seconds for bar in bars]
+    until = [end if after.after_pause else after.began for end, after in zip(ends, nexts, strict=False)] + ends[-1:]
+    return tuple(
+        Moment(
+            began=bar[0].began,
+            seconds=end - bar[0].began,
+            rows=sum(each.rows for each in bar),
+            after_pause=bar[0].after_pause,
+        )
+        for bar, end in zip(bars, until, strict=True)
+    )
+
+
 def _record(source: Source) -> Mapping[str, Any]:
     """What ``run.json`` has; nothing where no command has come to its end."""
     try:

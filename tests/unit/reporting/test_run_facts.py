@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ray_qa.reporting.run_facts import MOST_NODES, RunFacts, run_facts
+from ray_qa.reporting.run_facts import MOST_NODES, Moment, RunFacts, in_bars, run_facts
 from ray_qa.runs.annotated_rows import open_source
 from ray_qa.runs.stretches import TIMELINES, Stretch, stretches_as_json
 from tests.unit.reporting.outputs import many_rows, with_settings
@@ -34,6 +34,15 @@ def test_stretches_of_all_nodes_are_put_together_and_pauses_left_out(tmp_path: P
     )
     shown = [(each.began, each.rows, each.after_pause) for each in facts.moments]
     assert shown == [(0, 12, False), (10, 5, False), (30, 5, False), (40, 5, True), (50, 5, False)]
+
+
+def test_bars_hold_all_rows_and_all_time_but_the_pauses() -> None:
+    moments = [Moment(began=10.0 * n, seconds=10, rows=n, after_pause=n == 7) for n in (0, 1, 2, 5, 7, 8, 9)]
+    assert in_bars(moments, 100) == in_bars(moments, 10)
+    shown = [(each.began, each.seconds, each.rows, each.after_pause) for each in in_bars(moments, 3)]
+    assert shown == [(0, 50, 3, False), (50, 10, 5, False), (70, 30, 24, True)]
+    assert [each.rows for each in in_bars(moments, 0)] == [8, 24]
+    assert in_bars([], 3) == ()
 
 
 def test_nodes_come_by_their_rows_and_the_least_are_put_together(tmp_path: Path) -> None:
