@@ -103,6 +103,8 @@ def _text_of(path: str, setting: str) -> str | InputError:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        return InputError(f"`{setting}` must be texts in UTF-8, but line {line:,} of {path} is not ({error.reason})")
+        return InputError(
+            f"`{setting}` must be texts in UTF-8, but line {line:,} of {path} is not ({error.reason}); convert it first"
+        )
     except OSError as error:
         return InputError(f"`{setting}` must be readable, but {path} gives: {first_line(error)}")

@@ -90,7 +90,10 @@ def test_files_that_are_no_text_are_named_in_a_line_each_and_left_out(
     found = brought(tmp_path / "rows", texts)
     assert [row["context"] for row in rows_of(found)] == ["good"]
     latin, large, bomb, cut, no = found.left_out
-    assert latin == f"`input` must be texts in UTF-8, but line 2 of {texts}/b.txt is not (invalid start byte)"
+    assert (
+        latin
+        == f"`input` must be texts in UTF-8, but line 2 of {texts}/b.txt is not (invalid start byte); convert it first"
+    )
     assert large == f"`input` must be texts of 1,000 bytes at most, but {texts}/c.txt is larger"
     assert bomb == large.replace("c.txt", "d.gz")
     assert cut.startswith(f"`input` must be readable, but {texts}/e.gz gives: ")
