@@ -274,6 +274,7 @@ def _ask(arguments: Sequence[str]) -> int:
     from ray_qa.cli.parser import parse
 
     config = parse(AskConfig, "ray-qa ask", arguments)
+    log_as("text", quiet=config.quiet)
     from ray_qa.asking.ask import ask
 
     return ask(config)
