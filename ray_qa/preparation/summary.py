@@ -89,9 +89,8 @@ def describe(summary: PreparedSummary) -> str:
     """The summary as a few lines for people."""
     counts = summary.counts
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.set_apart.items()))
-    lines = [
-        f"{counted(counts.rows, 'row')} = {counts.kept:,} kept + {counts.apart:,} set apart{reasons and f' ({reasons})'}"
-    ]
+    apart = f"{counts.apart:,} set apart{reasons and f' ({reasons})'}"
+    lines = [f"{counted(counts.rows, 'row')} = {counts.kept:,} kept + {apart}"]
     if summary.part:
         lines.append(f"a part of the input: {summary.part}")
     if counts.apart:
@@ -102,8 +101,9 @@ def describe(summary: PreparedSummary) -> str:
             "question_empty): there is no question, or white space alone"
         )
     if counts.answers:
+        where = "is where it should be" if counts.answers == 1 else "are where they should be"
         lines.append(
-            f"{counted(counts.answers, 'answer')} {'is' if counts.answers == 1 else 'are'} where they should be; {counts.converted:,} of them had their offset "
+            f"{counted(counts.answers, 'answer')} {where}; {counts.converted:,} of them had their offset "
             f"converted, {counts.repaired:,} repaired"
         )
     if summary.was_finished:
