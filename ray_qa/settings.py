@@ -214,8 +214,8 @@ class WindowSettings(Settings):
 MAX_CONTEXT_CHARS = 4_000_000
 
 
-class ReadingSettings(WindowSettings):
-    """How windows are cut and answers chosen: all that decides what an answer is, given the model."""
+class SpanSettings(WindowSettings):
+    """How windows are cut, and which span of them, if any, is the answer."""
 
     max_answer_tokens: Annotated[PositiveInt, Group.ANSWERS] = Field(
         30, description="Longest span that can be an answer, in tokens."
@@ -234,6 +234,14 @@ class ReadingSettings(WindowSettings):
     always_answer: Annotated[bool, Group.ANSWERS] = Field(
         False, description="Never abstain: give the best span, as SQuAD v1 wants it."
     )
+    max_context_chars: Annotated[PositiveInt, Group.ANSWERS] = Field(
+        MAX_CONTEXT_CHARS, description="Rows with a longer context fail, with the reason context_too_long."
+    )
+
+
+class ReadingSettings(SpanSettings):
+    """How windows are cut and answers chosen: all that decides what an answer is, given the model."""
+
     n_best: Annotated[int, Group.ANSWERS] = Field(
         1, ge=1, le=1000, description="Best distinct spans to give; above 1 adds the column n_best."
     )
@@ -242,9 +250,6 @@ class ReadingSettings(WindowSettings):
     )
     min_confidence: Annotated[float, Group.ANSWERS] = Field(
         0.0, ge=0, le=1, description="Leave spans of less confidence out of mentions."
-    )
-    max_context_chars: Annotated[PositiveInt, Group.ANSWERS] = Field(
-        MAX_CONTEXT_CHARS, description="Rows with a longer context fail, with the reason context_too_long."
     )
 
     @model_validator(mode="after")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -39,6 +40,13 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
     return [found[0] if len(found) == 1 else _union_line(path, found) for path, found in lines.items()]
 
 
+def unknown_setting(name: str, names: Sequence[str], where: str = "") -> str:
+    """What to say of a setting that is none of ``names``, and ``where`` it is."""
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(names)}"
+    return f"`{name}`{where} must be a setting, but is unknown; {hint}"
+
+
 def _path(location: tuple[int | str, ...]) -> str:
     """The setting and what is inside it, dotted, without the names pydantic gives to the members of a union."""
     inner = [str(part) for part in location[1:]]
@@ -52,14 +60,17 @@ def _line(path: str, detail: Mapping[str, Any], kind: type[BaseModel]) -> str:
     if detail["type"] == "missing":
         return f"`{path}` must be given, but is missing"
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path, kind.model_fields, n=1)
-        hint = f"; did you mean `{near[0]}`?" if near else f"; there are: {', '.join(kind.model_fields)}"
-        return f"`{path}` must be a setting, but is unknown{hint}"
+        return unknown_setting(path, [field.alias or name for name, field in kind.model_fields.items()])
     expected = _EXPECTATIONS.get(detail["type"])
     if expected is None:
         return f"`{path}` must be valid, but is {detail['input']!r}: {detail['msg']}"
-    found = "empty" if detail["type"] in ("string_too_short", "too_short") else repr(detail["input"])
+    found = "empty" if detail["type"] in ("string_too_short", "too_short") else _shown(detail["input"])
     return f"`{path}` must be {expected.format(**detail.get('ctx', {}))}, but is {found}"
+
+
+def _shown(value: object) -> str:
+    """A value as the user wrote it: flags give numbers as texts."""
+    return value if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d+)?", value) else repr(value)
 
 
 def _union_line(path: str, lines: list[str]) -> str:

@@ -30,6 +30,8 @@ from ray_qa.settings import (
 from ray_qa.storage.credentials import Access
 from ray_qa.storage.remote import Place
 
+QUESTION_COLUMN = "question"
+
 
 class AnnotationSettings(CorpusSettings, ReadingSettings, ModelSettings):
     """What decides how a corpus is annotated, and by how many machines."""
@@ -39,7 +41,7 @@ class AnnotationSettings(CorpusSettings, ReadingSettings, ModelSettings):
         description="Files, folders, globs, or their URLs in a bucket, read in this order: Parquet, JSONL, JSON, CSV, "
         "TSV, Arrow, plain or .gz or .zst; or data sets, as NAME:SPLIT, a saved folder or hf://datasets/NAME.",
     )
-    question_column: Annotated[str, Group.INPUT] = Field("question", description="Column that holds the question.")
+    question_column: Annotated[str, Group.INPUT] = Field(QUESTION_COLUMN, description="Column that holds the question.")
     questions: Annotated[PathText | None, FREE, Group.INPUT] = Field(
         None,
         description="Ask every context these questions, instead of those in a column: rows with id and question, or a "
@@ -94,6 +96,15 @@ class AnnotationSettings(CorpusSettings, ReadingSettings, ModelSettings):
         if self.question_column == self.context_column:
             raise ValueError(
                 f"`question_column` must be another column than `context_column`, but both are {self.context_column!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _questions_come_from_one_place(self) -> Self:
+        if self.questions is not None and self.question_column != QUESTION_COLUMN:
+            raise ValueError(
+                "`question_column` must be left out with `questions`, which are asked instead, but is "
+                f"{self.question_column!r}"
             )
         return self
 

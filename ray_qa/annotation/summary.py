@@ -173,7 +173,7 @@ def describe(summary: RunSummary) -> str:
     """The summary as a few lines for people."""
     counts = summary.counts
     lines = [
-        f"{counts.rows:,} rows = {counts.answered:,} answered + {counts.no_answer:,} no answer "
+        f"{counted(counts.rows, 'row')} = {counts.answered:,} answered + {counts.no_answer:,} no answer "
         f"+ {counts.failed:,} failed",
         "nothing to do: an earlier run has finished this output"
         if summary.was_finished

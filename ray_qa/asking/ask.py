@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rich.console import Console
@@ -14,10 +16,16 @@ from ray_qa.asking.sentences import answer_in_its_sentence, printable
 from ray_qa.errors import InputError
 from ray_qa.reader.answers import span_confidence
 from ray_qa.reader.calibration import Decision
+from ray_qa.reader.failures import failure_in_words
 from ray_qa.reader.reader import Reader
+from ray_qa.reader.stopwatch import Stopwatch, counting_on
 from ray_qa.records import Answer, Row
+from ray_qa.runs.live_line import ProgressLine, counted, duration
+from ray_qa.runs.live_line import shown as progress_shown
 
 LOADING = "loading the model (the first time on a machine it is also converted for it)"
+PATIENCE_SECONDS = 3.0
+"""Who waits for longer is told how far it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +63,7 @@ def answers(config: AskConfig, context: str) -> list[Asked]:
     Raises:
         InputError: if one cannot be answered.
     """
-    with Console(stderr=True).status(LOADING):
+    with Console(stderr=True, quiet=config.quiet).status(LOADING):
         reader = Reader.load(
             config.model,
             settings=config,
@@ -64,17 +72,32 @@ def answers(config: AskConfig, context: str) -> list[Asked]:
             batch_tokens=config.batch_tokens,
             backend=config.backend,
         )
-    found = reader.read(Row(question=question, context=context) for question in config.question)
+    found = _read(reader, [Row(question=question, context=context) for question in config.question])
     if failures := [
-        f"`question` and `context` must be a row that can be read, but {question!r:.60} fails with {answer.reason}"
+        failure_in_words(answer.reason, question, context, config)
         for question, answer in zip(config.question, found, strict=True)
         if answer.status == "failed"
     ]:
-        raise InputError(*failures)
+        raise InputError(*dict.fromkeys(failures))
     return [
         Asked(question=question, answer=each, decision=reader.decides_by)
         for question, each in zip(config.question, found, strict=True)
     ]
+
+
+def _read(reader: Reader, rows: Sequence[Row]) -> list[Answer]:
+    """The answers to all rows; where that takes long, how far it is is shown meanwhile."""
+    stopwatch, began = Stopwatch(timed=False), time.monotonic()
+    encoded = reader.tokenizer.encode(rows, reader.settings.max_question_tokens, reader.settings.max_context_chars)
+    windows = len(encoded.windows(reader.settings, reader.tokenizer.template.special_tokens))
+
+    def line() -> ProgressLine:
+        seconds, done = time.monotonic() - began, stopwatch.amount("windows")
+        text = f"read {done:,} of {counted(windows, 'window')}, {duration(seconds)}"
+        return ProgressLine(text=text if seconds >= PATIENCE_SECONDS else "", figures={"windows": done, "of": windows})
+
+    with progress_shown(line, stays=False), counting_on(stopwatch):
+        return reader.score(encoded, [row.context for row in rows])
 
 
 def shown(asked: Asked, context: str, n_best: int) -> Text:

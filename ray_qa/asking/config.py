@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, PositiveInt, field_validator
 
-from ray_qa.settings import Group, ModelSettings, PathText, ReadingSettings, Texts
+from ray_qa.settings import (
+    MAX_CONTEXT_CHARS,
+    Group,
+    ModelSettings,
+    PathText,
+    QuietSetting,
+    ReadingSettings,
+    SpanSettings,
+    Texts,
+)
 
-CONTEXT = "The text to answer from; a file (UTF-8) where it names one; or - for standard input, never taken for a name."
+CONTEXT = (
+    "The text to answer from; a file (UTF-8, plain or .gz or .zst) where it names one; or - for standard input, never "
+    "taken for a name."
+)
+LONGEST = "Refuse a longer context."
 MODEL = "A folder, a hub id (owner/name[@revision]), or the small embedded model."
 
 
@@ -25,9 +38,17 @@ class AskConfig(ReadingSettings, ModelSettings):
     n_best: Annotated[int, Group.ANSWERS] = Field(
         1, ge=1, le=1000, description="Best distinct spans to show; above 1 they stand below the answer."
     )
+    answers_per_row: Annotated[int, Group.ANSWERS] = Field(
+        1, ge=1, le=1000, description="Best spans without overlap to show; above 1 they stand below the answer."
+    )
+    min_confidence: Annotated[float, Group.ANSWERS] = Field(
+        0.0, ge=0, le=1, description="With `answers_per_row`: leave spans of less confidence out."
+    )
+    max_context_chars: Annotated[PositiveInt, Group.ANSWERS] = Field(MAX_CONTEXT_CHARS, description=LONGEST)
     as_json: Annotated[bool, Group.OUTPUT] = Field(
         False, alias="json", description="Print a JSON object a question, with all scores."
     )
+    quiet: QuietSetting = False
 
     @field_validator("dtype")
     @classmethod
@@ -37,7 +58,7 @@ class AskConfig(ReadingSettings, ModelSettings):
         return value
 
 
-class InspectConfig(ReadingSettings):
+class InspectConfig(SpanSettings):
     """Show what goes into the model for one question, and what comes out: tokens, positions, logits, labels, loss.
 
     ray-qa inspect --question "Who was Jim Henson?" --context "Jim Henson was a nice puppet" --answer "nice puppet"
@@ -53,6 +74,7 @@ class InspectConfig(ReadingSettings):
     )
     model: Annotated[PathText, Group.MODEL] = Field("embedded", min_length=1, description=MODEL)
     n_best: Annotated[int, Group.ANSWERS] = Field(10, ge=1, le=1000, description="Best pairs of start and end to show.")
+    max_context_chars: Annotated[PositiveInt, Group.ANSWERS] = Field(MAX_CONTEXT_CHARS, description=LONGEST)
     tokens: Annotated[int, Group.OUTPUT] = Field(
         40, ge=0, description="Most tokens of a window to show in the terminal, the likeliest; 0 for all."
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ray_qa.data.text_files import MOST_BYTES
+from ray_qa.data.unpacking import unpacked
 from ray_qa.errors import InputError, first_line
 
 
@@ -23,7 +25,7 @@ def read_context(named: str) -> str:
         return named
     if is_file:
         try:
-            return _decoded(path.read_bytes(), named)
+            return _decoded(_content(path), named)
         except OSError as error:
             raise InputError(
                 f"`context` must be a file that can be read, but {named} gives: {first_line(error)}"
@@ -41,11 +43,20 @@ def _looks_like_a_file(named: str) -> bool:
     return len(named.split()) == 1 and named.isascii() and ("/" in named or Path(named).suffix != "")
 
 
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = unpacked(file.read(MOST_BYTES + 1), path.name, MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise InputError(f"`context` must be a text of {MOST_BYTES:,} bytes at most, but {path} is larger")
+    return content
+
+
 def _decoded(content: bytes, named: str) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"`context` must be text in UTF-8, but {named} gives: {first_line(error)}") from error
     if not text.strip():
-        raise InputError(f"`context` must be a text, but {named} is empty")
+        found = "has white space alone" if text else "is empty"
+        raise InputError(f"`context` must be a text, but {named} {found}")
     return text

@@ -18,11 +18,12 @@ from ray_qa.asking.tables import print_inspection, print_verdict
 from ray_qa.errors import OutputError, first_line
 from ray_qa.reader.inspection import AnswerGiven, Inspection
 from ray_qa.reader.reader import Reader
+from ray_qa.settings import ReadingSettings, SpanSettings
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place, place_of
 
-WIDTH = 140
-"""Columns where there is no terminal to tell how many it has."""
+WIDTH = 1_000
+"""Columns where there is no terminal: as many as any table takes, so that nothing is cut."""
 
 
 def inspect(config: InspectConfig) -> int:
@@ -36,8 +37,9 @@ def inspect(config: InspectConfig) -> int:
     html = None if config.html is None else _file_to_write(place_of(config.html, "html"))
     context = read_context(config.context)
     given = None if config.answer is None else parse_answer(config.answer, context)
+    settings = ReadingSettings(**{name: getattr(config, name) for name in SpanSettings.model_fields})
     with Console(stderr=True).status(LOADING):
-        reader = Reader.load(config.model, settings=config, device="cpu", dtype="float32", backend="torch")
+        reader = Reader.load(config.model, settings=settings, device="cpu", dtype="float32", backend="torch")
     inspection = reader.inspect(
         config.question,
         context,

@@ -1,4 +1,4 @@
 """The ``ray-qa`` command line.
 
-``main`` · ``stopping`` · ``parser`` · ``flags`` · ``help_page`` · ``completion`` · ``demo``
+``main`` · ``stopping`` · ``parser`` · ``flag_mistakes`` · ``flags`` · ``help_page`` · ``completion`` · ``demo``
 """

@@ -65,7 +65,7 @@ def _group(name: str, field: FieldInfo) -> Group:
 
 def _metavar(field: FieldInfo, is_list: bool) -> str:
     if is_list:
-        return "NAME [NAME …]"
+        return "TEXT [TEXT …]"
     if field.annotation is bool:
         return ""
     if get_origin(field.annotation) is Literal:

@@ -274,6 +274,7 @@ def _ask(arguments: Sequence[str]) -> int:
     from ray_qa.cli.parser import parse
 
     config = parse(AskConfig, "ray-qa ask", arguments)
+    log_as("text", quiet=config.quiet)
     from ray_qa.asking.ask import ask
 
     return ask(config)
@@ -317,7 +318,7 @@ def _demo(arguments: Sequence[str]) -> int:
     from ray_qa.cli.demo import DemoConfig
     from ray_qa.cli.parser import parse
 
-    config = parse(DemoConfig, "ray-qa demo", arguments, framed=not wants_json())
+    config = parse(DemoConfig, "ray-qa demo", arguments)
     from ray_qa.cli.demo import demo
 
     return demo(config)
@@ -327,7 +328,7 @@ def _configured(kind: type[Config], command: str, arguments: Sequence[str]) -> C
     """The settings of a command; from here on it logs as they say."""
     from ray_qa.cli.parser import parse
 
-    config = parse(kind, f"ray-qa {command}", arguments, framed=not wants_json())
+    config = parse(kind, f"ray-qa {command}", arguments)
     log_as(config.log_format, quiet=config.quiet)
     return config
 

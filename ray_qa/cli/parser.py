@@ -6,22 +6,24 @@ import argparse
 import dataclasses
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, nullcontext, redirect_stderr
+from collections.abc import Mapping, Sequence, Set
+from contextlib import redirect_stderr
 from typing import Annotated, Any, TypeVar
 
 import tyro
 import yaml
 from pydantic import BaseModel
 
+from ray_qa.cli.flag_mistakes import flag_mistakes
 from ray_qa.cli.flags import Flag, flags_of
 from ray_qa.cli.help_page import CONFIG_HELP, help_page
-from ray_qa.errors import ConfigError, first_line
+from ray_qa.errors import ConfigError, Problems, first_line
+from ray_qa.validation_messages import unknown_setting
 
 Config = TypeVar("Config", bound=BaseModel)
 
 
-def parse(kind: type[Config], program: str, arguments: Sequence[str], *, framed: bool = True) -> Config:
+def parse(kind: type[Config], program: str, arguments: Sequence[str]) -> Config:
     """Read flags, and the YAML file that ``--config`` names, into a configuration; flags override the file.
 
     tyro gets a plain record of texts: types and limits are checked by the model, which says in our words what is wrong
@@ -31,49 +33,61 @@ def parse(kind: type[Config], program: str, arguments: Sequence[str], *, framed:
         kind: the command's model.
         program: what the usage calls it.
         arguments: the command line.
-        framed: whether tyro may draw on standard error what is wrong with flags that it does not know; else that
-            is an error like any other.
 
     Raises:
-        ConfigError: for settings that are unknown, missing or wrong, and for a file that is no YAML mapping.
-        SystemExit: after ``--help``, and, framed, for flags that tyro does not know.
+        ConfigError: for flags that are unknown, for settings that are unknown, missing or wrong, and for a file that is
+            no YAML mapping.
+        SystemExit: after ``--help``.
     """
     if not {"-h", "--help"}.isdisjoint(arguments):
         print(help_page(kind, program))
         raise SystemExit(0)
-    file_values = _read_yaml(path) if (path := _config_path(arguments)) else {}
     flags = flags_of(kind)
-    record = _record_of(flags, kind.__name__, file_values)
-    lists = {flag.name for flag in flags if flag.is_list}
-    with nullcontext() if framed else _frames_as_errors():
-        read = tyro.cli(record, prog=program, args=_gathered(arguments, lists))
-    given = {
+    path = _config_path(arguments)
+    file_values = _read_yaml(path) if path else {}
+    given = _read_flags(flags, program, arguments, file_values)
+    values = {**file_values, **given}
+    if empty := [flag.name for flag in flags if flag.name in values and values[flag.name] in ((), [])]:
+        raise ConfigError(*(f"`{name}` must have a value where it is given, but is empty" for name in empty))
+    names = [flag.name for flag in flags]
+    problems = Problems()
+    with problems.gather():
+        config = kind(**{name: value for name, value in values.items() if name in names})
+    problems.found += [unknown_setting(name, names, f" in {path}") for name in file_values if name not in names]
+    problems.stop_here_if_any()
+    return config
+
+
+def _read_flags(
+    flags: Sequence[Flag], program: str, arguments: Sequence[str], file_values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings that the command line gives."""
+    record = _record_of(flags, program, file_values)
+    gathered = _gathered(arguments, {flag.name for flag in flags if flag.is_list})
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            read, unknown = tyro.cli(record, prog=program, args=gathered, return_unknown_args=True)
+    except SystemExit:
+        read, unknown = None, gathered
+    if unknown:
+        # What tyro draws is for the eye, in many lines; it is said as it is only where we do not see what is wrong.
+        in_its_words = " ".join(re.sub("[─│╭╮╰╯]", " ", said.getvalue()).split()) or f"cannot be read: {unknown}"
+        raise ConfigError(*(flag_mistakes(arguments, flags, program) or [in_its_words]))
+    return {
         field.name: value
         for field in dataclasses.fields(record)
         if field.name != "config" and (value := getattr(read, field.name)) != field.default
     }
-    values = {**file_values, **given}
-    if empty := [flag.name for flag in flags if flag.name in values and values[flag.name] in ((), [])]:
-        raise ConfigError(*(f"`{name}` must have a value where it is given, but is empty" for name in empty))
-    return kind(**values)
-
-
-@contextmanager
-def _frames_as_errors() -> Iterator[None]:
-    drawn = io.StringIO()
-    try:
-        with redirect_stderr(drawn):
-            yield
-    except SystemExit as end:
-        if not end.code:
-            raise
-        raise ConfigError(" ".join(re.sub("[─│╭╮╰╯]", " ", drawn.getvalue()).split())) from None
 
 
 def _config_path(arguments: Sequence[str]) -> str | None:
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config")
-    path: str | None = parser.parse_known_args(list(arguments))[0].config
+    try:
+        path: str | None = parser.parse_known_args(list(arguments))[0].config
+    except argparse.ArgumentError:  # it has no value, which is told with all that is wrong with flags
+        return None
     return path
 
 

@@ -19,6 +19,7 @@ _NAMES = {
     ".json": "JSON; write it as Parquet, with pyarrow.json and pyarrow.parquet",
     ".jsonl": "JSON; write it as Parquet, with pyarrow.json and pyarrow.parquet",
 }
+_TEXTS = (".txt", ".text", ".md", ".rst")
 
 
 def is_saved_data_set(folder: Path) -> bool:
@@ -29,6 +30,8 @@ def is_saved_data_set(folder: Path) -> bool:
 
 def instead_of_parquet(path: str) -> str | None:
     """What a file is that is no Parquet, and what to do about it; ``None`` where that cannot be told."""
+    if Path(path.lower().removesuffix(".gz").removesuffix(".zst")).suffix in _TEXTS:
+        return "a text; give --context-from files where each file is a context, or bring it into rows"
     try:
         with open_input(place_of(path, "input")) as stream:
             start = stream.read(8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from reprlib import repr as short_repr
@@ -12,7 +14,7 @@ from ray_qa.data.row_forms import ALL, has_suffix
 from ray_qa.data.row_streams import stream_rows
 from ray_qa.data.schemas import is_unicode, texts
 from ray_qa.data.unpacking import open_plain
-from ray_qa.errors import InputError, first_line
+from ray_qa.errors import InputError, first_line, listed
 from ray_qa.records import Question, Row
 from ray_qa.settings import ColumnSettings
 from ray_qa.storage.remote import place_of
@@ -23,7 +25,8 @@ MOST_NAMED = 20
 def read_questions(path: str, setting: str = "questions") -> tuple[Question, ...]:
     """Read a set: rows with ``id`` and ``question`` in any form, or a text file with a question a line.
 
-    In a text file a line's number, from 1, is the id; blank lines are passed over. Integers become text.
+    In a text file a line's number, from 1, is the id; blank lines are passed over, and no line is a comment. Integers
+    become text. Of questions that come twice, which cost nothing twice, a warning tells.
 
     Raises:
         InputError: about ``setting``, if it cannot be read, has no questions, or one has no id, no text, or an id that
@@ -43,6 +46,7 @@ def read_questions(path: str, setting: str = "questions") -> tuple[Question, ...
         problems.append(f"`{setting}` must have questions, but {path} has none")
     if problems:
         raise InputError(*problems[:MOST_NAMED])
+    _tell_repeated(questions, path, setting)
     return tuple(questions)
 
 
@@ -53,6 +57,19 @@ def rows_to_read(rows: pa.Table, columns: ColumnSettings, questions: Sequence[Qu
         return [Row(question=question.text, context=context) for context in contexts for question in questions]
     pairs = zip(texts(rows[columns.question]), contexts, strict=True)
     return [Row(question=question, context=context) for question, context in pairs]
+
+
+def _tell_repeated(questions: Sequence[Question], path: str, setting: str) -> None:
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    for question in questions:
+        ids[question.text].append(question.id)
+    if repeated := [f"{short_repr(text)} as {listed(same, 4)}" for text, same in ids.items() if len(same) > 1]:
+        logging.getLogger(__name__).warning(
+            "`%s` should have every question once, but %s repeats %s; each id gets the same answers",
+            setting,
+            path,
+            listed(repeated, 3),
+        )
 
 
 def _of_table(path: str, setting: str) -> Iterator[tuple[str, object, object]]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from ray_qa.data.file_kinds import instead_of_parquet
 from ray_qa.data.file_search import find_files
 from ray_qa.data.parquet_opening import open_parquet
+from ray_qa.data.row_forms import ALL, has_suffix
 from ray_qa.data.squad_json import load_json
 from ray_qa.errors import InputError, first_line
 from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output
@@ -142,6 +143,11 @@ def _footer(part: str, setting: str) -> pq.FileMetaData:
 
 
 def _of_json(path: str, setting: str) -> Predictions:
+    if has_suffix(path, ALL) and not path.lower().endswith(".json"):
+        raise InputError(
+            f"`{setting}` must be a folder that annotate wrote, or a JSON file {{id: text}}, but {path} is a file of "
+            "rows; give the folder"
+        )
     # pairs, where a dict would hide that an id comes twice
     pairs = load_json(path, setting, "a folder that annotate wrote or a JSON file", read_object=tuple)
     if not isinstance(pairs, tuple):

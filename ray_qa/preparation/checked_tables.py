@@ -46,9 +46,15 @@ def check_table(
         repaired=sum(each.repaired for each in good),
     )
     kept = table.filter(pa.array([isinstance(each, CheckedAnswers) for each in checked])) if faults else table
+    counts += Counts(without_question=_without_question(kept, columns.question))
     if columns.answers is not None and (counts.converted or counts.repaired):
         kept = _with_places(kept, columns.answers, [each.places for each in good], source)
     return CheckedTable(kept=kept, apart=_apart(table, faults, source, numbers), counts=counts)
+
+
+def _without_question(table: pa.Table, column: str | None) -> int:
+    """How many rows have a column for their question, and nothing to ask in it."""
+    return 0 if column is None else sum(not (text and text.strip()) for text in texts(table[column]))
 
 
 def _with_places(table: pa.Table, column: str, places: Sequence[Sequence[int] | None], source: str) -> pa.Table:

@@ -19,6 +19,8 @@ class Counts:
     """Of the rows that are kept."""
     converted: int = 0
     """Of them: their places counted something else than code points."""
+    without_question: int = 0
+    """Of the rows that are kept: their question is missing or blank, so that annotate has them fail."""
     repaired: int = 0
     """Of them: their texts were not at their places, but at exactly one other."""
 
@@ -29,6 +31,7 @@ class Counts:
             set_apart=dict(Counter(self.set_apart) + Counter(other.set_apart)),
             answers=self.answers + other.answers,
             converted=self.converted + other.converted,
+            without_question=self.without_question + other.without_question,
             repaired=self.repaired + other.repaired,
         )
 

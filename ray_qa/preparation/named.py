@@ -46,6 +46,7 @@ class BroughtSource:
 class CheckedColumns:
     """The columns that are looked at; ``None`` where there is nothing to look at."""
 
+    question: str | None
     context: str
     answers: str | None
     id: str | None
@@ -162,7 +163,7 @@ def _columns(config: PrepareConfig, schema: pa.Schema) -> CheckedColumns:
         problems.append(f"the input must have no column that prepare adds, but has {listed(map(repr, clashes))}")
     if problems:
         raise InputError(*problems)
-    return CheckedColumns(context=config.context_column, answers=answers, id=own_id)
+    return CheckedColumns(question=question, context=config.context_column, answers=answers, id=own_id)
 
 
 def _named_or_usual(schema: pa.Schema, name: str | None, usual: str) -> str | None:

@@ -89,14 +89,21 @@ def describe(summary: PreparedSummary) -> str:
     """The summary as a few lines for people."""
     counts = summary.counts
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.set_apart.items()))
-    lines = [f"{counts.rows:,} rows = {counts.kept:,} kept + {counts.apart:,} set apart{reasons and f' ({reasons})'}"]
+    apart = f"{counts.apart:,} set apart{reasons and f' ({reasons})'}"
+    lines = [f"{counted(counts.rows, 'row')} = {counts.kept:,} kept + {apart}"]
     if summary.part:
         lines.append(f"a part of the input: {summary.part}")
     if counts.apart:
         lines.append(f"those lie in {summary.output}/{SET_APART}; the first: {'; '.join(summary.examples)}")
-    if counts.answers:
+    if counts.without_question:
         lines.append(
-            f"{counts.answers:,} answers are where they should be; {counts.converted:,} of them had their offset "
+            f"{counted(counts.without_question, 'row')} of those kept will fail in annotate (question_missing, "
+            "question_empty): there is no question, or white space alone"
+        )
+    if counts.answers:
+        where = "is where it should be" if counts.answers == 1 else "are where they should be"
+        lines.append(
+            f"{counted(counts.answers, 'answer')} {where}; {counts.converted:,} of them had their offset "
             f"converted, {counts.repaired:,} repaired"
         )
     if summary.was_finished:

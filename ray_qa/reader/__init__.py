@@ -4,6 +4,6 @@
 ``engine`` · ``cpu`` · ``limits`` · ``tokenizer_loading`` · ``pair_tokenizer`` · ``chunks`` · ``text_ranges`` ·
 ``encoded`` · ``windows`` · ``batching`` · ``collate`` · ``scoring`` · ``backend`` · ``span_model`` ·
 ``openvino_model`` · ``openvino_conversion`` · ``quantization`` · ``spans`` · ``ranking`` · ``calibration`` ·
-``answers`` · ``mentions`` · ``alignment`` · ``labels`` · ``inspection`` · ``inspecting`` · ``inspected_labels`` ·
-``arithmetic`` · ``arrays`` · ``stopwatch`` · ``transformers_logging``
+``answers`` · ``mentions`` · ``failures`` · ``alignment`` · ``labels`` · ``inspection`` · ``inspecting`` ·
+``inspected_labels`` · ``arithmetic`` · ``arrays`` · ``stopwatch`` · ``transformers_logging``
 """

@@ -19,6 +19,7 @@ from ray_qa.reader.backend import WindowScores, search_spans
 from ray_qa.reader.batching import BatchBudget
 from ray_qa.reader.calibration import Decision
 from ray_qa.reader.collate import Batch, Template
+from ray_qa.reader.failures import failure_in_words
 from ray_qa.reader.inspected_labels import find_answer, label_with_loss, positions_of_answer
 from ray_qa.reader.inspection import AnswerGiven, InspectedToken, InspectedWindow, Inspection, Part, RankedPair
 from ray_qa.reader.pair_tokenizer import PairTokenizer
@@ -58,7 +59,8 @@ def inspect_row(
     Raises:
         InputError: if the row cannot be read, has more than ``MOST_WINDOWS`` windows, or the answer cannot be used.
     """
-    encoded = tokenizer.encode([Row(question=question, context=context)], settings.max_question_tokens)
+    row = Row(question=question, context=context)
+    encoded = tokenizer.encode([row], settings.max_question_tokens, settings.max_context_chars)
     windows = encoded.windows(settings, tokenizer.template.special_tokens)
     if len(windows) > MOST_WINDOWS:
         raise InputError(
@@ -70,7 +72,7 @@ def inspect_row(
     scored = score_windows(recorder, tokenizer.template, encoded, windows, settings, BatchBudget(1))
     (answer,) = choose_answers(encoded, windows.row, scored, [context], settings, decision)
     if answer.status == "failed":
-        raise InputError(f"`question` and `context` must be a row that can be read, but it fails with {answer.reason}")
+        raise InputError(failure_in_words(answer.reason, question, context, settings))
 
     found = find_answer(context, given, encoded) if given is not None and given.text else None
     positions = None if given is None else positions_of_answer(found, encoded, windows, tokenizer.template)

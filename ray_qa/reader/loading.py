@@ -80,8 +80,9 @@ def load_model(
     except ModelError as error:
         if backend != AUTO or dtype == "int8":
             raise
+        loaded = _with_torch(files, device, dtype, threads)  # raises, where the fault is the model's own
         logging.getLogger(__name__).warning("torch runs the model: %s", error)
-        return _with_torch(files, device, dtype, threads)
+        return loaded
     return LoadedModel(backend=model, device=device, threads=threads)
 
 

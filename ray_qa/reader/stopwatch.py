@@ -26,6 +26,10 @@ class Stopwatch:
         """Add to an amount."""
         self._amounts[name] += amount
 
+    def amount(self, name: str) -> int:
+        """What was counted since amounts were last taken; other threads may ask."""
+        return self._amounts.get(name, 0)
+
     def take_amounts(self) -> dict[str, int]:
         """The amounts that were counted since this was last asked for."""
         taken = dict(self._amounts)

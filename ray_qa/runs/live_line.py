@@ -29,15 +29,23 @@ class ProgressLine:
 
 
 @contextmanager
-def shown(line: Callable[[], ProgressLine]) -> Iterator[None]:
-    """Show on standard error, while the block runs, what ``line`` gives from time to time."""
+def shown(line: Callable[[], ProgressLine], *, stays: bool = True) -> Iterator[None]:
+    """Show on standard error, while the block runs, what ``line`` gives from time to time.
+
+    Args:
+        line: called in another thread; nothing is shown while its text is empty.
+        stays: whether a terminal goes on to show the last line after the block.
+    """
     if not wants_progress():
         yield
         return
     with _standard_error() as stream:
         console = Console(file=stream)
         if console.is_terminal and not wants_json():
-            with Live(get_renderable=lambda: Text(line().text), console=console, refresh_per_second=2):
+            live = Live(
+                get_renderable=lambda: Text(line().text), console=console, refresh_per_second=2, transient=not stays
+            )
+            with live:
                 yield
             return
         with written_to(stream), meanwhile(lambda ended: _log(line, ended)):

@@ -107,6 +107,10 @@ def test_the_defaults_are_those_of_the_design() -> None:
         ({"unit_rows": "many"}, "`unit_rows` must be 'auto' or a whole number, but is 'many'"),
         ({"unit_rows": 0}, "`unit_rows` must be 'auto' or greater than 0, but is 0"),
         ({"batch_tokens": 2.5}, "`batch_tokens` must be 'auto' or a whole number, but is 2.5"),
+        (
+            {"questions": "q.txt", "question_column": "foo"},
+            "`question_column` must be left out with `questions`, which are asked instead, but is 'foo'",
+        ),
         ({"replicas": "0"}, "`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is '0'"),
         ({"replicas": "3:2"}, "`replicas` must be auto, N, or MIN:MAX with 1 ≤ MIN ≤ MAX, but is '3:2'"),
         (

@@ -118,7 +118,7 @@ def test_settings_out_of_range_are_all_named(refused: Refused) -> None:
     flags = ["--learning-rate", "0", "--batch-size", "many", "--freeze", "heads", "--schedule", "steps"]
     assert refused(*flags) == [
         "ray-qa finetune: `batch_size` must be a whole number, but is 'many'",
-        "ray-qa finetune: `learning_rate` must be greater than 0.0, but is '0'",
+        "ray-qa finetune: `learning_rate` must be greater than 0.0, but is 0",
         "ray-qa finetune: `schedule` must be 'linear', 'cosine' or 'constant', but is 'steps'",
         "ray-qa finetune: `freeze` must be none, embeddings or layers:K, but is 'heads'",
     ]

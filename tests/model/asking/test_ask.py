@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -67,9 +68,43 @@ def test_what_cannot_be_read_is_told_in_one_line_a_question(
     assert main([*asked, "--question", " ", "--context", CONTEXT]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err == (
-        "ray-qa ask: `question` and `context` must be a row that can be read, but ' ' fails with question_empty\n"
+    assert captured.err == ("ray-qa ask: `question` must be a text, but has white space alone (question_empty)\n")
+
+
+@pytest.mark.parametrize("command", ["ask", "inspect"])
+def test_a_context_that_is_too_long_is_told_once_with_its_length_the_limit_and_the_flag(
+    command: str, tiny_reader_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    questions = [flag for question in QUESTIONS[: 2 if command == "ask" else 1] for flag in ("--question", question)]
+    flags = ["--context", CONTEXT, "--max-context-chars", "20", "--model", str(tiny_reader_folder)]
+    assert main([command, *questions, *flags]) == 2
+    assert capsys.readouterr().err == (
+        f"ray-qa {command}: `context` must have at most 20 characters (`max_context_chars`), but has {len(CONTEXT)}; "
+        "raise --max-context-chars, or give the part of it that matters (context_too_long)\n"
     )
+
+
+@pytest.mark.parametrize(("flags", "is_told"), [([], True), (["--quiet"], False)])
+def test_who_waits_long_is_told_how_many_windows_are_read(
+    asked: list[str],
+    flags: list[str],
+    is_told: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("ray_qa.asking.ask.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("ray_qa.runs.live_line.LOG_SECONDS", 0.01)
+    assert main([*asked, "--context", CONTEXT * 500, "--json", *flags]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == len(QUESTIONS)
+    told = re.findall(r"read [\d,]+ of [\d,]+ windows, 0:\d\d$", captured.err, re.MULTILINE)
+    assert bool(told) == is_told
+    assert captured.err.count("\n") == len(told)
+
+
+def test_a_short_wait_says_nothing(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*asked, "--context", CONTEXT]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_missing_file_is_told_in_one_line(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:

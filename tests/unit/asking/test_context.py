@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +35,23 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     assert read_context(str(path)) == "Zürich\r\nist groß\n"
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [(".gz", "gzip"), (".ZST", "zstd")])
+def test_a_compressed_file_is_read_as_what_it_holds(tmp_path: Path, suffix: str, codec: str) -> None:
+    path = tmp_path / f"text.txt{suffix}"
+    with pa.output_stream(str(path), compression=codec) as stream:
+        stream.write("Zürich ist groß\n".encode())
+    assert read_context(str(path)) == "Zürich ist groß\n"
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray_qa.asking.context.MOST_BYTES", 1_000)
+    path = tmp_path / "bomb.gz"
+    with pa.output_stream(str(path), compression="gzip") as stream:
+        stream.write(b"x" * 100_000)
+    with pytest.raises(InputError, match=r"^`context` must be a text of 1,000 bytes at most, but .*bomb"):
+        read_context(str(path))
+
+
 def test_standard_input_is_never_taken_for_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file.txt"
     path.write_text("other")
@@ -48,14 +66,16 @@ def test_standard_input_is_never_taken_for_a_name(tmp_path: Path, monkeypatch: p
         ("{folder}/missing.txt", None, r"must be a text, a file or -, but '.*missing.txt' is no file here; as a text"),
         ("missing.txt", None, r"must be a text, a file or -, but 'missing.txt' is no file here"),
         ("{folder}/file", b"caf\xe9", r"must be text in UTF-8, but .*file gives: 'utf-8' codec can't decode"),
-        ("{folder}/file", b" \n", r"must be a text, but .*file is empty"),
+        ("{folder}/file", b" \n", r"must be a text, but .*file has white space alone"),
+        ("{folder}/file", b"", r"must be a text, but .*file is empty"),
+        ("{folder}/file.gz", b"plain", r"must be a file that can be read, but .*file.gz gives: "),
     ],
 )
 def test_what_is_no_text_is_refused_in_one_line(
     tmp_path: Path, named: str, content: bytes | None, problem: str
 ) -> None:
     if content is not None:
-        (tmp_path / "file").write_bytes(content)
+        (tmp_path / Path(named).name).write_bytes(content)
     with pytest.raises(InputError, match=f"^`context` {problem}") as caught:
         read_context(named.format(folder=tmp_path))
     assert len(caught.value.problems) == 1

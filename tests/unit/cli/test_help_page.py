@@ -148,12 +148,12 @@ def test_help_is_given_whatever_else_is_said(arguments: list[str], capsys: pytes
     with pytest.raises(SystemExit) as caught:
         parse(AnnotateConfig, "ray-qa annotate", arguments)
     assert caught.value.code == 0
-    assert capsys.readouterr().out.startswith("usage: ray-qa annotate --input NAME [NAME …] --output TEXT [OPTIONS]\n")
+    assert capsys.readouterr().out.startswith("usage: ray-qa annotate --input TEXT [TEXT …] --output TEXT [OPTIONS]\n")
 
 
 def test_help_tells_what_kind_of_value_a_flag_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     text = page("annotate", monkeypatch, 120)
-    for flag in ("--input NAME [NAME …]", "--model TEXT", "--replicas TEXT", "--max-tokens N", "--batch-tokens N"):
+    for flag in ("--input TEXT [TEXT …]", "--model TEXT", "--replicas TEXT", "--max-tokens N", "--batch-tokens N"):
         assert f"  {flag}  " in text
     for flag in (
         "--null-threshold NUMBER",

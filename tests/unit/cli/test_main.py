@@ -43,6 +43,13 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
+def test_a_mistaken_flag_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", "--question", "Who", "was", "he?", "--context", "text"]) == 2
+    assert capsys.readouterr().err == (
+        "ray-qa inspect: `--question` must have one value, but 'was he?' follows it; put a text with spaces in quotes\n"
+    )
+
+
 def test_arguments_come_from_the_command_line_unless_given(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,7 +102,11 @@ def test_a_command_prints_what_it_found_as_json_where_that_is_asked_for(
             "`predictions` must be given, but is missing",
         ),
         (["evaluate", "--log-format=json", "--gold", "/no/where", "--predictions", "p"], "evaluate", "/no/where"),
-        (["evaluate", "--log-format", "json", "--golden", "g"], "evaluate", "Unrecognized options: --golden, g"),
+        (
+            ["evaluate", "--log-format", "json", "--golden", "g"],
+            "evaluate",
+            "unknown; did you mean `--gold`?",
+        ),
         (
             ["evalute", "--log-format", "json"],
             "",

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import io
 import re
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.asking.config import AskConfig
@@ -100,7 +104,18 @@ def test_a_switch_that_is_no_switch_in_the_file_is_refused_and_not_passed_over(y
 
 def test_an_unknown_key_gets_a_suggestion(yaml: Path) -> None:
     (line,) = refusals(yaml, "input: [a]\noutput: out\nmax_token: 3\n")
-    assert line == "`max_token` must be a setting, but is unknown; did you mean `max_tokens`?"
+    assert line == f"`max_token` in {yaml} must be a setting, but is unknown; did you mean `max_tokens`?"
+
+
+def test_an_unknown_key_like_no_other_is_told_which_keys_there_are_as_the_file_has_them(yaml: Path) -> None:
+    yaml.write_text("question: Who?\ncontext: text\nzzz: 1\n")
+    with pytest.raises(ConfigError) as caught:
+        parse(AskConfig, "ray-qa ask", ["--config", str(yaml)])
+    (line,) = caught.value.problems
+    head, _, names = line.partition("there are: ")
+    assert head == f"`zzz` in {yaml} must be a setting, but is unknown; "
+    assert {"json", "n_best"} <= set(names.split(", "))
+    assert "as_json" not in names
 
 
 def test_errors_of_file_and_flags_are_reported_together(yaml: Path) -> None:
@@ -113,7 +128,7 @@ def test_wrong_flags_are_told_in_our_words() -> None:
         annotate("--n-best", "many", "--unit-rows", "0")
     assert caught.value.problems == (
         "`n_best` must be a whole number, but is 'many'",
-        "`unit_rows` must be 'auto' or greater than 0, but is '0'",
+        "`unit_rows` must be 'auto' or greater than 0, but is 0",
     )
 
 
@@ -141,11 +156,36 @@ def test_a_file_that_cannot_be_read_is_refused(yaml: Path, binary: bool) -> None
         parse(DemoConfig, "ray-qa demo", ["--config", str(yaml)])
 
 
-def test_unknown_flags_end_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        annotate("--strid", "3")
-    assert caught.value.code == 2
-    assert "--strid" in capsys.readouterr().err
+def test_what_is_wrong_with_flags_and_values_is_told_without_tyro_s_frames() -> None:
+    with pytest.raises(ConfigError) as caught:
+        annotate("--strid", "3", "--always-answer", "4", "--n-best", "--quiet", "--prefix", "a", "b")
+    assert caught.value.problems == (
+        "`--strid` must be a flag of ray-qa annotate, but is unknown; did you mean `--stride`?",
+        "`--always-answer` must have no value, but has '4'; leave that out",
+        "`--n-best` must have a value (N), but has none; a value that begins with - is joined to it: --n-best=-…",
+        "`--prefix` must have one value, but 'b' follows it; put a text with spaces in quotes",
+    )
+
+
+WORDS = st.sampled_from(["--nbest", "--n-best", "--n-best=2", "--keep", "--quiet", "--", "-", "-x", "-3", "a b", "="])
+
+
+def problems_of(words: list[str]) -> tuple[str, ...]:
+    try:
+        annotate(*words)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+@settings(max_examples=25)
+@given(st.lists(WORDS | st.text(max_size=5).filter(lambda word: word != "-h"), max_size=6))
+def test_any_command_line_gives_settings_or_problems_of_one_line_each(words: list[str]) -> None:
+    said = io.StringIO()
+    with redirect_stderr(said):
+        problems = problems_of(words)
+    assert said.getvalue() == ""
+    assert all("\n" not in problem and "╭" not in problem for problem in problems)
 
 
 @pytest.mark.parametrize(("written", "replicas"), [("2", "2"), ("1:4", "1:4"), ("'3'", "3"), ("auto", "auto")])
@@ -202,7 +242,7 @@ def test_what_finetuning_needs_is_named_and_what_is_wrong_with_it(yaml: Path) ->
         "`output` must be given, but is missing",
         "`epochs` must be a whole number, but is 'none'",
         "`report_to` must be of tensorboard, mlflow, but has 'wandb'",
-        "`epoch` must be a setting, but is unknown; did you mean `epochs`?",
+        f"`epoch` in {yaml} must be a setting, but is unknown; did you mean `epochs`?",
     )
 
 

@@ -79,6 +79,8 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path, content: bytes, mess
     ("name", "content", "kind"),
     [
         ("a.csv", b"id,question\n1,why?\n" * 9, "CSV; write it as Parquet"),
+        ("a.txt", b"The tower leans.\n" * 9, "a text; give --context-from files where each file is a context"),
+        ("a.TXT.gz", b"\x1f\x8b\x08\0" * 9, "a text; give --context-from files where each file is a context"),
         ("a.JSONL", b'{"question": "why?"}\n' * 9, "JSON; write it as Parquet"),
         ("a.rows", b"ARROW1\0\0" * 9, "an Arrow (Feather) file; write it as Parquet"),
         ("a.parquet", b"\x1f\x8b\x08\0" * 9, "compressed with gzip; unpack it"),

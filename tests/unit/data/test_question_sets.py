@@ -37,6 +37,26 @@ def test_a_set_is_read_from_rows_and_from_lines(tmp_path: Path) -> None:
     assert read_questions(str(tmp_path / "set.txt")) == (Question(id="1", text="Who?"), Question(id="4", text="Wo? 🙂"))
 
 
+def test_no_line_of_a_text_file_is_a_comment(tmp_path: Path) -> None:
+    (tmp_path / "set.txt").write_text("# of wins?\nWho?\n")
+    assert [each.text for each in read_questions(str(tmp_path / "set.txt"))] == ["# of wins?", "Who?"]
+
+
+def test_a_question_that_comes_twice_is_asked_and_told_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "set.txt").write_text("Who?\nWhen?\nWho?\n")
+    with caplog.at_level("WARNING", logger="ray_qa"):
+        assert len(read_questions(str(tmp_path / "set.txt"))) == 3
+    (message,) = caplog.messages
+    assert message.startswith("`questions` should have every question once, but ")
+    assert message.endswith("set.txt repeats 'Who?' as 1, 3; each id gets the same answers")
+    caplog.clear()
+    (tmp_path / "set.txt").write_text("Who?\nWhen?\n")
+    read_questions(str(tmp_path / "set.txt"))
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

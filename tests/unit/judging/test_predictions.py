@@ -73,6 +73,13 @@ def test_an_unfinished_or_empty_folder_is_refused(tmp_path: Path) -> None:
         read(write_parts(tmp_path / "empty"), "id", "")
 
 
+@pytest.mark.parametrize("name", ["x.jsonl", "x.PARQUET", "x.csv.gz"])
+def test_a_file_of_rows_is_refused_with_what_to_give(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"id": "1", "answer": "x"}\n')
+    with refused(r"`predictions` must be a folder that annotate wrote, or a JSON file .*; give the folder"):
+        read(str(tmp_path / name), "id", "")
+
+
 @pytest.mark.parametrize(
     ("part", "message"),
     [

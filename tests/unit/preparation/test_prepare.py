@@ -37,6 +37,16 @@ from tests.unit.preparation.files import (
 )
 
 
+def test_rows_without_a_question_are_kept_and_told_of(tmp_path: Path, out: Path) -> None:
+    rows = [GOOD, GOOD | {"question": None}, GOOD | {"question": " \n"}]
+    summary = prepared(out, jsonl(tmp_path / "rows.jsonl", rows))
+    assert (summary.counts.kept, summary.counts.without_question) == (3, 2)
+    assert "\n2 rows of those kept will fail in annotate (question_missing, question_empty): " in describe(summary)
+    assert describe(prepared(tmp_path / "one", jsonl(tmp_path / "one.jsonl", [GOOD]))).startswith(
+        "1 row = 1 kept + 0 set apart\n1 answer is where"
+    )
+
+
 def test_every_row_is_kept_repaired_or_set_apart_with_its_reason(tmp_path: Path, out: Path) -> None:
     summary = prepared(out, jsonl(tmp_path / "rows.jsonl", ALL))
     assert rows_in(out) == [GOOD, row(1, "a red dog", ("red", 2)), WITHOUT]
