@@ -81,7 +81,7 @@ def as_record(report: CalibrationReport) -> dict[str, Any]:
 
 
 def _calibrate(config: CalibrateConfig) -> CalibrationReport:
-    predictions = open_predictions(config.predictions, prefix="", partial=config.partial)
+    predictions = open_predictions(config.predictions, prefix="", partial=config.partial, id_column=config.id_column)
     output = _output_of(predictions)
     place = _place(config, output)
     if predictions.unfinished:
