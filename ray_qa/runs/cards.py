@@ -14,11 +14,8 @@ TEMPLATES = Path(__file__).parents[1] / "assets" / "templates"
 MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
 """Characters that Markdown could take for its own; an underscore within a word is none."""
 SIGNED = "<!-- ray-qa, as it was written: {digest} -->\n"
-SECTION_BEGINS, SECTION_ENDS = (
-    "<!-- ray-qa {name}, as it was written: {digest} -->\n",
-    "<!-- end of ray-qa {name} -->\n",
-)
-
+SECTION_BEGINS = "<!-- ray-qa {name}, as it was written: {digest} -->\n"
+SECTION_ENDS = "<!-- end of ray-qa {name} -->\n"
 OF_CALIBRATION = "calibration"
 """The section of a model card that finetune leaves empty, for calibrate to fill."""
 
