@@ -29,7 +29,7 @@ from ray_qa.storage.remote import Place, place_of
 
 _LOG = logging.getLogger(__name__)
 MOST_POINTS = 10_000
-"""Of the threshold curve in a file; of a longer one so many, evenly chosen."""
+"""Of the threshold curve; of a longer one so many, evenly chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +187,7 @@ def _thresholds(rows: JudgedRows) -> Thresholds | None:
         )
 
     best_exact, best_f1 = curve.best(curve.exact_T), curve.best(curve.f1_T)
-    return Thresholds(best_exact=at(best_exact), best_f1=at(best_f1), curve=curve)
+    return Thresholds(best_exact=at(best_exact), best_f1=at(best_f1), curve=curve.some(MOST_POINTS))
 
 
 def _check_output(place: Place) -> Place:
@@ -210,11 +210,9 @@ def _write(place: Place, report: EvaluationReport) -> None:
 
 
 def _points(curve: ThresholdCurve) -> dict[str, Sequence[float]]:
-    points = len(curve.threshold_T)
-    chosen = np.unique(np.linspace(0, points - 1, min(points, MOST_POINTS)).round().astype(int))
     return {
-        "threshold": curve.threshold_T[chosen].tolist(),
-        "exact": curve.exact_T[chosen].tolist(),
-        "f1": curve.f1_T[chosen].tolist(),
-        "answered": curve.answered_T[chosen].tolist(),
+        "threshold": curve.threshold_T.tolist(),
+        "exact": curve.exact_T.tolist(),
+        "f1": curve.f1_T.tolist(),
+        "answered": curve.answered_T.tolist(),
     }

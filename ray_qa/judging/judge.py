@@ -174,7 +174,7 @@ def _judged(rows: JudgedRows, predictions: Predictions, matched: Iterator[Matche
         for name in by:
             rows.by[name].code_N[at] = _codes(some.table[name], values[name], name)
     with_values = {name: ByColumn(values=tuple(values[name]), code_N=rows.by[name].code_N) for name in by}
-    return Judgement(rows=rows.told_apart_by(with_values), extra=predictions.rows - found)
+    return Judgement(rows=rows.filled(with_values), extra=predictions.rows - found)
 
 
 def _fill_scores(rows: JudgedRows, some: Matched, predictions: Predictions) -> None:
