@@ -56,8 +56,8 @@ def threshold_curve(
     # One array after the other: a curve of all of many rows is to take little more than it holds.
     order = np.argsort(-margin_N, kind="stable")[: int(np.isfinite(margin_N).sum())].astype(np.int32)
     margins = margin_N[order]
-    lasts = np.flatnonzero(np.append(margins[1:] != margins[:-1], True)) if len(margins) else np.array([], np.int64)
-    lasts = lasts.astype(np.int32)
+    is_last = np.append(margins[1:] != margins[:-1], True)[: len(margins)]
+    lasts = np.flatnonzero(is_last).astype(np.int32)
     threshold_T = _after(-float(margins[0]) - 1 if len(margins) else 0.0, margins, lasts)
     np.negative(threshold_T[1:], out=threshold_T[1:])
     del margins
@@ -65,7 +65,7 @@ def threshold_curve(
         threshold_T=threshold_T,
         exact_T=_percent(exact_N, has_answer_N, order, lasts),
         f1_T=_percent(f1_N, has_answer_N, order, lasts),
-        answered_T=np.append(np.int32(0), lasts + 1) / len(margin_N),
+        answered_T=_after(0.0, np.arange(1.0, len(order) + 1), lasts) / len(margin_N),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -59,5 +60,5 @@ def test_a_calibration_and_gold_answers_are_read_from_the_bucket(folder: Remote)
         rescore(config.model_copy(update=asked))
 
 
-def _table(place: Place) -> object:
+def _table(place: Place) -> pa.Table:
     return pq.read_table(io.BytesIO(places.read(place))).replace_schema_metadata()
