@@ -61,11 +61,16 @@ def threshold_curve(
     threshold_T = _after(-float(margins[0]) - 1 if len(margins) else 0.0, margins, lasts)
     np.negative(threshold_T[1:], out=threshold_T[1:])
     del margins
+    exact_T, f1_T = (_percent(score_N, has_answer_N, order, lasts) for score_N in (exact_N, f1_N))
+    answered_T = np.zeros(len(threshold_T))
+    answered_T[1:] = lasts
+    answered_T[1:] += 1
+    answered_T /= len(margin_N)
     return ThresholdCurve(
         threshold_T=threshold_T,
-        exact_T=_percent(exact_N, has_answer_N, order, lasts),
-        f1_T=_percent(f1_N, has_answer_N, order, lasts),
-        answered_T=_after(0.0, np.arange(1.0, len(order) + 1), lasts) / len(margin_N),
+        exact_T=exact_T,
+        f1_T=f1_T,
+        answered_T=answered_T,
     )
 
 
