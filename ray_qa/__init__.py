@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from ray_qa.annotation.annotate import annotate as annotate
     from ray_qa.annotation.config import AnnotateConfig as AnnotateConfig
     from ray_qa.annotation.summary import RunSummary as RunSummary
-    from ray_qa.calibration.calibrate import CalibrationReport as CalibrationReport
     from ray_qa.calibration.calibrate import calibrate as calibrate
     from ray_qa.calibration.config import CalibrateConfig as CalibrateConfig
+    from ray_qa.calibration.report import CalibrationReport as CalibrationReport
     from ray_qa.errors import RayQaError as RayQaError
     from ray_qa.evaluation.config import EvaluateConfig as EvaluateConfig
     from ray_qa.evaluation.evaluate import evaluate as evaluate
@@ -48,7 +48,7 @@ _HOMES = {
     "AnnotateConfig": "ray_qa.annotation.config",
     "Answer": "ray_qa.records",
     "CalibrateConfig": "ray_qa.calibration.config",
-    "CalibrationReport": "ray_qa.calibration.calibrate",
+    "CalibrationReport": "ray_qa.calibration.report",
     "EvaluateConfig": "ray_qa.evaluation.config",
     "ExportConfig": "ray_qa.exporting.config",
     "ExportSummary": "ray_qa.exporting.export",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ import numpy as np
 from ray_qa.calibration.config import CalibrateConfig, Optimize
 from ray_qa.calibration.fitting import fit
 from ray_qa.calibration.halves import Halves, split
+from ray_qa.calibration.model_card import tell_in_card
 from ray_qa.calibration.outcomes import outcomes_by, outcomes_given
-from ray_qa.calibration.quality import Quality, quality_of
-from ray_qa.errors import InputError, ModelError
+from ray_qa.calibration.quality import quality_of
+from ray_qa.calibration.report import CalibrationReport
+from ray_qa.errors import InputError, ModelError, first_line
 from ray_qa.judging.judge import Judgement, read_judgement
 from ray_qa.judging.judged_rows import STATUSES, JudgedRows
 from ray_qa.judging.predictions import Predictions, open_predictions
@@ -27,6 +29,7 @@ from ray_qa.reader.calibration import (
 )
 from ray_qa.reader.model_files import find_model
 from ray_qa.runs.annotated_output import AnnotatedOutput
+from ray_qa.runs.cards import CARD
 from ray_qa.runs.live_line import counted
 from ray_qa.runs.log import logged, notice
 from ray_qa.settings import check_kind
@@ -38,31 +41,10 @@ FEW_ROWS = 1_000
 NEEDED = ("span", "start_score", "end_score", "null_score", "log_partition", "confidence", "status")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalibrationReport:
-    """What was fitted, and what it is worth on the rows that it was not fitted on."""
-
-    predictions: str
-    gold: str
-    place: str
-    """Where the calibration lies now."""
-    calibration: Calibration
-    before: Quality
-    """The predictions as they are."""
-    threshold_before: float | None
-    """``None``: they never abstain."""
-    after: Quality
-    """The same rows by the calibration."""
-    held_contexts: int
-    failed: int
-    """Rows without scores, of no use here."""
-    missing: int
-    """Gold rows without a prediction."""
-    unfinished: str | None
-
-
 def calibrate(config: CalibrateConfig) -> CalibrationReport:
     """Fit a model's null threshold and confidence, show what they are worth, and put them where the model is.
+
+    The card that finetune wrote there tells of it, too.
 
     Raises:
         InputError: if predictions or gold cannot be read or used.
@@ -81,7 +63,7 @@ def as_record(report: CalibrationReport) -> dict[str, Any]:
 
 
 def _calibrate(config: CalibrateConfig) -> CalibrationReport:
-    predictions = open_predictions(config.predictions, prefix="", partial=config.partial)
+    predictions = open_predictions(config.predictions, prefix="", partial=config.partial, id_column=config.id_column)
     output = _output_of(predictions)
     place = _place(config, output)
     if predictions.unfinished:
@@ -111,6 +93,8 @@ def _calibrate(config: CalibrateConfig) -> CalibrationReport:
     )
     _say_what_is_weak(report, halves)
     write_calibration(calibration, place)
+    if config.output is None:
+        _tell_in_card(report, place.parent / CARD)
     return report
 
 
@@ -220,6 +204,13 @@ def _say_what_is_weak(report: CalibrationReport, halves: Halves) -> None:
             f"confidence is no better for it on the other half (ECE {report.after.ece.value:.3f}, "
             f"{report.before.ece.value:.3f} before): the rows may be too few, or of too many kinds"
         )
+
+
+def _tell_in_card(report: CalibrationReport, card: Place) -> None:
+    try:
+        tell_in_card(report, card)
+    except OSError as error:
+        _LOG.warning(f"{card} cannot be written to, and does not tell of the calibration: {first_line(error)}")
 
 
 def _contexts(rows: JudgedRows) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +62,7 @@ class Quality:
     reliability: tuple[Bin, ...]
 
 
-def quality_of(outcomes: Outcomes, contexts_N: npt.NDArray[np.uint64], seed: int) -> Quality:
+def quality_of(outcomes: Outcomes, contexts_N: npt.NDArray[Any], seed: int) -> Quality:
     """All figures of N > 0 rows.
 
     Args:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ray_qa.calibration.calibrate import CalibrationReport
 from ray_qa.calibration.quality import Figure
+from ray_qa.calibration.report import CalibrationReport
 from ray_qa.reader.calibration import Scale
 from ray_qa.runs.live_line import counted
 

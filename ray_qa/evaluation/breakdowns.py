@@ -97,7 +97,10 @@ def _by_bins(by: str, rows: JudgedRows, value_N: npt.NDArray[Any], begins: Seque
         return
     ends = [end - 1 for end in begins[1:]]
     names = [f"{begin:,}" if begin == end else f"{begin:,}–{end:,}" for begin, end in zip(begins, ends, strict=False)]
-    code_N = np.where(value_N < begins[0], -1, np.searchsorted(begins, value_N, side="right") - 1)
+    code_N = np.zeros(len(value_N), np.int8)
+    code_N -= value_N < begins[0]
+    for begin in begins[1:]:
+        code_N += value_N >= begin
     yield _Partition(by=by, names=[*names, f"{begins[-1]:,} or more"], code_N=code_N)
 
 

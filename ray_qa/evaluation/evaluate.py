@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ray_qa.data.gold import ANSWERS, GoldRows, read_gold
+from ray_qa.data.gold import GoldRows, read_gold
 from ray_qa.errors import InputError, OutputError, Problems, first_line
 from ray_qa.evaluation.breakdowns import Breakdown, Figures, breakdowns, figures
 from ray_qa.evaluation.changes import Comparison, Side, compare
 from ray_qa.evaluation.config import EvaluateConfig
-from ray_qa.judging.judge import Judgement, check_shares_ids, judge_against, judge_in_itself
+from ray_qa.judging.judge import Judgement, check_has_kept_gold, check_shares_ids, judge_against, judge_in_itself
 from ray_qa.judging.judged_rows import JudgedRows
 from ray_qa.judging.predictions import Predictions, open_predictions
 from ray_qa.metrics.squad import Convention, SquadScores, official_scores
@@ -29,7 +29,7 @@ from ray_qa.storage.remote import Place, place_of
 
 _LOG = logging.getLogger(__name__)
 MOST_POINTS = 10_000
-"""Of the threshold curve in a file; of a longer one so many, evenly chosen."""
+"""Of the threshold curve; of a longer one so many, evenly chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +103,12 @@ def _evaluate(config: EvaluateConfig) -> EvaluationReport:
     with problems.gather():
         gold = None if config.gold is None else read_gold(config.gold, config.id_column)
     with problems.gather():
-        predictions = open_predictions(config.predictions, prefix=config.prefix, partial=config.partial)
+        predictions = _opened(config, config.predictions, "predictions")
     problems.stop_here_if_any(InputError)
     if predictions.unfinished:
         _LOG.warning(f"NOT FINISHED: {predictions.unfinished}. Only what is there is judged.")
     if gold is None and config.compare is not None:
-        predictions.check_column(ANSWERS)
+        check_has_kept_gold(predictions)
         gold = read_gold(config.predictions, config.id_column)
     judgement = _judged(predictions, gold, config)
     rows = judgement.rows
@@ -131,6 +131,12 @@ def _evaluate(config: EvaluateConfig) -> EvaluationReport:
     return report
 
 
+def _opened(config: EvaluateConfig, path: str, setting: str) -> Predictions:
+    return open_predictions(
+        path, prefix=config.prefix, partial=config.partial, id_column=config.id_column, setting=setting
+    )
+
+
 def _judged(predictions: Predictions, gold: GoldRows | None, config: EvaluateConfig) -> Judgement:
     if gold is None:
         return judge_in_itself(predictions, by=config.by)
@@ -142,7 +148,7 @@ def _judged(predictions: Predictions, gold: GoldRows | None, config: EvaluateCon
 def _comparison(config: EvaluateConfig, side: Side, gold: GoldRows | None) -> Comparison | None:
     if config.compare is None or gold is None:
         return None
-    other = open_predictions(config.compare, prefix=config.prefix, partial=config.partial, setting="compare")
+    other = _opened(config, config.compare, "compare")
     judgement = judge_against(other, gold, config.id_column)
     found = compare(side, Side(predictions=other, rows=judgement.rows), gold, config.seed)
     if found is None:
@@ -181,7 +187,7 @@ def _thresholds(rows: JudgedRows) -> Thresholds | None:
         )
 
     best_exact, best_f1 = curve.best(curve.exact_T), curve.best(curve.f1_T)
-    return Thresholds(best_exact=at(best_exact), best_f1=at(best_f1), curve=curve)
+    return Thresholds(best_exact=at(best_exact), best_f1=at(best_f1), curve=curve.some(MOST_POINTS))
 
 
 def _check_output(place: Place) -> Place:
@@ -204,11 +210,9 @@ def _write(place: Place, report: EvaluationReport) -> None:
 
 
 def _points(curve: ThresholdCurve) -> dict[str, Sequence[float]]:
-    points = len(curve.threshold_T)
-    chosen = np.unique(np.linspace(0, points - 1, min(points, MOST_POINTS)).round().astype(int))
     return {
-        "threshold": curve.threshold_T[chosen].tolist(),
-        "exact": curve.exact_T[chosen].tolist(),
-        "f1": curve.f1_T[chosen].tolist(),
-        "answered": curve.answered_T[chosen].tolist(),
+        "threshold": curve.threshold_T.tolist(),
+        "exact": curve.exact_T.tolist(),
+        "f1": curve.f1_T.tolist(),
+        "answered": curve.answered_T.tolist(),
     }

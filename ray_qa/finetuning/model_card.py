@@ -15,7 +15,7 @@ from ray_qa.finetuning.output import CARD, CURVE, TrainingPlan
 from ray_qa.finetuning.summary import FinetuneSummary
 from ray_qa.finetuning.tracking.metrics_log import Metrics
 from ray_qa.reader.model_files import ModelFiles
-from ray_qa.runs.cards import filled_in, one_line
+from ray_qa.runs.cards import OF_CALIBRATION, card_section, filled_in, one_line
 from ray_qa.runs.versions import package_versions
 from ray_qa.settings import ReadingSettings, WindowSettings
 from ray_qa.storage.places import publish
@@ -76,6 +76,7 @@ def model_card(job: TrainingJob, plan: TrainingPlan, summary: FinetuneSummary, m
         evaluations=evaluations,
         both_kinds=bool(evaluations) and all("eval_no_answer_f1" in line for line in evaluations),
         last_loss=next((line["loss"] for line in reversed(metrics) if "loss" in line), None),
+        calibration=card_section(OF_CALIBRATION, ""),
         versions=package_versions(),
     )
 

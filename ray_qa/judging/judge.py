@@ -72,14 +72,28 @@ def judge_in_itself(predictions: Predictions, answers_column: str = ANSWERS, by:
     Raises:
         InputError: as :func:`judge_against`; or there are no gold answers.
     """
+    check_has_kept_gold(predictions, answers_column)
+    rows = empty_rows(predictions.rows, _convention_of(predictions, answers_column), by)
+    matched = in_themselves(predictions, answers_column, _columns(predictions, by))
+    return _judged(rows, predictions, matched, by)
+
+
+def check_has_kept_gold(predictions: Predictions, answers_column: str = ANSWERS) -> None:
+    """Check that predictions have gold answers beside them.
+
+    Raises:
+        InputError: if not; or they are a wide output's, whose every context has been asked several questions.
+    """
     if not predictions.has(answers_column):
         raise InputError(
             f"`{predictions.setting}` must have kept its gold answers unless `gold` is given, but {predictions.path} "
             f"has no column {answers_column!r}"
         )
-    rows = empty_rows(predictions.rows, _convention_of(predictions, answers_column), by)
-    matched = in_themselves(predictions, answers_column, _columns(predictions, by))
-    return _judged(rows, predictions, matched, by)
+    if predictions.pairs is not None:
+        raise InputError(
+            f"`gold` must be given with a wide output, which {predictions.path} is: what it has kept in "
+            f"{answers_column!r} does not say of which question it is"
+        )
 
 
 def read_judgement(predictions: Predictions, gold: str | None, id_column: str, by: Sequence[str] = ()) -> Judgement:
@@ -160,7 +174,7 @@ def _judged(rows: JudgedRows, predictions: Predictions, matched: Iterator[Matche
         for name in by:
             rows.by[name].code_N[at] = _codes(some.table[name], values[name], name)
     with_values = {name: ByColumn(values=tuple(values[name]), code_N=rows.by[name].code_N) for name in by}
-    return Judgement(rows=rows.told_apart_by(with_values), extra=predictions.rows - found)
+    return Judgement(rows=rows.filled(with_values), extra=predictions.rows - found)
 
 
 def _fill_scores(rows: JudgedRows, some: Matched, predictions: Predictions) -> None:

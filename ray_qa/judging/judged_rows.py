@@ -46,8 +46,9 @@ class JudgedRows:
     status_N: npt.NDArray[np.int8]
     """Index into ``STATUSES``."""
     windows_N: npt.NDArray[np.int32]
-    context_N: npt.NDArray[np.uint64]
-    """A hash of the context: rows of one context are not independent. Of rows without one it is the row's own."""
+    context_N: npt.NDArray[np.int32] | npt.NDArray[np.uint64]
+    """The number of its context: rows of one context are not independent. While rows are filled in, a hash of it; of a
+    row without context it is the row's own."""
     context_chars_N: npt.NDArray[np.int32]
     question_word_N: npt.NDArray[np.int8]
     """Index into ``traits.QUESTION_WORDS``."""
@@ -65,9 +66,9 @@ class JudgedRows:
         by = {name: ByColumn(values=of.values, code_N=of.code_N[chosen_N]) for name, of in self.by.items()}
         return JudgedRows(convention=self.convention, by=by, **arrays)
 
-    def told_apart_by(self, by: Mapping[str, ByColumn]) -> JudgedRows:
-        """The same rows, with these columns."""
-        return replace(self, by=by)
+    def filled(self, by: Mapping[str, ByColumn]) -> JudgedRows:
+        """The same rows, with these columns, when all that is known of them is filled in."""
+        return replace(self, by=by, context_N=_numbers(self.context_N))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,17 @@ class ByColumn:
     values: tuple[str, ...]
     code_N: npt.NDArray[np.int32]
     """Index into ``values``."""
+
+
+def _numbers(hash_N: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """A number from 0 for each hash, in their order; as np.unique, in a third of its memory."""
+    order = np.argsort(hash_N)
+    sorted_N = hash_N[order]
+    is_new_N = np.append(False, sorted_N[1:] != sorted_N[:-1])[: len(hash_N)]
+    del sorted_N
+    number_N = np.empty(len(hash_N), np.int32)
+    number_N[order] = np.cumsum(is_new_N, dtype=np.int32)
+    return number_N
 
 
 def empty_rows(rows: int, convention: Convention, by: Sequence[str]) -> JudgedRows:

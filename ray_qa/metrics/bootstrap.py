@@ -32,10 +32,10 @@ def mean_interval(values_N: npt.NDArray[Any], groups_N: npt.NDArray[Any], *, see
 
     Args:
         values_N: a value for each of N > 0 rows.
-        groups_N: what each row belongs to; rows of one group are drawn together.
+        groups_N: what each row belongs to; rows of one group are drawn together. Of int32 they are numbers from 0.
         seed: the same one gives the same interval.
     """
-    return ratio_interval(values_N, np.ones(len(values_N)), groups_N, seed=seed)
+    return _interval(values_N, None, groups_N, seed)
 
 
 def intervals_of(
@@ -73,16 +73,38 @@ def ratio_interval(
         groups_N: what each row belongs to.
         seed: the same one gives the same interval.
     """
+    return _interval(over_N, under_N, groups_N, seed)
+
+
+def _interval(
+    over_N: npt.NDArray[Any], under_N: npt.NDArray[Any] | None, groups_N: npt.NDArray[Any], seed: int
+) -> Interval:
+    """Without a figure to divide by it is the number of rows."""
     random = np.random.default_rng(seed)
-    group_N = np.unique(groups_N, return_inverse=True)[1]
-    groups = int(group_N.max()) + 1
-    if groups > MOST_GROUPS:
-        group_N, groups = random.permutation(np.arange(groups) % MOST_GROUPS)[group_N], MOST_GROUPS
+    number_N, groups = (groups_N, int(groups_N.max()) + 1) if groups_N.dtype == np.int32 else _numbered(groups_N)
+    number_G = _those_there(number_N, groups)
+    if (there := int(number_G.max()) + 1) > MOST_GROUPS:
+        number_G = random.permutation(np.arange(there, dtype=np.int32) % MOST_GROUPS)[number_G]
+    group_N, groups = number_G[number_N].astype(np.intp), min(there, MOST_GROUPS)
     over_G = np.bincount(group_N, over_N, groups).astype(np.float64)
     under_G = np.bincount(group_N, under_N, groups).astype(np.float64)
     ratios = np.array([_ratio(over_G, under_G, random) for _ in range(REPLICATES)])
     low, high = np.nanpercentile(ratios, TAILS)
     return Interval(low=float(low), high=float(high))
+
+
+def _numbered(groups_N: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
+    values_G, number_N = np.unique(groups_N, return_inverse=True)
+    return number_N, len(values_G)
+
+
+def _those_there(number_N: npt.NDArray[Any], groups: int) -> npt.NDArray[np.int32]:
+    """A number from 0 for each group that has a row, in their order; any for others."""
+    is_there_G = np.zeros(groups, np.bool_)
+    is_there_G[number_N] = True
+    number_G: npt.NDArray[np.int32] = np.cumsum(is_there_G, dtype=np.int32)
+    number_G -= 1
+    return number_G
 
 
 def _ratio(over_G: Floats, under_G: Floats, random: np.random.Generator) -> float:

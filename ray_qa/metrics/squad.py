@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -29,6 +29,7 @@ prediction scores 0. v2.0: gold answers that normalise to nothing are dropped, a
 is 1 where both sides are empty; a gold row without a prediction is left out of the figures.
 """
 
+SOME_ROWS = 16_384
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLE = re.compile(r"\b(?:an?|the)\b")
 
@@ -131,7 +132,7 @@ def official_scores(
         return 100.0 * int(exact_N[chosen_N].sum()) / int(chosen_N.sum())
 
     def f1(chosen_N: Bools) -> float:
-        pairs = zip(f1_N[chosen_N].tolist(), is_whole_N[chosen_N].tolist(), strict=True)
+        pairs = _pairs(f1_N[chosen_N], is_whole_N[chosen_N])
         return 100.0 * _total((1 if whole else value for value, whole in pairs), convention) / int(chosen_N.sum())
 
     with_N, without_N = is_scored_N & has_answer_N, is_scored_N & ~has_answer_N
@@ -190,6 +191,13 @@ def _word_f1(predicted: list[str], gold: list[str], agree_on_nothing: int) -> fl
     precision = shared / len(predicted)
     recall = shared / len(gold)
     return 2 * precision * recall / (precision + recall)
+
+
+def _pairs(f1_N: npt.NDArray[np.float64], is_whole_N: Bools) -> Iterator[tuple[float, bool]]:
+    """As objects of Python, of which only some thousand are there at a time."""
+    for first in range(0, len(f1_N), SOME_ROWS):
+        some = slice(first, first + SOME_ROWS)
+        yield from zip(f1_N[some].tolist(), is_whole_N[some].tolist(), strict=True)
 
 
 def _total(values: Iterable[float], convention: Convention) -> float:

@@ -27,6 +27,17 @@ class ThresholdCurve:
     answered_T: Floats
     """Share of rows, 0 to 1."""
 
+    def some(self, points: int) -> ThresholdCurve:
+        """The whole curve, or of a longer one so many points, evenly chosen."""
+        there = len(self.threshold_T)
+        chosen = np.unique(np.linspace(0, there - 1, min(there, points)).round().astype(int))
+        return ThresholdCurve(
+            threshold_T=self.threshold_T[chosen],
+            exact_T=self.exact_T[chosen],
+            f1_T=self.f1_T[chosen],
+            answered_T=self.answered_T[chosen],
+        )
+
     def best(self, scores_T: Floats) -> int:
         """Where scores are highest; of equal ones the one that answers least."""
         return int(np.argmax(scores_T))
@@ -45,15 +56,21 @@ def threshold_curve(
     # One array after the other: a curve of all of many rows is to take little more than it holds.
     order = np.argsort(-margin_N, kind="stable")[: int(np.isfinite(margin_N).sum())].astype(np.int32)
     margins = margin_N[order]
-    lasts = np.flatnonzero(np.append(margins[1:] != margins[:-1], True)) if len(margins) else np.array([], np.int64)
-    nothing = -float(margins[0]) - 1 if len(margins) else 0.0
-    threshold_T = np.concatenate([[nothing], -margins[lasts]])
+    is_last = np.append(margins[1:] != margins[:-1], True)[: len(margins)]
+    lasts = np.flatnonzero(is_last).astype(np.int32)
+    threshold_T = _after(-float(margins[0]) - 1 if len(margins) else 0.0, margins, lasts)
+    np.negative(threshold_T[1:], out=threshold_T[1:])
     del margins
+    exact_T, f1_T = (_percent(score_N, has_answer_N, order, lasts) for score_N in (exact_N, f1_N))
+    answered_T = np.zeros(len(threshold_T))
+    answered_T[1:] = lasts
+    answered_T[1:] += 1
+    answered_T /= len(margin_N)
     return ThresholdCurve(
         threshold_T=threshold_T,
-        exact_T=_percent(exact_N, has_answer_N, order, lasts),
-        f1_T=_percent(f1_N, has_answer_N, order, lasts),
-        answered_T=np.concatenate([[0.0], (lasts + 1.0)]) / len(margin_N),
+        exact_T=exact_T,
+        f1_T=f1_T,
+        answered_T=answered_T,
     )
 
 
@@ -61,13 +78,21 @@ def _percent(
     score_N: npt.NDArray[Any],
     has_answer_N: npt.NDArray[np.bool_],
     order: npt.NDArray[np.int32],
-    lasts: npt.NDArray[Any],
+    lasts: npt.NDArray[np.int32],
 ) -> Floats:
     """The mean score, where first no row is answered, then those up to each of ``lasts`` in that order."""
     gained = score_N[order].astype(np.float64)
     gained -= ~has_answer_N[order]
     np.cumsum(gained, out=gained)
-    mean_T = np.concatenate([[0.0], gained[lasts]])
+    mean_T = _after(0.0, gained, lasts)
     mean_T += float((~has_answer_N).sum())
     mean_T *= 100 / len(has_answer_N)
     return mean_T
+
+
+def _after(first: float, values: Floats, at: npt.NDArray[np.int32]) -> Floats:
+    """A value, and behind it those at some places."""
+    joined = np.empty(1 + len(at))
+    joined[0] = first
+    np.take(values, at, out=joined[1:], mode="clip")  # other modes make a copy
+    return joined

@@ -15,7 +15,7 @@ from ray_qa.judging.judged_rows import JudgedRows
 from ray_qa.judging.predictions import open_predictions
 from ray_qa.metrics.promises import Trial, fewest_rows, labels_that_would_do, promised_threshold
 from ray_qa.rescoring.config import RescoreConfig
-from ray_qa.runs.annotated_rows import Source, batches
+from ray_qa.runs.annotated_rows import Source, batches, in_pairs
 from ray_qa.runs.live_line import counted
 
 _LOG = logging.getLogger(__name__)
@@ -52,16 +52,13 @@ def make_promise(config: RescoreConfig, source: Source) -> PromiseMade:
         InputError: if gold rows are not of these rows, too few, or not right often enough.
     """
     assert config.target_precision is not None
-    if source.output.wide:
-        raise InputError(
-            f"`target_precision` must be left out with a wide output, which {source.output.folder} is: gold answers "
-            "have one question each"
-        )
     rows = _gold_rows(config)
     is_read_N = np.isfinite(rows.margin_N)
     excess_N, right_N = -rows.margin_N[is_read_N], _right(rows, config.right_when)[is_read_N]
     _check_enough(config, config.target_precision, len(excess_N))
-    promise = promised_threshold(_excess(source), excess_N, right_N, config.target_precision, config.confidence)
+    promise = promised_threshold(
+        _excess(in_pairs(source, config.id_column)), excess_N, right_N, config.target_precision, config.confidence
+    )
     if promise.kept is None:
         raise InputError(_too_often_wrong(config, config.target_precision, promise.trials[0], len(excess_N)))
     return PromiseMade(
@@ -89,7 +86,9 @@ def in_words(promise: PromiseMade) -> str:
 
 
 def _gold_rows(config: RescoreConfig) -> JudgedRows:
-    predictions = open_predictions(config.input, prefix="", partial=config.partial, setting="input")
+    predictions = open_predictions(
+        config.input, prefix="", partial=config.partial, id_column=config.id_column, setting="input"
+    )
     rows = read_judgement(predictions, config.gold, config.id_column).rows
     if missing := int((~rows.is_present_N).sum()):
         _LOG.warning(f"{counted(missing, 'row')} of `gold` are not in `input`, and are left out")

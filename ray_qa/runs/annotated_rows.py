@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from ray_qa.data.parts import LABEL
 from ray_qa.errors import InputError, first_line
 from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output, model_used
 from ray_qa.runs.part_labels import Counts
+from ray_qa.runs.question_pairs import Pairs, row_batches
 from ray_qa.storage.remote import Place, place_of
 
 READERS = 32
@@ -39,6 +40,8 @@ class Source:
     plan: str
     """The digest of the plan that all parts were made by."""
     model: str
+    pairs: Pairs | None = None
+    """How its rows are read as pairs of context and question, where they are."""
 
     def ours(self, name: str) -> str:
         """The name of a column that annotate added, with its prefix."""
@@ -105,6 +108,26 @@ def open_source(path: str, partial: bool, setting: str = "input") -> Source:
     )
 
 
+def in_pairs(source: Source, id_column: str) -> Source:
+    """The same output with a row for each pair of context and question; as it is, where it has one already.
+
+    Args:
+        source: the output.
+        id_column: the column that gets the pairs' ids.
+    """
+    output = source.output
+    if not output.wide:
+        return source
+    pairs = Pairs(wide=source.schema, prefix=source.ours(""), questions=output.wide, id_column=id_column)
+    return replace(
+        source,
+        output=replace(output, settings={**output.settings, "wide": False}),
+        schema=pairs.schema,
+        rows=source.rows * len(pairs.questions),
+        pairs=pairs,
+    )
+
+
 def batches(source: Source, columns: Sequence[str], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
     """Those columns of all rows in order, at most ``rows`` rows at a time.
 
@@ -114,7 +137,7 @@ def batches(source: Source, columns: Sequence[str], rows: int = BATCH_ROWS) -> I
     for part in source.output.parts:
         try:
             with open_parquet(str(part)) as opened:
-                yield from opened.iter_batches(batch_size=rows, columns=list(columns))
+                yield from row_batches(opened, columns, rows, source.pairs)
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"`{source.setting}` must be readable, but {part} gives: {first_line(error)}") from error
 

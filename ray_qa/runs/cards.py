@@ -14,6 +14,10 @@ TEMPLATES = Path(__file__).parents[1] / "assets" / "templates"
 MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
 """Characters that Markdown could take for its own; an underscore within a word is none."""
 SIGNED = "<!-- ray-qa, as it was written: {digest} -->\n"
+SECTION_BEGINS = "<!-- ray-qa {name}, as it was written: {digest} -->\n"
+SECTION_ENDS = "<!-- end of ray-qa {name} -->\n"
+OF_CALIBRATION = "calibration"
+"""The section of a model card that finetune leaves empty, for calibrate to fill."""
 
 
 def filled_in(template: str, **values: object) -> str:
@@ -62,6 +66,31 @@ def is_our_card(place: Place) -> bool:
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
         return False
     return mark + rest == SIGNED.format(digest=_digest(text))
+
+
+def card_section(name: str, text: str) -> str:
+    """A section of a card between marks, by which another command finds it, and sees whether a person changed it."""
+    return SECTION_BEGINS.format(name=name, digest=_digest(text)) + text + SECTION_ENDS.format(name=name)
+
+
+def renew_section(place: Place, name: str, text: str) -> bool:
+    """Publish a card again with another text in a section of :func:`card_section`; all else stays byte by byte.
+
+    Says whether it was published: a card without that section, or with one that a person has changed, is left alone.
+
+    Raises:
+        OSError, StorageError: if it cannot be.
+    """
+    try:
+        card = places.read(place).decode()
+    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
+        return False
+    before, mark, rest = card.partition(SECTION_BEGINS.partition("{digest}")[0].format(name=name))
+    old, _, after = rest.partition("\n")[2].partition(SECTION_ENDS.format(name=name))
+    if not mark or before + card_section(name, old) + after != card:
+        return False
+    places.publish(place, (before + card_section(name, text) + after).encode())
+    return True
 
 
 def _digest(text: str) -> str:

@@ -16,7 +16,7 @@ from ray_qa.errors import InputError, OutputError, Problems, first_line
 from ray_qa.outgoing.destination import check_destination, write_text
 from ray_qa.outgoing.json_values import check_values
 from ray_qa.outgoing.label_studio import columns_read, labels_config, task_columns, tasks
-from ray_qa.runs.annotated_rows import Source, batches, open_source
+from ray_qa.runs.annotated_rows import Source, batches, in_pairs, open_source
 from ray_qa.runs.live_line import counted
 from ray_qa.sampling.choice import drawn_at_random, nearest_to_the_threshold, readable_rows
 from ray_qa.sampling.config import SampleConfig
@@ -44,7 +44,7 @@ def sample(config: SampleConfig) -> SampleSummary:
     """Write some rows for review.
 
     Raises:
-        InputError: if the input is no output of annotate, or is not finished, wide, or has not the columns.
+        InputError: if the input is no output of annotate, or is not finished, or has not the columns.
         OutputError: if what is to be written is there already, or cannot be written.
         StorageError: if a bucket cannot be reached.
         ConfigError: if ``config`` is something else.
@@ -80,11 +80,7 @@ def describe(summary: SampleSummary) -> str:
 
 
 def _source(config: SampleConfig) -> Source:
-    source = open_source(config.input, config.partial)
-    if source.output.wide:
-        raise InputError(
-            f"`input` must have one question a row, but {source.output.folder} is wide; annotate without --wide"
-        )
+    source = in_pairs(open_source(config.input, config.partial), config.id_column)
     source.check_column("id_column", config.id_column)
     return source
 

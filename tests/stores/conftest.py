@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from ray_qa.storage import stores
+from ray_qa.storage import objects, stores
 from ray_qa.storage.remote import Remote
 from tests.stores import azure, google
 from tests.stores.proxy import Proxy, proxied
 from tests.stores.server import BUCKET, WEED, Server, running
+from tests.unit.exporting.annotated import ANSWERS, ROWS, write_output
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +31,16 @@ def folder(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
         monkeypatch.setenv(name, value)
     yield Remote(scheme="s3", bucket=BUCKET, key=secrets.token_hex(4))
     stores.forget_stores()
+
+
+@pytest.fixture
+def annotated(folder: Remote, tmp_path: Path) -> Path:
+    """A finished output here, and the same in the bucket."""
+    here = write_output(tmp_path / "annotated", ROWS, ANSWERS)
+    for path in here.rglob("*"):
+        if path.is_file():
+            objects.publish(folder / "annotated" / str(path.relative_to(here)), path.read_bytes())
+    return here
 
 
 @pytest.fixture(scope="session")

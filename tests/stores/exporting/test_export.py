@@ -15,19 +15,8 @@ from ray_qa.exporting.export import export
 from ray_qa.runs.cards import is_our_card, put_card
 from ray_qa.storage import objects, places
 from ray_qa.storage.remote import Remote
-from tests.unit.exporting.annotated import ANSWERS, ROWS, write_output
 
 FORMS = ("squad", "jsonl", "csv", "label-studio")
-
-
-@pytest.fixture
-def annotated(folder: Remote, tmp_path: Path) -> Path:
-    """A finished output here, and the same in the bucket."""
-    here = write_output(tmp_path / "annotated", ROWS, ANSWERS)
-    for path in here.rglob("*"):
-        if path.is_file():
-            objects.publish(folder / "annotated" / str(path.relative_to(here)), path.read_bytes())
-    return here
 
 
 @pytest.mark.parametrize("to", FORMS)

@@ -19,6 +19,7 @@ from ray_qa.cli import main as cli
 from ray_qa.errors import ConfigError, InputError, ModelError, RayQaError
 from ray_qa.reader.calibration import read_calibration
 from ray_qa.reader.model_files import find_model
+from ray_qa.runs.cards import OF_CALIBRATION, card_section
 from tests.unit.calibration.outputs import WEIGHTS, drawn, failed, model, row, write
 
 
@@ -121,6 +122,36 @@ def test_rows_that_failed_are_left_out_and_counted(rows: list[dict[str, Any]], t
     assert report.failed == 2
     assert report.calibration.fitted_on.rows + report.after.rows == 500
     assert "rows that failed, left out: 2" in describe(report)
+
+
+def test_the_card_that_finetune_wrote_tells_of_it(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    folder = model(tmp_path / "model")
+    card = Path(folder, "README.md")
+    card.write_text("# Mine\n" + card_section(OF_CALIBRATION, "") + "## Settings\n")
+    predictions = write(tmp_path / "out", rows[:1_000], weights_sha256=find_model(folder).weights_sha256)
+    report = calibrate(CalibrateConfig(predictions=predictions, model=folder))
+    told = card.read_text()
+    ece, interval = report.after.ece.value, report.after.ece.interval
+    assert told.startswith("# Mine\n<!--")
+    assert told.endswith("-->\n## Settings\n")
+    assert f"{report.calibration.fitted_on.rows} rows with gold answers\nof out. On {report.after.rows} other" in told
+    assert f"| null threshold | 0 | {report.calibration.null_threshold:.4g} |" in told
+    assert f" | {100 * ece:.2f} ({100 * interval.low:.2f}–{100 * interval.high:.2f}) |\n| Brier score, % |" in told
+    calibrate(CalibrateConfig(predictions=predictions, model=folder, seed=1))
+    assert card.read_text().count("## Calibration") == 1
+    assert card.read_text() != told
+
+
+def test_a_card_without_room_for_it_and_one_elsewhere_stay_as_they_are(
+    rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = model(tmp_path / "model")
+    card = Path(folder, "README.md")
+    predictions = write(tmp_path / "out", rows[:1_000], weights_sha256=find_model(folder).weights_sha256)
+    for text, more in (("# Mine\n", {}), (card_section(OF_CALIBRATION, ""), {"output": str(tmp_path / "x.json")})):
+        card.write_text(text)
+        calibrate(CalibrateConfig(predictions=predictions, model=folder, **more))
+        assert card.read_text() == text
 
 
 def test_another_models_predictions_are_refused(rows: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def test_a_name_is_shown_and_nothing_is_made_of_it(tmp_path: Path, name: str, mo
     expected, page = Page(card(config(model=str(tmp_path), train=("a.json",), eval="b.json"))), Page(card(odd))
     shown = "".join(each if each.isprintable() else " " for each in name)
     assert page.tags == expected.tags
-    assert page.comments == []
+    assert page.comments == expected.comments
     assert page.of("h1") == [f"{shown}, fine-tuned for extractive question answering"]
     assert any(text.startswith(f"Trained on {shown}: 1,100 rows") for text in page.of("p"))
     assert any(text.startswith(f"SQuAD exact match and F1 on {shown} (120 rows") for text in page.of("p"))

@@ -21,6 +21,10 @@ from tests.unit.exporting.annotated import FAILED, answer, write_output
 
 ROWS = 1_000
 CONTEXT = "Nitrogen is blue, oxygen is green."
+ANSWERS = [
+    FAILED if row % 100 == 99 else answer(CONTEXT, "oxygen" if row < 600 or row % 2 else "blue", margin=9 - row / 100)
+    for row in range(ROWS)
+]
 
 
 def table(gold: str = "oxygen") -> pa.Table:
@@ -38,13 +42,7 @@ def table(gold: str = "oxygen") -> pa.Table:
 def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Rows from the surest to the least sure, of which the first 600 are right and then every other; some failed."""
     monkeypatch.setattr(module, "UNIT_ROWS", 250)
-    answers = [
-        FAILED
-        if row % 100 == 99
-        else answer(CONTEXT, "oxygen" if row < 600 or row % 2 else "blue", margin=9 - row / 100)
-        for row in range(ROWS)
-    ]
-    return write_output(tmp_path / "annotated", table(), answers)
+    return write_output(tmp_path / "annotated", table(), ANSWERS)
 
 
 def gold_of(folder: Path, rows: int, gold: str = "oxygen") -> str:
@@ -119,8 +117,17 @@ def test_gold_rows_of_something_else_are_refused_and_some_are_said(
     assert refusal(corpus, str(tmp_path / "none.parquet")).startswith("`gold` must have a column 'answers', but")
 
 
-def test_a_wide_output_is_promised_nothing_of(tmp_path: Path) -> None:
-    questions = (Question(id="who", text="Who?"),)
-    rows = table().select(["id", "context"]).slice(0, 2)
-    wide = write_output(tmp_path / "wide", rows, [answer(CONTEXT, "blue")] * 2, questions, wide=True)
-    assert refusal(wide, "gold.parquet").startswith("`target_precision` must be left out with a wide output")
+def test_of_a_wide_output_the_same_is_promised_as_of_its_pairs(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNIT_ROWS", 250)
+    questions = (Question(id="who", text="Which?"), Question(id="what", text="Which?"))
+    contexts = table().select(["id", "context"]).slice(0, ROWS // 2)
+    wide = write_output(tmp_path / "wide", contexts, ANSWERS, questions, wide=True)
+    gold = pq.read_table(gold_of(tmp_path, 400))
+    ids = [f"{int(row) // 2}.{questions[int(row) % 2].id}" for row in gold["id"].to_pylist()]
+    pq.write_table(gold.set_column(0, "id", pa.array(ids)), tmp_path / "of_pairs.parquet")
+    of_pairs = promised(wide, str(tmp_path / "of_pairs.parquet"))
+    assert of_pairs.promise is not None
+    assert of_pairs.promise == promised(corpus, str(tmp_path / "gold.parquet")).promise
+    assert of_pairs.counts.rows == ROWS

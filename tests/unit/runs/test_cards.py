@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_qa.runs.cards import is_our_card, one_line, put_card, shown_name
+from ray_qa.runs.cards import card_section, is_our_card, one_line, put_card, renew_section, shown_name
 from ray_qa.storage import places
 
 
@@ -41,6 +41,35 @@ def test_what_a_person_put_there_is_left_alone(tmp_path: Path, content: bytes) -
     (tmp_path / "README.md").write_bytes(content)
     assert not put_card(tmp_path / "README.md", "# Ours\n")
     assert (tmp_path / "README.md").read_bytes() == content
+
+
+@given(before=st.text("ab <!-\r\n"), after=st.text("ab <!-\r\n"), texts=st.lists(st.text("a|\n"), min_size=2))
+def test_a_section_is_renewed_and_all_around_it_stays(
+    tmp_path_factory: pytest.TempPathFactory, before: str, after: str, texts: list[str]
+) -> None:
+    card = tmp_path_factory.getbasetemp() / "README.md"
+    card.write_bytes((before + card_section("x", "") + after).encode())
+    for text in texts:
+        assert renew_section(card, "x", text)
+        assert card.read_bytes() == (before + card_section("x", text) + after).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "# Mine\n",
+        card_section("y", ""),
+        card_section("x", "\nold\n").replace("old", "mine"),
+        card_section("x", "old\n").partition("<!-- end")[0],
+        "<!-- ray-qa x, as it was written: ",
+    ],
+)
+def test_a_section_that_is_not_there_or_a_persons_is_left_alone(tmp_path: Path, content: str) -> None:
+    card = tmp_path / "README.md"
+    assert not renew_section(card, "x", "new")
+    card.write_text(content)
+    assert not renew_section(card, "x", "new")
+    assert card.read_text() == content
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from ray_qa.cli.main import main
 from ray_qa.data.gold import read_gold
 from ray_qa.errors import ConfigError, RayQaError
+from ray_qa.evaluation.config import EvaluateConfig
+from ray_qa.evaluation.evaluate import evaluate
 from ray_qa.records import Question
 from ray_qa.sampling.config import SampleConfig
 from ray_qa.sampling.sample import SampleSummary, sample
-from tests.unit.exporting.annotated import ANSWERS, FAILED, ROWS, write_output
+from tests.unit.exporting.annotated import ANSWERS, CONTEXTS, FAILED, ROWS, answer, write_output
+
+QUESTIONS = (Question(id="who", text="Who?"), Question(id="2.1", text="Anything else?"))
 
 
 @pytest.fixture
@@ -87,6 +92,28 @@ def test_of_each_value_its_share_is_taken(annotated: Path, tmp_path: Path) -> No
         assert sorted(len(task["predictions"][0]["result"]) for task in tasks) == [0, 1]
 
 
+def test_pairs_are_drawn_of_a_wide_output_and_judged_by_their_ids(tmp_path: Path) -> None:
+    contexts = pa.table({"id": [7, 8], "context": [CONTEXTS[0], CONTEXTS[1]]})
+    given = [answer(CONTEXTS[0], "oxygen"), answer(CONTEXTS[0], "blue"), answer(CONTEXTS[1], "1902"), FAILED]
+    wide = write_output(tmp_path / "wide", contexts, given, QUESTIONS, wide=True, prefix="qa_")
+    assert sample(config(wide, tmp_path / "gold.json", to="squad")).rows == 3
+    assert read_gold(str(tmp_path / "gold.json"), "id").by_id() == {
+        "7.who": ("oxygen",),
+        "7.2.1": ("blue",),
+        "8.who": ("1902",),
+    }
+    report = evaluate(EvaluateConfig(predictions=str(wide), gold=str(tmp_path / "gold.json")))
+    assert (report.scores.exact, report.scores.total, report.scores.extra) == (100, 3, 1)
+    assert [each.name for each in report.breakdowns[3].kinds] == ["who", "other"]
+
+    sample(config(wide, tmp_path / "tasks.json", lowest_margin=1, columns=("qa_question_id",)))
+    (task,) = json.loads((tmp_path / "tasks.json").read_bytes())
+    assert task["data"] == {"text": CONTEXTS[0], "question": "Who?", "id": "7.who", "qa_question_id": "who"}
+    assert task["predictions"][0]["result"][0]["value"]["text"] == "oxygen"
+    sample(config(wide, tmp_path / "pairs.parquet", to="parquet", by="qa_question_id"))
+    assert pq.read_table(tmp_path / "pairs.parquet")["id"].to_pylist() == ["7.who", "7.2.1", "8.who"]
+
+
 def test_what_cannot_be_sampled_is_refused_in_one_line(annotated: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     assert refusal(config(tmp_path / "nowhere", out)).startswith("`input` must be a folder that annotate wrote")
@@ -94,10 +121,6 @@ def test_what_cannot_be_sampled_is_refused_in_one_line(annotated: Path, tmp_path
     assert refusal(config(annotated, out, by="url")).startswith("`by` must name a column of")
     assert refusal(config(annotated, out, id_column="url")).startswith("`id_column` must name a column of")
     assert refusal(config(annotated, out, id_column="windows")).startswith("`id_column` must have every id once")
-    questions = (Question(id="who", text="Who?"),)
-    contexts = ROWS.select(["id", "context"]).slice(0, 2)
-    wide = write_output(tmp_path / "wide", contexts, ANSWERS[:2], questions, wide=True)
-    assert "is wide" in refusal(config(wide, out))
     failed = write_output(tmp_path / "failed", ROWS, [FAILED] * 5)
     assert "all rows of" in refusal(config(failed, out))
     assert not out.exists()

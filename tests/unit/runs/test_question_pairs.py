@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ray_qa.errors import InputError
+from ray_qa.judging.judge import judge_in_itself
+from ray_qa.judging.predictions import open_predictions, prediction_tables
+from ray_qa.records import Question
+from ray_qa.runs.annotated_rows import batches, in_pairs, open_source
+from tests.unit.exporting.annotated import CONTEXTS, FAILED, answer, write_output
+
+ROWS = pa.table({"id": ["a", "b", "c"], "context": CONTEXTS, "answers": [{"text": ["x"]}] * 3})
+QUESTIONS = (Question(id="who", text="Who?"), Question(id="2.1", text="What?"), Question(id="answer", text="Why?"))
+ANSWERS = [
+    *(answer(CONTEXTS[0], text) for text in ("oxygen", "blue", "green")),
+    *(FAILED, answer(CONTEXTS[1], "1902"), FAILED),
+    *(answer(CONTEXTS[2], text) for text in ("here", "fits", "👩‍👩‍👧 fits")),
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "qa_"])
+@pytest.mark.parametrize("rows", [1, 7, 1_000])
+def test_the_pairs_of_a_wide_output_are_the_rows_of_the_long_one_but_for_their_ids(
+    prefix: str, rows: int, tmp_path: Path
+) -> None:
+    table = ROWS.rename_columns({"answers": "gold"})
+    settings = {"prefix": prefix, "n_best": 2}
+    wide = write_output(tmp_path / "wide", table, ANSWERS, QUESTIONS, wide=True, **settings)
+    long = write_output(tmp_path / "long", table, ANSWERS, QUESTIONS, **settings)
+    pairs = in_pairs(open_source(str(wide), partial=False), "id")
+    wanted = open_source(str(long), partial=False)
+    assert (pairs.schema, pairs.rows, pairs.question_column) == (wanted.schema, wanted.rows, wanted.question_column)
+    found = pa.Table.from_batches(batches(pairs, pairs.schema.names, rows)).to_pylist()
+    expected = pa.Table.from_batches(batches(wanted, wanted.schema.names)).to_pylist()
+    assert found == [row | {"id": f"{row['id']}.{row[prefix + 'question_id']}"} for row in expected]
+    assert in_pairs(wanted, "id") is wanted
+
+
+def test_some_columns_are_read_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
+    wide = write_output(tmp_path / "wide", ROWS, ANSWERS, QUESTIONS, wide=True)
+    predictions = open_predictions(str(wide), prefix="", partial=False)
+    (first, *_) = prediction_tables(predictions, ["question", "id", "status"])
+    assert first.to_pylist()[3] == {"question": "Who?", "id": "b.who", "status": "failed"}
+    assert (predictions.rows, predictions.question_column) == (9, "question")
+
+
+def test_gold_answers_of_contexts_are_not_taken_for_those_of_pairs(tmp_path: Path) -> None:
+    wide = write_output(tmp_path / "wide", ROWS, ANSWERS, QUESTIONS, wide=True)
+    with pytest.raises(InputError, match=r"^`gold` must be given with a wide output"):
+        judge_in_itself(open_predictions(str(wide), prefix="", partial=False))
