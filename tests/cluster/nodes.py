@@ -59,9 +59,18 @@ class Head:
 
 @contextmanager
 def head(
-    home: Path, token: str | None, *, cpus: int, can_grow: bool = False, boot_seconds: float = 0, **environment: str
+    home: Path,
+    token: str | None,
+    *,
+    cpus: int,
+    dashboard: bool = False,
+    can_grow: bool = False,
+    boot_seconds: float = 0,
+    **environment: str,
 ) -> Iterator[Head]:
     """Start a head, with token authentication if there is a token; kill it in the end.
+
+    The dashboard, which takes jobs, costs seconds of CPU: it is there for those who ask for it.
 
     One that can grow starts nodes of two CPUs on this machine, as they are needed, which are there after
     ``boot_seconds`` and a little more, and kills them after a minute without work.
@@ -74,6 +83,7 @@ def head(
     flags = [
         "--head", f"--num-cpus={cpus}", f"--temp-dir={folder}", f"--port={port}", f"--dashboard-port={dashboard_port}",
         f"--ray-client-server-port={client_port}", f"--metrics-export-port={metrics_port}",
+        f"--include-dashboard={dashboard}",
     ]  # fmt: skip
     extra = environment
     if can_grow:
