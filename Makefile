@@ -11,6 +11,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+# Two at once keep two CPUs busy; with three, Ray's nodes do not start within the half minute that Ray gives them.
 PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 

@@ -28,6 +28,7 @@ _LISTS = (
 Process = subprocess.Popen[bytes]
 REPOSITORY = Path(__file__).parents[2]
 RAY = str(Path(sys.executable).with_name("ray"))
+MOST_STARTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +60,18 @@ class Head:
 
 @contextmanager
 def head(
-    home: Path, token: str | None, *, cpus: int, can_grow: bool = False, boot_seconds: float = 0, **environment: str
+    home: Path,
+    token: str | None,
+    *,
+    cpus: int,
+    dashboard: bool = False,
+    can_grow: bool = False,
+    boot_seconds: float = 0,
+    **environment: str,
 ) -> Iterator[Head]:
     """Start a head, with token authentication if there is a token; kill it in the end.
+
+    The dashboard, which takes jobs, costs seconds of CPU: it is there for those who ask for it.
 
     One that can grow starts nodes of two CPUs on this machine, as they are needed, which are there after
     ``boot_seconds`` and a little more, and kills them after a minute without work.
@@ -74,6 +84,7 @@ def head(
     flags = [
         "--head", f"--num-cpus={cpus}", f"--temp-dir={folder}", f"--port={port}", f"--dashboard-port={dashboard_port}",
         f"--ray-client-server-port={client_port}", f"--metrics-export-port={metrics_port}",
+        f"--include-dashboard={dashboard}",
     ]  # fmt: skip
     extra = environment
     if can_grow:
@@ -82,8 +93,7 @@ def head(
         path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
         extra = extra | {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1", "PYTHONPATH": path}
     try:
-        with _started(head, flags, **extra) as process:
-            _wait_until_up(process, head, 1)
+        with _started(head, flags, 1, **extra) as process:
             try:
                 yield head
             finally:
@@ -99,8 +109,7 @@ def node(head: Head, *, cpus: int, **environment: str) -> Iterator[Process]:
     before = _up(head)
     (metrics_port,) = _free_ports(1)
     flags = [f"--address={head.address}", f"--num-cpus={cpus}", f"--metrics-export-port={metrics_port}"]
-    with _started(head, flags, **environment) as process:
-        _wait_until_up(process, head, before + 1)
+    with _started(head, flags, before + 1, **environment) as process:
         yield process
 
 
@@ -139,28 +148,37 @@ def bare_environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _started(head: Head, flags: list[str], **extra: str) -> Iterator[Process]:
-    (agent_port,) = _free_ports(1)
-    ports = [f"--dashboard-agent-listen-port={agent_port}"]
-    with (head.folder / "started.log").open("ab") as log:
-        process = subprocess.Popen(
-            [RAY, "start", "--block", "--disable-usage-stats", *ports, *flags],
-            env=head.environment | extra,
-            start_new_session=True,
-            stdout=log,
-            stderr=log,
-        )
+def _started(head: Head, flags: list[str], count: int, **extra: str) -> Iterator[Process]:
+    """Start a node, and wait until so many are there."""
+    process = _start(head, flags, **extra)
     try:
+        for attempt in range(MOST_STARTS):
+            # Ray gives a node half a minute, which on a busy machine may be too little.
+            if attempt and process.poll() is not None:
+                process = _start(head, flags, **extra)
+            _wait_until_up_or_ended(process, head, count)
+        assert process.poll() is None, (head.folder / "started.log").read_text()
         yield process
     finally:
         if process.poll() is None:
             assert_gone(kill_group(process))
 
 
-def _wait_until_up(process: Process, head: Head, count: int) -> None:
-    """Wait until so many nodes are there, the latest of them started by this process."""
+def _start(head: Head, flags: list[str], **extra: str) -> Process:
+    (agent_port,) = _free_ports(1)
+    ports = [f"--dashboard-agent-listen-port={agent_port}"]
+    with (head.folder / "started.log").open("ab") as log:
+        return subprocess.Popen(
+            [RAY, "start", "--block", "--disable-usage-stats", *ports, *flags],
+            env=head.environment | extra,
+            start_new_session=True,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _wait_until_up_or_ended(process: Process, head: Head, count: int) -> None:
     wait_until(lambda: _up(head) >= count or process.poll() is not None, "the node is there")
-    assert process.poll() is None, (head.folder / "started.log").read_text()
 
 
 def _up(head: Head) -> int:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
@@ -39,22 +39,29 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongJob:
-    """A job of some twenty seconds, ready to be submitted."""
+    """A job of some twenty seconds, and what it gives where nothing happens to it."""
 
     command: str
     flags: list[str]
-    output: Path
-    has_begun: Callable[[], bool]
-    """Whether there is something to go on from."""
-    check: Callable[[Path], None]
-    """That its output is what a run gives with which nothing happened, which may write into this folder."""
+    undisturbed: Path
+    has_begun: Callable[[Path], bool]
+    """Whether there is something in an output to go on from."""
+    result: Callable[[Path], Any]
+    """What of an output is to be the same."""
+
+    def flags_to(self, output: Path) -> list[str]:
+        return [*self.flags, "--output", str(output)]
 
 
-@pytest.fixture(params=["annotate", "finetune"])
-def long_job(request: pytest.FixtureRequest, tiny_reader_folder: Path, tiny_base: Path, tmp_path: Path) -> LongJob:
-    if request.param == "annotate":
-        return _long_annotate(tiny_reader_folder, tmp_path)
-    return _long_finetune(tiny_base, tmp_path)
+@pytest.fixture(scope="module", params=["annotate", "finetune"])
+def long_job(
+    request: pytest.FixtureRequest, tiny_reader_folder: Path, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory
+) -> LongJob:
+    folder = tmp_path_factory.mktemp("long")
+    annotates = request.param == "annotate"
+    job = _long_annotate(tiny_reader_folder, folder) if annotates else _long_finetune(tiny_base, folder)
+    assert main([job.command, *job.flags_to(job.undisturbed)]) == 0
+    return job
 
 
 @pytest.fixture(scope="module")
@@ -131,32 +138,36 @@ def test_a_job_that_is_refused_fails_with_its_exit_code_and_its_line_in_the_stat
 
 
 @pytest.mark.timeout(1_200)
-def test_a_job_that_is_stopped_says_how_to_go_on_and_goes_on_so(head: Head, long_job: LongJob, tmp_path: Path) -> None:
-    _submit(head, *long_job.flags, token=head.token, job=long_job.command, name=f"{long_job.command}-stopped")
-    wait_until(long_job.has_begun, "something to go on from")
+def test_a_job_that_is_stopped_says_how_to_go_on_and_goes_on_so(long_job: LongJob, head: Head, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    flags = long_job.flags_to(output)
+    _submit(head, *flags, token=head.token, job=long_job.command, name=f"{long_job.command}-stopped")
+    wait_until(lambda: long_job.has_begun(output), "something to go on from")
     stopped = _ray(head, "job", "stop", f"{long_job.command}-stopped", *_at(head), token=head.token)
     log = _ray(head, "job", "logs", f"{long_job.command}-stopped", *_at(head), token=head.token).stdout
 
     assert "was stopped" in stopped.stdout
     assert log.count(f"ray-qa {long_job.command}: {STOPPED}") == 1
-    assert not (long_job.output / "_SUCCESS").exists()
+    assert not (output / "_SUCCESS").exists()
 
-    again = _submit(head, *long_job.flags, token=head.token, job=long_job.command)
+    again = _submit(head, *flags, token=head.token, job=long_job.command)
     assert again.returncode == 0, again.stdout
-    long_job.check(tmp_path / "undisturbed")
+    assert long_job.result(output) == long_job.result(long_job.undisturbed)
 
 
 @pytest.mark.timeout(1_200)
 def test_after_the_head_was_lost_with_all_that_ran_the_same_job_goes_on(long_job: LongJob, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    flags = long_job.flags_to(output)
     with _head_with_dashboard(tmp_path) as lost:
-        _submit(lost, *long_job.flags, token=lost.token, job=long_job.command, name="lost")
-        wait_until(long_job.has_begun, "something to go on from")
-    assert not (long_job.output / "_SUCCESS").exists()
+        _submit(lost, *flags, token=lost.token, job=long_job.command, name="lost")
+        wait_until(lambda: long_job.has_begun(output), "something to go on from")
+    assert not (output / "_SUCCESS").exists()
 
     with _head_with_dashboard(tmp_path) as head:
-        done = _submit(head, *long_job.flags, token=head.token, job=long_job.command)
+        done = _submit(head, *flags, token=head.token, job=long_job.command)
     assert done.returncode == 0, done.stdout
-    long_job.check(tmp_path / "undisturbed")
+    assert long_job.result(output) == long_job.result(long_job.undisturbed)
 
 
 @pytest.mark.parametrize(
@@ -175,18 +186,12 @@ def _long_annotate(reader: Path, folder: Path) -> LongJob:
     flags = ["--input", str(corpus), "--model", str(reader), "--replicas", "1", "--cpus-per-replica", "1"]
     flags += ["--unit-rows", "40", "--dtype", "float32", "--max-tokens", "96", "--stride", "32"]
     flags += ["--max-question-tokens", "32"]
-    output = folder / "out"
-
-    def check(undisturbed: Path) -> None:
-        assert main(["annotate", *flags, "--output", str(undisturbed)]) == 0
-        assert pq.read_table(output) == pq.read_table(undisturbed)
-
     return LongJob(
         command="annotate",
-        flags=[*flags, "--output", str(output)],
-        output=output,
-        has_begun=lambda: len(list(output.glob("part-*.parquet"))) > 2,
-        check=check,
+        flags=flags,
+        undisturbed=folder / "undisturbed",
+        has_begun=lambda output: len(list(output.glob("part-*.parquet"))) > 2,
+        result=pq.read_table,
     )
 
 
@@ -195,25 +200,22 @@ def _long_finetune(base: Path, folder: Path) -> LongJob:
     flags = ["--model", str(base), "--train", str(folder / "rows.parquet"), "--max-steps", "500", "--epochs", "900"]
     flags += ["--max-tokens", "96", "--stride", "16", "--max-question-tokens", "24", "--batch-size", "48"]
     flags += ["--workers", "2", "--cpus-per-worker", "0.5", "--save-every", "40", "--learning-rate", "1e-3"]
-    output = folder / "out"
-
-    def check(undisturbed: Path) -> None:
-        assert main(["finetune", *flags, "--output", str(undisturbed)]) == 0
-        ours, theirs = (load_file(run / "model.safetensors") for run in (output, undisturbed))
-        assert [name for name in theirs if not np.array_equal(ours[name], theirs[name])] == []
-
     return LongJob(
         command="finetune",
-        flags=[*flags, "--output", str(output)],
-        output=output,
-        has_begun=lambda: bool(checkpoint_steps(output)),
-        check=check,
+        flags=flags,
+        undisturbed=folder / "undisturbed",
+        has_begun=lambda output: bool(checkpoint_steps(output)),
+        result=_weights,
     )
+
+
+def _weights(output: Path) -> dict[str, bytes]:
+    return {name: weight.tobytes() for name, weight in load_file(output / "model.safetensors").items()}
 
 
 @contextmanager
 def _head_with_dashboard(home: Path) -> Iterator[Head]:
-    with nodes.head(home, secrets.token_hex(16), cpus=2) as head:
+    with nodes.head(home, secrets.token_hex(16), cpus=2, dashboard=True) as head:
         wait_until(lambda: _answers(head), "the dashboard answers")
         yield head
 

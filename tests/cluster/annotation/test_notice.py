@@ -47,7 +47,7 @@ FLAGS = (
 def test_a_replica_on_a_node_that_is_to_be_taken_away_begins_no_unit_more_and_leaves_none_half_done(
     tiny_reader_folder: Path, tmp_path: Path, ray_token: str
 ) -> None:
-    corpus = corpora.write(tmp_path / "in.parquet", corpora.plain(40 * 10, words=6_000), row_group_size=80)
+    corpus = corpora.write(tmp_path / "in.parquet", corpora.plain(40 * 10, words=3_000), row_group_size=80)
     flags = ["--input", str(corpus), "--model", str(tiny_reader_folder), *FLAGS]
     output, notes, said = tmp_path / "out", tmp_path / "notes", tmp_path / "err"
     with (

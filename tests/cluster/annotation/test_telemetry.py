@@ -28,7 +28,7 @@ def test_rows_windows_tokens_seconds_and_margins_are_told_while_a_run_goes_on(
     path = corpora.write(tmp_path / "in.parquet", corpora.plain(ROWS), row_group_size=60)
     token, said = secrets.token_hex(16), tmp_path / "err"
     with (
-        nodes.head(tmp_path, token, cpus=2, RAY_metrics_report_interval_ms="500") as head,
+        nodes.head(tmp_path, token, cpus=2, dashboard=True, RAY_metrics_report_interval_ms="500") as head,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in head.environment.items():

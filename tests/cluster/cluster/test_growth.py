@@ -74,7 +74,7 @@ def test_nodes_that_boot_for_longer_than_ray_train_waits_for_workers_are_waited_
     pq.write_table(questions(20), tmp_path / "rows.parquet")
     flags = ["--train", str(tmp_path / "rows.parquet"), "--model", str(tiny_base), "--max-tokens", "96"]
     flags += ["--stride", "16", "--max-question-tokens", "24", "--workers", "2", "--cpus-per-worker", "1"]
-    with nodes.head(tmp_path, None, cpus=0, can_grow=True, boot_seconds=ray_waits + 15) as head:
+    with nodes.head(tmp_path, None, cpus=0, can_grow=True, boot_seconds=ray_waits + 5) as head:
         environment = {WORKER_GROUP_START_TIMEOUT_S_ENV_VAR: str(ray_waits)}
         done = _run(head, "finetune", *flags, "--output", str(tmp_path / "out"), **environment)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""One run of three workers that many tests look at, and its command line."""
+"""One run of two workers that many tests look at, and its command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A run of three workers, with which nothing happened."""
+    """A run of two workers, with which nothing happened."""
 
     config: FinetuneConfig
     summary: FinetuneSummary
@@ -45,7 +45,7 @@ def undisturbed(
 ) -> Trained:
     config = FinetuneConfig(
         model=str(tiny_base), train=(str(rows),), eval=str(rows),
-        output=str(tmp_path_factory.mktemp("trained") / "out"), workers=3, cpus_per_worker=0.5,
+        output=str(tmp_path_factory.mktemp("trained") / "out"), workers=2, cpus_per_worker=0.5,
         epochs=20, max_steps=LAST_STEP, save_every=4, eval_every=25,
         learning_rate=1e-3, dropout=0.2, negative_ratio=0.5, **SMALL,
     )  # fmt: skip

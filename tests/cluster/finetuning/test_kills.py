@@ -54,7 +54,7 @@ def test_a_worker_that_is_killed_leaves_no_trace_in_the_weights(undisturbed: Tra
     ) as killed:
         summary = finetune(undisturbed.config.model_copy(update={"output": str(output)}))
 
-    assert len(killed) == 3
+    assert len(killed) == 2
     assert summary.restarts == 1
     _assert_same(output, undisturbed)
 
@@ -95,27 +95,7 @@ def test_ctrl_c_ends_a_run_in_one_line_and_nothing_stays_behind(undisturbed: Tra
 
 
 @pytest.mark.timeout(1_200)
-def test_a_node_that_goes_down_is_waited_for_and_leaves_no_trace_in_the_weights(
-    undisturbed: Trained, tmp_path: Path, ray_token: str
-) -> None:
-    output, said = tmp_path / "out", tmp_path / "err"
-    with nodes.head(tmp_path, ray_token, cpus=0) as head, nodes.node(head, cpus=2) as first:
-        flags = [*undisturbed.flags, "--output", str(output), "--ray-address", head.address]
-        with driver("finetune", flags, said) as process:
-            wait_until(lambda: max(checkpoint_steps(output), default=0) >= 12, "a checkpoint")
-            nodes.cut_off(first)
-            wait_until(lambda: _waits_for_lost(said), "waiting")
-            assert process.poll() is None
-            assert checkpoint_steps(output)[-1] < LAST_STEP
-            with nodes.node(head, cpus=2):
-                assert process.wait(PATIENCE) == 0
-
-    assert json.loads((output / ".ray_qa/run.json").read_text())["summary"]["restarts"] == 1
-    _assert_same(output, undisturbed)
-
-
-@pytest.mark.timeout(1_200)
-def test_a_node_that_goes_down_is_no_failure_where_another_has_room_at_once(
+def test_a_node_that_goes_down_is_no_failure_whether_another_has_room_at_once_or_is_waited_for_and_leaves_no_trace(
     undisturbed: Trained, tmp_path: Path, ray_token: str
 ) -> None:
     output, said = tmp_path / "out", tmp_path / "err"
@@ -127,11 +107,18 @@ def test_a_node_that_goes_down_is_no_failure_where_another_has_room_at_once(
         flags = [*undisturbed.flags, "--output", str(output), "--ray-address", head.address]
         with driver("finetune", flags, said, program=("-c", A_FAILURE_ENDS_THE_RUN)) as process:
             wait_until(lambda: bool(checkpoint_steps(output)), "a checkpoint")
-            (lost,) = [node for node in (one, other) if training_workers_below(node.pid)]
-            nodes.cut_off(lost)
-            assert process.wait(PATIENCE) == 0, said.read_text()
+            (first,) = [node for node in (one, other) if training_workers_below(node.pid)]
+            nodes.cut_off(first)
+            kept = checkpoint_steps(output)[-1]
+            wait_until(lambda: checkpoint_steps(output)[-1] > kept, "a checkpoint on the other node")
+            nodes.cut_off(other if first is one else one)
+            wait_until(lambda: _waits_for_lost(said), "waiting")
+            assert process.poll() is None
+            assert checkpoint_steps(output)[-1] < LAST_STEP
+            with nodes.node(head, cpus=2):
+                assert process.wait(PATIENCE) == 0, said.read_text()
 
-    assert json.loads((output / ".ray_qa/run.json").read_text())["summary"]["restarts"] == 1
+    assert json.loads((output / ".ray_qa/run.json").read_text())["summary"]["restarts"] == 2
     _assert_same(output, undisturbed)
 
 
@@ -150,4 +137,6 @@ def _learnt(output: Path) -> list[dict[str, float]]:
 
 
 def _waits_for_lost(said: Path) -> bool:
-    return re.search(r"waiting for room for 3 workers with .* each, as one was lost", said.read_text()) is not None
+    """Whether that is the latest that the command has said."""
+    latest = said.read_text().splitlines()[-1]
+    return re.search(r"waiting for room for 2 workers with .* each, as one was lost", latest) is not None
