@@ -68,10 +68,13 @@ class Forecast:
     """What runs the model on this machine, in words."""
     probed_rows: int
     windows_a_row: float
+    """As they are computed: for a row that repeats an earlier one, none."""
     tokens_a_row: float
     """Of text and specials, without padding."""
     padding: float
     """Share of the computed tokens."""
+    repeated: float
+    """Share of rows that repeat an earlier one of their unit."""
     cut_questions: float
     """Share of rows."""
     many_windows: float
@@ -204,6 +207,7 @@ def _forecast(
         windows_a_row=windows / probed,
         tokens_a_row=tokens / probed,
         padding=1 - tokens / max(1, sum(run.computed_tokens for run in runs)),
+        repeated=sum(run.repeated for run in runs) / probed,
         cut_questions=sum(run.cut_questions for run in runs) / probed,
         many_windows=sum(run.many_windows for run in runs) / probed,
         failed={reason: count / probed for reason, count in failed.most_common()},

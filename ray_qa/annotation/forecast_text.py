@@ -42,12 +42,16 @@ def _work(forecast: Forecast) -> Iterator[str]:
         f"{_rounded(forecast.windows_a_row * rows)} windows, {_rounded(forecast.tokens_a_row * rows)} tokens; "
         f"{100 * forecast.padding:.1f} % padding beside them"
     )
+    if forecast.repeated:
+        yield f"  {100 * forecast.repeated:.1f} % of rows ask what an earlier one of their unit asks, and are read once"
     yield f"  {100 * forecast.cut_questions:.1f} % of questions cut, {_failing(forecast)}"
 
 
 def _failing(forecast: Forecast) -> str:
     if not forecast.failed:
-        return f"no row fails (of as many, up to {100 * 3 / forecast.probed_rows:.1f} % may)"
+        # The exact 95 % bound of a share of which none was seen in so many.
+        most = 1 - 0.05 ** (1 / forecast.probed_rows)
+        return f"no row fails (of all rows {100 * most:.1f} % at most, at 95 %)"
     shares = ", ".join(f"{reason} {100 * share:.1f} %" for reason, share in forecast.failed.items())
     return f"{100 * sum(forecast.failed.values()):.1f} % of rows fail: {shares}"
 

@@ -46,6 +46,8 @@ class RunOfRows:
     tokens: int
     computed_tokens: int
     """With padding."""
+    repeated: int
+    """Rows that ask what an earlier one asks of the same context, and have its answer."""
     cut_questions: int
     failed: Counter[str]
     """Rows by reason."""
@@ -126,6 +128,7 @@ def _timed(
         windows=amounts.get("windows", 0),
         tokens=amounts.get("tokens", 0),
         computed_tokens=amounts.get("computed", 0),
+        repeated=len(rows) - len(set(rows)),
         cut_questions=sum(answer.question_cut for answer in answers),
         failed=Counter(answer.reason for answer in answers if answer.reason is not None),
         most_windows=max((answer.windows for answer in answers), default=0),

@@ -52,6 +52,12 @@ def test_a_probe_of_all_rows_says_what_reading_them_says(corpus: Path, tiny_read
     assert found.seconds_interval is None  # three units, three runs
 
 
+def test_rows_that_repeat_an_earlier_one_are_counted(tiny_reader_folder: Path, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"question": ["Who?"] * 10, "context": ["the river rose"] * 10}), tmp_path / "in.parquet")
+    found = of(tmp_path / "in.parquet", tiny_reader_folder)
+    assert (found.repeated, found.windows_a_row) == (0.9, 0.1)
+
+
 def test_questions_of_a_set_count_for_every_context(corpus: Path, tiny_reader_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "questions.txt").write_text("Who?\nWhere?\nWhen?\n")
     found = of(

@@ -26,6 +26,7 @@ PLAIN = Forecast(
     windows_a_row=1.25,
     tokens_a_row=210.4,
     padding=0.071,
+    repeated=0.0,
     cut_questions=0.01,
     many_windows=0.0,
     failed={},
@@ -43,7 +44,7 @@ def test_a_forecast_says_what_there_is_and_what_it_would_take() -> None:
         "1,000,000 rows in 2 files, 40 row groups, 500 units",
         "from 256 rows that were read as a replica would (m):",
         "  1.25 windows and 210 tokens a row: some 1,250,000 windows, 210,000,000 tokens; 7.1 % padding beside them",
-        "  1.0 % of questions cut, no row fails (of as many, up to 1.2 % may)",
+        "  1.0 % of questions cut, no row fails (of all rows 1.2 % at most, at 95 %)",
         "  100.0 rows/s a replica (95 %: 80.0 to 125.0; torch in float32 on cpu, 1 thread, here)",
         "4 replicas: 42 min (95 %: 33 min to 52 min), 2.78 replica-hours; beside them, what starting takes",
         "some 1.23 GB of output",
@@ -74,6 +75,16 @@ def test_what_will_hurt_is_said_last_and_to_programs(change: dict[str, object], 
     (told,) = json.loads(json.dumps(as_record(found)))["warnings"]
     assert told.startswith(warning)
     assert "warning" not in describe(PLAIN)
+
+
+@pytest.mark.parametrize(("rows", "most"), [(1, "95.0"), (4, "52.7"), (256, "1.2")])
+def test_of_few_rows_little_can_be_said(rows: int, most: str) -> None:
+    assert f"no row fails (of all rows {most} % at most, at 95 %)" in describe(replace(PLAIN, probed_rows=rows))
+
+
+def test_rows_that_are_read_once_are_told() -> None:
+    line = "  75.0 % of rows ask what an earlier one of their unit asks, and are read once"
+    assert line in describe(replace(PLAIN, repeated=0.75)).splitlines()
 
 
 def test_failing_rows_are_told_by_reason() -> None:

@@ -55,7 +55,7 @@ def test_units_with_more_rows_are_drawn_more_often() -> None:
 def test_long_rows_count_as_more_than_one(bytes_a_row: float, sizes: list[float]) -> None:
     nothing = RunOfRows(
         rows=32, text_bytes=0, seconds=1.0, encoding_seconds=0.0, windows=32, tokens=0, computed_tokens=0,
-        cut_questions=0, failed=Counter(), most_windows=1, many_windows=0, bytes_out=0,
+        repeated=0, cut_questions=0, failed=Counter(), most_windows=1, many_windows=0, bytes_out=0,
     )  # fmt: skip
     runs = [replace(nothing, text_bytes=3_200), replace(nothing, text_bytes=12_800)]
     assert average_rows(runs, bytes_a_row).tolist() == sizes
