@@ -82,17 +82,17 @@ def check_has_kept_gold(predictions: Predictions, answers_column: str = ANSWERS)
     """Check that predictions have gold answers beside them.
 
     Raises:
-        InputError: if not; or they are a wide output's, whose every context has been asked several questions.
+        InputError: if not; or they are of a question set, whose questions all contexts were asked.
     """
     if not predictions.has(answers_column):
         raise InputError(
             f"`{predictions.setting}` must have kept its gold answers unless `gold` is given, but {predictions.path} "
             f"has no column {answers_column!r}"
         )
-    if predictions.pairs is not None:
+    if predictions.output is not None and predictions.output.questions:
         raise InputError(
-            f"`gold` must be given with a wide output, which {predictions.path} is: what it has kept in "
-            f"{answers_column!r} does not say of which question it is"
+            f"`gold` must be given where every context was asked a set of questions, as in {predictions.path}: what it "
+            f"has kept in {answers_column!r} does not say of which question it is"
         )
 
 

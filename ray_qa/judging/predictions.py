@@ -16,7 +16,7 @@ from ray_qa.data.row_forms import ALL, has_suffix
 from ray_qa.data.squad_json import load_json
 from ray_qa.errors import InputError, first_line
 from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output
-from ray_qa.runs.question_pairs import Pairs, row_batches
+from ray_qa.runs.question_pairs import LongPairs, WidePairs, pairs_in, row_batches
 from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.remote import Place, Remote, place_of
@@ -44,8 +44,8 @@ class Predictions:
     """What annotate says of them, where it made them."""
     unfinished: str | None
     """What is missing, in words, where something is."""
-    pairs: Pairs | None = None
-    """How the rows of a wide output are read: a pair of context and question each."""
+    pairs: WidePairs | LongPairs | None = None
+    """How the rows of a question set's output are read: a pair of context and question each, with an id of its own."""
 
     def ours(self, name: str) -> str:
         """The name of a column that annotate added, with its prefix."""
@@ -71,13 +71,13 @@ class Predictions:
 def open_predictions(
     path: str, *, prefix: str, partial: bool, id_column: str = "id", setting: str = "predictions"
 ) -> Predictions:
-    """Look at predictions, without reading their rows; those of a wide output are its pairs of context and question.
+    """Look at predictions, without reading their rows; those of a question set are pairs of context and question.
 
     Args:
         path: a folder that ``annotate`` wrote, or a JSON file ``{id: text}``.
         prefix: what stands before the names of annotate's columns, unless its plan says so itself.
         partial: whether the folder may be unfinished.
-        id_column: the column of a wide output that gets its pairs' ids.
+        id_column: the column that gets the ids of a question set's pairs.
         setting: what named the path, for messages.
 
     Raises:
@@ -99,15 +99,15 @@ def open_predictions(
     prefix = str(settings.get("prefix", "")) or prefix
     schema, rows = footers[0].schema.to_arrow_schema(), sum(footer.num_rows for footer in footers)
     asked = output.questions if output else ()
-    wide = output.wide if output else ()
-    pairs = Pairs(wide=schema, prefix=prefix, questions=wide, id_column=id_column) if wide else None
+    wide = bool(output and output.wide)
+    pairs = pairs_in(schema, asked, wide=wide, prefix=prefix, id_column=id_column)
     return Predictions(
         setting=setting,
         path=path,
         parts=parts,
         table=None,
         schema=schema if pairs is None else pairs.schema,
-        rows=rows * max(1, len(wide)),
+        rows=rows * (pairs.each if pairs else 1),
         prefix=prefix,
         question_column=f"{prefix}question" if asked else str(settings.get("question_column", "question")),
         context_column=str(settings.get("context_column", "context")),

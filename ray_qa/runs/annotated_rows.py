@@ -16,7 +16,7 @@ from ray_qa.data.parts import LABEL
 from ray_qa.errors import InputError, first_line
 from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output, model_used
 from ray_qa.runs.part_labels import Counts
-from ray_qa.runs.question_pairs import Pairs, row_batches
+from ray_qa.runs.question_pairs import LongPairs, WidePairs, pairs_in, row_batches
 from ray_qa.storage.remote import Place, place_of
 
 READERS = 32
@@ -40,7 +40,7 @@ class Source:
     plan: str
     """The digest of the plan that all parts were made by."""
     model: str
-    pairs: Pairs | None = None
+    pairs: WidePairs | LongPairs | None = None
     """How its rows are read as pairs of context and question, where they are."""
 
     def ours(self, name: str) -> str:
@@ -109,21 +109,23 @@ def open_source(path: str, partial: bool, setting: str = "input") -> Source:
 
 
 def in_pairs(source: Source, id_column: str) -> Source:
-    """The same output with a row for each pair of context and question; as it is, where it has one already.
+    """The same output with a row for each pair of context and question, each with its id; as it is, where it has that.
 
     Args:
         source: the output.
         id_column: the column that gets the pairs' ids.
     """
     output = source.output
-    if not output.wide:
+    pairs = pairs_in(
+        source.schema, output.questions, wide=bool(output.wide), prefix=source.ours(""), id_column=id_column
+    )
+    if pairs is None:
         return source
-    pairs = Pairs(wide=source.schema, prefix=source.ours(""), questions=output.wide, id_column=id_column)
     return replace(
         source,
         output=replace(output, settings={**output.settings, "wide": False}),
         schema=pairs.schema,
-        rows=source.rows * len(pairs.questions),
+        rows=source.rows * pairs.each,
         pairs=pairs,
     )
 

@@ -1,4 +1,4 @@
-"""The pairs of a wide output: a row for each context and question, as annotate writes them without ``--wide``."""
+"""The pairs of context and question that an output of a question set holds, each with an id of its own."""
 
 from __future__ import annotations
 
@@ -14,8 +14,64 @@ from ray_qa.data.schemas import QUESTION_FIELDS, is_text
 from ray_qa.records import Question
 
 
+def pairs_in(
+    rows: pa.Schema, questions: Sequence[Question], *, wide: bool, prefix: str, id_column: str
+) -> WidePairs | LongPairs | None:
+    """How an output's rows are read as pairs whose ids tell them apart; ``None`` if they are that as they are.
+
+    Args:
+        rows: the output's columns.
+        questions: what every context was asked, if that did not stand in the rows.
+        wide: whether each of them has a struct column.
+        prefix: what stands before the names of the columns that annotate added.
+        id_column: where it is kept, the pair's id stands there: that of the row, a dot, that of the question.
+    """
+    if wide:
+        return WidePairs(wide=rows, prefix=prefix, questions=tuple(questions), id_column=id_column)
+    if len(questions) > 1 and id_column in rows.names and _can_be_id(rows.field(id_column).type):
+        return LongPairs(long=rows, prefix=prefix, id_column=id_column)
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
+class LongPairs:
+    """How rows are read that are pairs already, of which several have their context's id."""
+
+    long: pa.Schema
+    """The output's own."""
+    prefix: str
+    id_column: str
+    each: int = 1
+    """How many pairs a row holds."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns that pairs have."""
+        return pa.schema(
+            [field.with_type(pa.string()) if field.name == self.id_column else field for field in self.long]
+        )
+
+    def read(self, columns: Sequence[str]) -> list[str]:
+        """What of the output is read for those columns of pairs."""
+        asked = [self._question_id] if self.id_column in columns else []
+        return list(dict.fromkeys([*columns, *asked]))
+
+    def of(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+        """Those columns of the pairs of some rows, which have what :meth:`read` says."""
+        schema = pa.schema([self.schema.field(column) for column in columns])
+        return pa.record_batch([self._column(rows, column) for column in columns], schema=schema)
+
+    @property
+    def _question_id(self) -> str:
+        return f"{self.prefix}{QUESTION_FIELDS[0].name}"
+
+    def _column(self, rows: pa.RecordBatch, column: str) -> pa.Array:
+        values = rows.column(column)
+        return values if column != self.id_column else _joined(values, rows.column(self._question_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WidePairs:
     """How the rows of a wide output are read as pairs, context by context."""
 
     wide: pa.Schema
@@ -24,7 +80,11 @@ class Pairs:
     """What stands before the names of the columns that annotate added."""
     questions: tuple[Question, ...]
     id_column: str
-    """Where it is kept, the pair's id stands there: that of the row, a dot, that of the question."""
+
+    @property
+    def each(self) -> int:
+        """How many pairs a row holds."""
+        return len(self.questions)
 
     @property
     def schema(self) -> pa.Schema:
@@ -57,7 +117,7 @@ class Pairs:
         return [field.with_name(self.prefix + field.name) for field in answer]
 
     def _is_id(self, field: pa.Field) -> bool:
-        return field.name == self.id_column and (is_text(field.type) or pa.types.is_integer(field.type))
+        return field.name == self.id_column and _can_be_id(field.type)
 
     def _paths(self, column: str) -> Iterator[str]:
         structs = [self.prefix + question.id for question in self.questions]
@@ -81,18 +141,26 @@ class Pairs:
         repeated = rows.column(field.name).take(pa.array(np.repeat(np.arange(there), asked)))
         if not self._is_id(self.wide.field(field.name)):
             return repeated
-        return pc.binary_join_element_wise(repeated.cast(pa.string()), self._column(rows, self._asked[0]), ".")
+        return _joined(repeated, self._column(rows, self._asked[0]))
 
 
 def row_batches(
-    part: pq.ParquetFile, columns: Sequence[str], rows: int, pairs: Pairs | None
+    part: pq.ParquetFile, columns: Sequence[str], rows: int, pairs: WidePairs | LongPairs | None
 ) -> Iterator[pa.RecordBatch]:
     """Those columns of a part's rows, or of its pairs where ``pairs`` is given; about ``rows`` at a time."""
     if pairs is None:
         yield from part.iter_batches(batch_size=rows, columns=list(columns))
         return
-    for batch in part.iter_batches(batch_size=max(1, rows // len(pairs.questions)), columns=pairs.read(columns)):
+    for batch in part.iter_batches(batch_size=max(1, rows // pairs.each), columns=pairs.read(columns)):
         yield pairs.of(batch, columns)
+
+
+def _can_be_id(kind: pa.DataType) -> bool:
+    return bool(is_text(kind) or pa.types.is_integer(kind))
+
+
+def _joined(row_ids: pa.Array, question_ids: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(row_ids.cast(pa.string()), question_ids.cast(pa.string()), ".")
 
 
 def _field(structs: pa.StructArray, name: str) -> pa.Array:

@@ -36,7 +36,18 @@ def test_the_pairs_of_a_wide_output_are_the_rows_of_the_long_one_but_for_their_i
     found = pa.Table.from_batches(batches(pairs, pairs.schema.names, rows)).to_pylist()
     expected = pa.Table.from_batches(batches(wanted, wanted.schema.names)).to_pylist()
     assert found == [row | {"id": f"{row['id']}.{row[prefix + 'question_id']}"} for row in expected]
-    assert in_pairs(wanted, "id") is wanted
+    in_themselves = in_pairs(wanted, "id")
+    assert (in_themselves.schema, in_themselves.rows) == (pairs.schema, pairs.rows)
+    assert pa.Table.from_batches(batches(in_themselves, pairs.schema.names, rows)).to_pylist() == found
+    assert in_pairs(wanted, "context").pairs is not None
+    assert in_pairs(wanted, "nowhere") is wanted
+
+
+def test_one_question_leaves_the_ids_of_the_long_form_as_they_are(tmp_path: Path) -> None:
+    long = write_output(tmp_path / "long", ROWS, ANSWERS[::3], QUESTIONS[:1])
+    source = open_source(str(long), partial=False)
+    assert in_pairs(source, "id") is source
+    assert open_predictions(str(long), prefix="", partial=False).pairs is None
 
 
 def test_some_columns_are_read_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
@@ -47,7 +58,8 @@ def test_some_columns_are_read_in_the_order_that_is_asked_for(tmp_path: Path) ->
     assert (predictions.rows, predictions.question_column) == (9, "question")
 
 
-def test_gold_answers_of_contexts_are_not_taken_for_those_of_pairs(tmp_path: Path) -> None:
-    wide = write_output(tmp_path / "wide", ROWS, ANSWERS, QUESTIONS, wide=True)
-    with pytest.raises(InputError, match=r"^`gold` must be given with a wide output"):
-        judge_in_itself(open_predictions(str(wide), prefix="", partial=False))
+@pytest.mark.parametrize("wide", [True, False])
+def test_gold_answers_of_contexts_are_not_taken_for_those_of_pairs(wide: bool, tmp_path: Path) -> None:
+    output = write_output(tmp_path / "out", ROWS, ANSWERS, QUESTIONS, wide=wide)
+    with pytest.raises(InputError, match=r"^`gold` must be given where every context was asked a set of questions"):
+        judge_in_itself(open_predictions(str(output), prefix="", partial=False))
