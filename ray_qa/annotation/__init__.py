@@ -4,5 +4,5 @@
 ``pipeline`` · ``stages`` · ``reading_tasks`` ·
 ``output`` · ``attempts`` · ``manifest`` · ``parts`` · ``likeness`` · ``accounting`` · ``progress`` · ``timeline`` ·
 ``profile`` · ``summary`` · ``card`` · ``report`` · ``forecast`` (of the command plan) · ``forecast_config`` ·
-``probe`` · ``gpu_rates`` · ``forecast_text``
+``probe`` · ``memory`` · ``gpu_rates`` · ``forecast_text``
 """

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.forecast_config import PlanConfig
 from ray_qa.annotation.gpu_rates import GPU_RATES, encoder_shape, flops_of_window
+from ray_qa.annotation.memory import begin_peak, memory_of_machine, memory_taken, peak_taken
 from ray_qa.annotation.planning import Named, check_what_is_named, plan_of
 from ray_qa.annotation.probe import RunOfRows, average_rows, probe, runs_of_rows
 from ray_qa.cluster.placement import Node, Placement, place
@@ -44,6 +45,21 @@ class GpuForecast:
     hours: float
     """Of one."""
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What replicas take of this machine's, in bytes."""
+
+    replica: int
+    """Of one, without what Ray takes."""
+    replicas_here: int
+    machine: int
+
+    @property
+    def share(self) -> float:
+        """Of the machine's, all replicas on it together."""
+        return self.replica * self.replicas_here / self.machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +105,8 @@ class Forecast:
     """Of all replicas together, without what starting takes."""
     seconds_interval: Interval | None
     bytes_out: float
+    memory: Memory | None
+    """None where the system does not tell."""
     gpus: tuple[GpuForecast, ...]
 
     @property
@@ -110,9 +128,12 @@ def forecast(config: PlanConfig) -> Forecast:
         named = check_what_is_named(annotating, annotating.folder)
         placement = _placement(config)
         units = plan_of(annotating, named, placement.most).units
+        before = memory_taken()
         readers = [_reader(config, named.model, placement.threads) for _ in range(_replicas_here(config, placement))]
+        begin_peak()
         runs = _probed(config, annotating, named, units, readers)
-        return _forecast(config, named, placement, len(units), runs)
+        memory = _memory(before, peak_taken(), len(readers))
+        return _forecast(config, named, placement, len(units), runs, memory)
 
 
 def _placement(config: PlanConfig) -> Placement:
@@ -178,7 +199,12 @@ def _probed(
 
 
 def _forecast(
-    config: PlanConfig, named: Named, placement: Placement, units: int, runs: Sequence[RunOfRows]
+    config: PlanConfig,
+    named: Named,
+    placement: Placement,
+    units: int,
+    runs: Sequence[RunOfRows],
+    memory: Memory | None,
 ) -> Forecast:
     on_gpu = _gpus(config) > 0
     # A card scores while the CPUs encode; on a CPU both share the same cores.
@@ -217,8 +243,17 @@ def _forecast(
         seconds_interval=rates
         and Interval(low=named.rows / rates.high / placement.most, high=named.rows / rates.low / placement.most),
         bytes_out=sum(run.bytes_out for run in runs) / probed * named.rows,
+        memory=memory,
         gpus=() if on_gpu or not windows else _gpu_forecasts(named, windows / probed, tokens / windows),
     )
+
+
+def _memory(before: int | None, peak: int | None, readers: int) -> Memory | None:
+    """From what this process had before it loaded its readers, and the most it had with them."""
+    machine = memory_of_machine()
+    if before is None or peak is None or machine is None:
+        return None
+    return Memory(replica=before + max(0, peak - before) // readers, replicas_here=readers, machine=machine)
 
 
 def _interval(size_R: npt.NDArray[np.float64], seconds_R: npt.NDArray[np.float64]) -> Interval | None:

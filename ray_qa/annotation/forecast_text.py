@@ -10,7 +10,7 @@ from ray_qa.annotation.forecast import Forecast
 from ray_qa.annotation.probe import MANY_WINDOWS
 from ray_qa.runs.live_line import counted
 
-MUCH_FAILING, MUCH_CUT, MUCH_LONG, MUCH_PADDING = 0.05, 0.05, 0.4, 0.3
+MUCH_FAILING, MUCH_CUT, MUCH_LONG, MUCH_PADDING, MUCH_MEMORY = 0.05, 0.05, 0.4, 0.3, 0.7
 LARGE_ROW_GROUP = 1024**3
 LONG_HOURS = 24
 
@@ -66,7 +66,8 @@ def _cost(forecast: Forecast) -> Iterator[str]:
         f"{counted(forecast.replicas, 'replica')}: {_time(forecast.seconds)}{known}, "
         f"{forecast.replica_hours:,.2f} replica-hours; beside them, what starting takes"
     )
-    yield f"some {_bytes(forecast.bytes_out)} of output"
+    memory = f"; some {_bytes(forecast.memory.replica)} of memory a replica" if forecast.memory else ""
+    yield f"some {_bytes(forecast.bytes_out)} of output{memory}"
     for gpu in forecast.gpus:
         yield (
             f"NOT MEASURED HERE, by arithmetic, at best: {gpu.name}: {gpu.rows_a_second:,.0f} rows/s, "
@@ -91,6 +92,12 @@ def _warnings(forecast: Forecast) -> Iterator[str]:
             f"warning: one row group holds {forecast.largest_row_group_rows:,} rows, "
             f"{_bytes(forecast.largest_row_group_bytes)} of text; what reads it begins at its beginning each time: "
             "write the file again in smaller row groups"
+        )
+    if (memory := forecast.memory) and memory.share > MUCH_MEMORY:
+        yield (
+            f"warning: {counted(memory.replicas_here, 'replica')} on a machine like this one would take "
+            f"{_bytes(memory.replica * memory.replicas_here)} of its {_bytes(memory.machine)} of memory; more "
+            "`cpus_per_replica` make them fewer, smaller `batch_tokens` take less"
         )
     if forecast.units < forecast.replicas:
         yield (

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ray_qa.annotation.forecast import Forecast, GpuForecast
+from ray_qa.annotation.forecast import Forecast, GpuForecast, Memory
 from ray_qa.annotation.forecast_text import as_record, describe
 from ray_qa.metrics.bootstrap import Interval
 
@@ -35,6 +35,7 @@ PLAIN = Forecast(
     seconds=2_500.0,
     seconds_interval=Interval(low=2_000.0, high=3_125.0),
     bytes_out=1.234e9,
+    memory=Memory(replica=612_000_000, replicas_here=2, machine=24 * 10**9),
     gpus=(),
 )
 
@@ -47,7 +48,7 @@ def test_a_forecast_says_what_there_is_and_what_it_would_take() -> None:
         "  1.0 % of questions cut, no row fails (of all rows 1.2 % at most, at 95 %)",
         "  100.0 rows/s a replica (95 %: 80.0 to 125.0; torch in float32 on cpu, 1 thread, here)",
         "4 replicas: 42 min (95 %: 33 min to 52 min), 2.78 replica-hours; beside them, what starting takes",
-        "some 1.23 GB of output",
+        "some 1.23 GB of output; some 612 MB of memory a replica",
     ]
 
 
@@ -65,6 +66,10 @@ def test_no_interval_is_told_from_too_few_rows() -> None:
         ({"cut_questions": 0.2}, "warning: 20 % of questions are cut; see `max_question_tokens`"),
         ({"padding": 0.5}, "warning: 50 % of what is computed is padding"),
         ({"largest_row_group_bytes": 300 * 10**9}, "warning: one row group holds 25,000 rows, 300 GB of text"),
+        (
+            {"memory": Memory(replica=10 * 10**9, replicas_here=2, machine=24 * 10**9)},
+            "warning: 2 replicas on a machine like this one would take 20 GB of its 24 GB of memory",
+        ),
         ({"units": 3}, "warning: 3 units cannot keep 4 replicas busy; see `unit_rows`"),
         ({"seconds": 200_000.0}, "warning: longer than 24 hours"),
     ],
