@@ -47,7 +47,7 @@ def fit(rows: JudgedRows, optimize: Optimize, null_threshold: float, *, always_a
 
 def best_threshold(rows: JudgedRows, optimize: Optimize) -> float:
     """The null threshold with the highest F1 or exact match."""
-    curve = threshold_curve(rows.margin_N, rows.span_exact_N, rows.span_f1_N, rows.has_answer_N)
+    curve = threshold_curve(rows.margin_N, rows.span_exact_N, rows.span_f1_N, ~rows.null_exact_N)
     scores_T: Floats = curve.exact_T if optimize == "exact" else curve.f1_T
     return float(curve.threshold_T[curve.best(scores_T)])
 

@@ -63,6 +63,18 @@ def test_before_is_what_the_predictions_say_themselves(rows: list[dict[str, Any]
     assert report.threshold_before == 0.0
 
 
+@pytest.mark.parametrize("without", [[], ["."]])
+def test_where_no_outcome_changes_exact_match_and_f1_are_the_same_before_and_after(
+    without: list[str], rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """An abstention may be right though the gold data have a text: one of punctuation alone."""
+    rows = [each | {"answers": {"text": each["answers"]["text"] or without, "answer_start": []}} for each in rows]
+    report = calibrate(config(write(tmp_path / "out", rows), tmp_path, optimize="none"))
+    assert report.before.exact == report.after.exact
+    assert report.before.f1 == report.after.f1
+    assert report.before.answered == report.after.answered
+
+
 def test_no_context_is_in_both_halves_and_every_row_in_one(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     report = calibrate(config(write(tmp_path / "out", rows), tmp_path))
     assert report.calibration.fitted_on.rows + report.after.rows == len(rows)
