@@ -25,6 +25,7 @@ from ray_qa.reader.calibration import (
     Decision,
     FittedOn,
     calibration_place,
+    from_settings,
     write_calibration,
 )
 from ray_qa.reader.model_files import find_model
@@ -72,9 +73,10 @@ def _calibrate(config: CalibrateConfig) -> CalibrationReport:
     rows = _scored(judgement.rows, predictions)
     optimize = _optimize(config, rows)
     always_answer = bool(output.settings.get("always_answer"))
-    threshold = float(output.settings["null_threshold"])
+    given = from_settings(output.settings)
+    of_answers = bool(rows.has_answer_N.all())
     halves = split(rows, config.seed)
-    decision = fit(halves.fitting, optimize, threshold, always_answer=always_answer)
+    decision = fit(halves.fitting, optimize, given, always_answer=always_answer)
     always_answer = always_answer and optimize == "none"
     calibration = _calibration(decision, halves.fitting, optimize, output, always_answer=always_answer)
     held = halves.held
@@ -83,9 +85,14 @@ def _calibrate(config: CalibrateConfig) -> CalibrationReport:
         gold=config.gold or config.predictions,
         place=str(place),
         calibration=calibration,
-        before=quality_of(outcomes_given(held), held.context_N, config.seed),
-        threshold_before=None if output.settings.get("always_answer") else threshold,
-        after=quality_of(outcomes_by(held, decision, always_answer=always_answer), held.context_N, config.seed),
+        before=quality_of(outcomes_given(held), held.context_N, config.seed, of_answers=of_answers),
+        threshold_before=None if output.settings.get("always_answer") else given.null_threshold,
+        after=quality_of(
+            outcomes_by(held, decision, always_answer=always_answer),
+            held.context_N,
+            config.seed,
+            of_answers=of_answers,
+        ),
         held_contexts=_contexts(held),
         failed=int(judgement.rows.is_present_N.sum()) - len(rows),
         missing=int((~judgement.rows.is_present_N).sum()),
@@ -168,10 +175,13 @@ def _scored(rows: JudgedRows, predictions: Predictions) -> JudgedRows:
 
 
 def _optimize(config: CalibrateConfig, rows: JudgedRows) -> Optimize:
-    if config.optimize != "none" and rows.has_answer_N.all():
-        notice("all gold rows have an answer: nothing says when to abstain, and the null threshold stays as it is")
-        return "none"
-    return config.optimize
+    if not rows.has_answer_N.all():
+        return config.optimize
+    notice(
+        "all gold rows have an answer: nothing says when to abstain, nor how sure an abstention is; the null threshold "
+        "and the confidence of no answer stay as they are, and confidence is fitted to answered rows alone"
+    )
+    return "none"
 
 
 def _calibration(

@@ -46,9 +46,10 @@ def _lines(report: CalibrationReport) -> Iterator[_Line]:
     yield _line("exact match, %", before.exact, after.exact)
     yield _line("F1, %", before.f1, after.f1)
     yield _line("rows answered, %", before.answered, after.answered)
-    yield _line(f"calibration error (ECE), %; by chance {chance}", before.ece, after.ece)
-    yield _line("Brier score, %", before.brier, after.brier)
-    yield _line("log loss", before.log_loss, after.log_loss, percent=1)
+    kind = "" if after.confidence_rows == after.rows else " of answered rows"
+    yield _line(f"calibration error (ECE){kind}, %; by chance {chance}", before.ece, after.ece)
+    yield _line(f"Brier score{kind}, %", before.brier, after.brier)
+    yield _line(f"log loss{kind}", before.log_loss, after.log_loss, percent=1)
 
 
 def _line(name: str, before: Figure, after: Figure, percent: int = 100) -> _Line:

@@ -21,6 +21,15 @@ class Outcomes:
     f1_N: Floats
     confidence_N: Floats
 
+    def where(self, chosen_N: Bools) -> Outcomes:
+        """Those of a mask."""
+        return Outcomes(
+            is_answered_N=self.is_answered_N[chosen_N],
+            right_N=self.right_N[chosen_N],
+            f1_N=self.f1_N[chosen_N],
+            confidence_N=self.confidence_N[chosen_N],
+        )
+
 
 def outcomes_given(rows: JudgedRows) -> Outcomes:
     """What the predictions themselves say."""

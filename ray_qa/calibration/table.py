@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ray_qa.calibration.quality import Figure
 from ray_qa.calibration.report import CalibrationReport
-from ray_qa.reader.calibration import Scale
+from ray_qa.reader.calibration import RAW, Scale
 from ray_qa.runs.live_line import counted
 
 NAME, VALUE, RANGE = 34, 9, 15
@@ -31,6 +31,8 @@ def _lines(report: CalibrationReport) -> Iterator[str]:
     yield _line("exact match", before.exact, after.exact)
     yield _line("f1", before.f1, after.f1)
     yield _line("rows answered", before.answered, after.answered)
+    if after.confidence_rows < after.rows:
+        yield f"confidence, of the {counted(after.confidence_rows, 'row')} answered alone:"
     yield _line("calibration error (ECE)", before.ece, after.ece)
     yield (
         f"{'  by chance, were all well':<{NAME}}{100 * before.ece_by_chance:>{VALUE}.2f}{'':>{RANGE}}"
@@ -47,7 +49,8 @@ def _lines(report: CalibrationReport) -> Iterator[str]:
     if report.missing:
         yield f"gold rows without a prediction, left out: {report.missing:,}"
     yield f"confidence of a span: {_in_words(report.calibration.span)}"
-    yield f"        of no answer: {_in_words(report.calibration.null)}"
+    null = report.calibration.null
+    yield f"        of no answer: {'raw' if null == RAW else _in_words(null)}"
     yield f"{report.place}"
 
 

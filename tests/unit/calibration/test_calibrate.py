@@ -17,10 +17,10 @@ from ray_qa.calibration.config import CalibrateConfig
 from ray_qa.calibration.table import describe
 from ray_qa.cli import main as cli
 from ray_qa.errors import ConfigError, InputError, ModelError, RayQaError
-from ray_qa.reader.calibration import read_calibration
+from ray_qa.reader.calibration import RAW, read_calibration
 from ray_qa.reader.model_files import find_model
 from ray_qa.runs.cards import OF_CALIBRATION, card_section
-from tests.unit.calibration.outputs import WEIGHTS, drawn, failed, model, row, write
+from tests.unit.calibration.outputs import HALF, WEIGHTS, drawn, failed, model, row, write
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,33 @@ def test_rows_that_all_have_an_answer_leave_the_threshold_alone(tmp_path: Path) 
     report = calibrate(config(write(tmp_path / "out", rows, settings=plan), tmp_path))
     assert (report.calibration.null_threshold, report.calibration.optimized) == (0.0, "none")
     assert (report.after.answered.value, report.threshold_before) == (1, None)
-    assert report.calibration.span == report.calibration.null
+    assert report.calibration.null == RAW != report.calibration.span
+
+
+def test_where_nothing_tells_how_sure_an_abstention_is_its_confidence_stays_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = {"null_threshold": -7.0, "always_answer": False, "confidence": {"span": {}, "null": HALF.model_dump()}}
+    rows = drawn(600, answerable=1)
+    report = calibrate(config(write(tmp_path / "out", rows, settings=plan), tmp_path))
+    assert "nor how sure an abstention is; the null threshold and the confidence of no answer stay" in (
+        capsys.readouterr().err
+    )
+    assert report.calibration.null == HALF
+    assert 0 < report.after.confidence_rows == round(report.after.answered.value * report.after.rows)
+    assert sum(each.rows for each in report.after.reliability) == report.after.confidence_rows < report.after.rows
+    assert f"confidence, of the {report.after.confidence_rows} rows answered alone:" in describe(report)
+
+
+def test_confidence_of_a_span_is_fitted_to_answered_rows_alone_where_all_have_an_answer(tmp_path: Path) -> None:
+    """Rows that are left unanswered, and how sure that was, change nothing."""
+    rows = drawn(600, answerable=1)
+    other = [each if each["answer"] else each | {"log_partition": each["log_partition"] + 9} for each in rows]
+    fits = [
+        calibrate(config(write(tmp_path / name, some), tmp_path)).calibration.span
+        for name, some in (("out", rows), ("other", other))
+    ]
+    assert fits[0] == fits[1]
 
 
 def test_rows_that_failed_are_left_out_and_counted(rows: list[dict[str, Any]], tmp_path: Path) -> None:
