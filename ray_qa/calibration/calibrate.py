@@ -10,11 +10,12 @@ import numpy as np
 
 from ray_qa.calibration.config import CalibrateConfig, Optimize
 from ray_qa.calibration.fitting import fit
-from ray_qa.calibration.halves import Halves, split
+from ray_qa.calibration.halves import check_are_enough, contexts_of, split
 from ray_qa.calibration.model_card import tell_in_card
 from ray_qa.calibration.outcomes import outcomes_by, outcomes_given
 from ray_qa.calibration.quality import quality_of
 from ray_qa.calibration.report import CalibrationReport
+from ray_qa.calibration.weaknesses import say_what_is_weak
 from ray_qa.errors import InputError, ModelError, first_line
 from ray_qa.judging.judge import Judgement, read_judgement
 from ray_qa.judging.judged_rows import STATUSES, JudgedRows
@@ -31,14 +32,12 @@ from ray_qa.reader.calibration import (
 from ray_qa.reader.model_files import find_model
 from ray_qa.runs.annotated_output import AnnotatedOutput
 from ray_qa.runs.cards import CARD
-from ray_qa.runs.live_line import counted
 from ray_qa.runs.log import logged, notice
 from ray_qa.settings import check_kind
 from ray_qa.storage.credentials import use_access
 from ray_qa.storage.remote import Place, is_url, place_of
 
 _LOG = logging.getLogger(__name__)
-FEW_ROWS = 1_000
 NEEDED = ("span", "start_score", "end_score", "null_score", "log_partition", "confidence", "status")
 
 
@@ -76,6 +75,7 @@ def _calibrate(config: CalibrateConfig) -> CalibrationReport:
     given = from_settings(output.settings)
     of_answers = bool(rows.has_answer_N.all())
     halves = split(rows, config.seed)
+    check_are_enough(halves, given.null_threshold if of_answers and not always_answer else None)
     decision = fit(halves.fitting, optimize, given, always_answer=always_answer)
     always_answer = always_answer and optimize == "none"
     calibration = _calibration(decision, halves.fitting, optimize, output, always_answer=always_answer)
@@ -93,12 +93,12 @@ def _calibrate(config: CalibrateConfig) -> CalibrationReport:
             config.seed,
             of_answers=of_answers,
         ),
-        held_contexts=_contexts(held),
+        held_contexts=contexts_of(held),
         failed=int(judgement.rows.is_present_N.sum()) - len(rows),
         missing=int((~judgement.rows.is_present_N).sum()),
         unfinished=predictions.unfinished,
     )
-    _say_what_is_weak(report, halves)
+    say_what_is_weak(report, halves)
     write_calibration(calibration, place)
     if config.output is None:
         _tell_in_card(report, place.parent / CARD)
@@ -197,7 +197,7 @@ def _calibration(
         optimized=optimize,
         fitted_on=FittedOn(
             rows=len(fitting),
-            contexts=_contexts(fitting),
+            contexts=contexts_of(fitting),
             windows_per_row=float(windows_N.mean()) if len(windows_N) else 1.0,
             no_answer_share=float((~answered_N).mean()),
             unanswerable_share=float((~fitting.has_answer_N).mean()),
@@ -205,23 +205,8 @@ def _calibration(
     )
 
 
-def _say_what_is_weak(report: CalibrationReport, halves: Halves) -> None:
-    fewest = min(len(halves.fitting), len(halves.held))
-    if fewest < FEW_ROWS:
-        _LOG.warning(f"only {counted(fewest, 'row')} in a half: all figures are rough, as their intervals say")
-    if report.after.ece.value > max(report.before.ece.value, report.after.ece_by_chance):
-        _LOG.warning(
-            f"confidence is no better for it on the other half (ECE {report.after.ece.value:.3f}, "
-            f"{report.before.ece.value:.3f} before): the rows may be too few, or of too many kinds"
-        )
-
-
 def _tell_in_card(report: CalibrationReport, card: Place) -> None:
     try:
         tell_in_card(report, card)
     except OSError as error:
         _LOG.warning(f"{card} cannot be written to, and does not tell of the calibration: {first_line(error)}")
-
-
-def _contexts(rows: JudgedRows) -> int:
-    return len(np.unique(rows.context_N))

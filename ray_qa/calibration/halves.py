@@ -18,6 +18,10 @@ class Halves:
     held: JudgedRows
 
 
+LEAST_ROWS = 20
+"""Of a half: by Brier score confidence fitted to 10 is mostly worse than the raw one on others, to 20 mostly better."""
+
+
 def split(rows: JudgedRows, seed: int) -> Halves:
     """Deal whole contexts out at random until half the rows are taken; the same rows and seed, the same halves.
 
@@ -38,3 +42,31 @@ def split(rows: JudgedRows, seed: int) -> Halves:
         is_fitting_C[order[-1]] = False
     is_fitting_N = is_fitting_C[context_N]
     return Halves(fitting=rows.where(is_fitting_N), held=rows.where(~is_fitting_N))
+
+
+def check_are_enough(halves: Halves, null_threshold: float | None) -> None:
+    """Check that either half has rows enough.
+
+    Args:
+        halves: what is to be fitted to, and judged on.
+        null_threshold: where rows that it leaves unanswered do not count.
+
+    Raises:
+        InputError: if not.
+    """
+    both = (halves.fitting, halves.held)
+    if null_threshold is None:
+        kind, (fitting, held) = "rows with gold answers", map(len, both)
+    else:
+        kind = "answered rows with gold answers"
+        fitting, held = (int((-half.margin_N <= null_threshold).sum()) for half in both)
+    if min(fitting, held) < LEAST_ROWS:
+        raise InputError(
+            f"`predictions` must have {LEAST_ROWS} {kind} or more in each half, but have {fitting:,} to fit on and "
+            f"{held:,} to judge on; have more rows, of more contexts"
+        )
+
+
+def contexts_of(rows: JudgedRows) -> int:
+    """How many contexts rows are of."""
+    return len(np.unique(rows.context_N))

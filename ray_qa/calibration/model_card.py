@@ -57,5 +57,7 @@ def _line(name: str, before: Figure, after: Figure, percent: int = 100) -> _Line
 
 
 def _figure(figure: Figure, percent: int) -> str:
+    if figure.interval is None:
+        return f"{percent * figure.value:.2f} (–)"
     low, high = percent * figure.interval.low, percent * figure.interval.high
     return f"{percent * figure.value:.2f} ({low:.2f}–{high:.2f})"

@@ -21,15 +21,17 @@ from ray_qa.metrics.calibration import (
 )
 from ray_qa.metrics.selective import RiskCoverage, risk_coverage
 
+LEAST_CONTEXTS = 5
+"""Of fewer the bootstrap draws the same few again and again: of one it would say that a figure is exact."""
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A figure and where it lies, with 95 % confidence."""
+    """A figure and where it lies, with 95 % confidence; of too few contexts nobody can say."""
 
     value: float
-    interval: Interval
+    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,8 @@ def _with_intervals(
     seed: int,
 ) -> list[Figure]:
     values = figures(outcomes, np.arange(len(contexts_N)))
+    if len(np.unique(contexts_N)) < LEAST_CONTEXTS:
+        return [Figure(value=value, interval=None) for value in values]
     intervals = intervals_of(lambda rows: figures(outcomes, rows), contexts_N, seed=seed)
     return [Figure(value=value, interval=interval) for value, interval in zip(values, intervals, strict=True)]
 

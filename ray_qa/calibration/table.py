@@ -64,7 +64,9 @@ def _line(name: str, before: Figure, after: Figure, percent: int = 100) -> str:
 
 
 def _figure(figure: Figure, percent: int) -> str:
-    interval = f"{percent * figure.interval.low:.2f}–{percent * figure.interval.high:.2f}"
+    interval = "–"
+    if figure.interval is not None:
+        interval = f"{percent * figure.interval.low:.2f}–{percent * figure.interval.high:.2f}"
     return f"{percent * figure.value:>{VALUE}.2f}{interval:>{RANGE}}"
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from ray_qa.calibration.calibrate import as_record, calibrate
 from ray_qa.calibration.config import CalibrateConfig
+from ray_qa.calibration.model_card import card_text
 from ray_qa.calibration.table import describe
 from ray_qa.cli import main as cli
 from ray_qa.errors import ConfigError, InputError, ModelError, RayQaError
@@ -47,7 +48,10 @@ def test_what_is_fitted_on_one_half_holds_on_the_other(rows: list[dict[str, Any]
     assert report.after.f1.value > report.before.f1.value + 0.03
     assert report.after.ece.value < 0.6 * report.before.ece.value
     assert report.after.ece_by_chance < 0.03
-    assert report.after.log_loss.interval.high < report.before.log_loss.interval.low
+    after, before = report.after.log_loss.interval, report.before.log_loss.interval
+    assert after is not None
+    assert before is not None
+    assert after.high < before.low
     assert report.after.brier.value < report.before.brier.value
     assert -7 < fitted.null_threshold < -1
     assert (fitted.optimized, fitted.weights_sha256) == ("f1", WEIGHTS)
@@ -170,6 +174,7 @@ def test_the_card_that_finetune_wrote_tells_of_it(rows: list[dict[str, Any]], tm
     report = calibrate(CalibrateConfig(predictions=predictions, model=folder))
     told = card.read_text()
     ece, interval = report.after.ece.value, report.after.ece.interval
+    assert interval is not None
     assert told.startswith("# Mine\n<!--")
     assert told.endswith("-->\n## Settings\n")
     assert f"{report.calibration.fitted_on.rows} rows with gold answers\nof out. On {report.after.rows} other" in told
@@ -267,6 +272,52 @@ def test_rows_of_one_context_or_of_one_outcome_are_refused(rows: list[dict[str, 
     assert "must have rows that have not failed" in refused(
         InputError, config(write(tmp_path / "failed", [failed(number) for number in range(9)]), tmp_path)
     )
+
+
+def test_too_few_rows_in_a_half_are_refused(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    line = refused(InputError, config(write(tmp_path / "out", rows[:35]), tmp_path))
+    assert line == (
+        "`predictions` must have 20 rows with gold answers or more in each half, but have 20 to fit on and 15 to judge "
+        "on; have more rows, of more contexts"
+    )
+    answered = [row(n, margin=1.0 if n % 3 else -1.0, log_raw=-1, gold=["gold"], exact=True) for n in range(60)]
+    line = refused(InputError, config(write(tmp_path / "answered", answered), tmp_path))
+    assert line.startswith("`predictions` must have 20 answered rows with gold answers or more in each half, but have ")
+
+
+def test_of_few_contexts_there_are_no_intervals_and_that_is_said(
+    rows: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = calibrate(config(write(tmp_path / "out", rows[:400]), tmp_path, split_by="title"))
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "ray-qa calibrate: only 200 rows in a half: all figures are rough",
+        "ray-qa calibrate: only 4 contexts in a half: what is fitted may suit these alone, and figures of fewer than 5 "
+        "have no intervals",
+    ]
+    assert report.after.exact.interval is report.before.ece.interval is None
+    assert re.search(rf"\nexact match  .* {100 * report.before.exact.value:.2f}  +–  .*–\n", describe(report))
+    assert "(–) |" in card_text(report)
+
+
+@pytest.mark.parametrize(("optimize", "name"), [("f1", "F1"), ("exact", "exact match")])
+def test_a_threshold_that_is_worse_on_the_other_half_is_told_with_both_figures(
+    optimize: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the half to fit on high margins are of right spans, in the other of wrong ones."""
+    random = np.random.default_rng(0).permutation(10)
+    fitting = set(random[:5].tolist())
+    made = []
+    for number in range(200):
+        at, right = number // 20, number % 2 == 0
+        margin = 2.0 + number % 5 / 8 if right == (at in fitting) else 1.0
+        gold = ["gold"] if right else []
+        made.append(row(number, margin=margin, log_raw=-0.5, gold=gold, exact=right, context=f"{at}"))
+    report = calibrate(config(write(tmp_path / "out", made), tmp_path, optimize=optimize))
+    told = capsys.readouterr().err
+    found = re.search(rf"is worse than the one before on the other half \({name} ([\d.]+), ([\d.]+) before\)", told)
+    assert found is not None, told
+    assert report.after.f1.value < report.before.f1.value
+    assert found.groups() == (f"{100 * report.after.f1.value:.2f}", f"{100 * report.before.f1.value:.2f}")
 
 
 def test_settings_of_another_command_are_refused() -> None:
