@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ray_qa.calibration.config import CalibrateConfig, Optimize
 from ray_qa.calibration.fitting import fit
 from ray_qa.calibration.halves import check_are_enough, contexts_of, split
 from ray_qa.calibration.model_card import tell_in_card
-from ray_qa.calibration.outcomes import outcomes_by, outcomes_given
+from ray_qa.calibration.outcomes import are_alike, outcomes_by, outcomes_given
 from ray_qa.calibration.quality import quality_of
 from ray_qa.calibration.report import CalibrationReport
 from ray_qa.calibration.weaknesses import say_what_is_weak
@@ -27,11 +28,13 @@ from ray_qa.reader.calibration import (
     FittedOn,
     calibration_place,
     from_settings,
+    read_calibration,
     write_calibration,
 )
 from ray_qa.reader.model_files import find_model
 from ray_qa.runs.annotated_output import AnnotatedOutput
 from ray_qa.runs.cards import CARD
+from ray_qa.runs.live_line import counted
 from ray_qa.runs.log import logged, notice
 from ray_qa.settings import check_kind
 from ray_qa.storage.credentials import use_access
@@ -66,6 +69,7 @@ def _calibrate(config: CalibrateConfig) -> CalibrationReport:
     predictions = open_predictions(config.predictions, prefix="", partial=config.partial, id_column=config.id_column)
     output = _output_of(predictions)
     place = _place(config, output)
+    replaced = read_calibration(place)
     if predictions.unfinished:
         _LOG.warning(f"NOT FINISHED: {predictions.unfinished}. Only what is there is fitted to.")
     judgement = _judged(predictions, config)
@@ -74,31 +78,35 @@ def _calibrate(config: CalibrateConfig) -> CalibrationReport:
     always_answer = bool(output.settings.get("always_answer"))
     given = from_settings(output.settings)
     of_answers = bool(rows.has_answer_N.all())
-    halves = split(rows, config.seed)
+    group = config.split_by or "context"
+    halves = split(rows, config.seed, group)
     check_are_enough(halves, given.null_threshold if of_answers and not always_answer else None)
     decision = fit(halves.fitting, optimize, given, always_answer=always_answer)
     always_answer = always_answer and optimize == "none"
     calibration = _calibration(decision, halves.fitting, optimize, output, always_answer=always_answer)
     held = halves.held
+    before, after = outcomes_given(held), outcomes_by(held, decision, always_answer=always_answer)
     report = CalibrationReport(
         predictions=config.predictions,
         gold=config.gold or config.predictions,
         place=str(place),
         calibration=calibration,
-        before=quality_of(outcomes_given(held), held.context_N, config.seed, of_answers=of_answers),
+        before=quality_of(before, held.context_N, config.seed, of_answers=of_answers),
         threshold_before=None if output.settings.get("always_answer") else given.null_threshold,
-        after=quality_of(
-            outcomes_by(held, decision, always_answer=always_answer),
-            held.context_N,
-            config.seed,
-            of_answers=of_answers,
-        ),
+        after=quality_of(after, held.context_N, config.seed, of_answers=of_answers),
         held_contexts=contexts_of(held),
+        group=group,
         failed=int(judgement.rows.is_present_N.sum()) - len(rows),
         missing=int((~judgement.rows.is_present_N).sum()),
         unfinished=predictions.unfinished,
+        is_as_before=are_alike(before, after),
     )
     say_what_is_weak(report, halves)
+    if replaced is not None:
+        notice(
+            f"{place} had a calibration fitted on {counted(replaced.fitted_on.rows, 'row')}, with null threshold "
+            f"{replaced.null_threshold:.4g}, and is replaced"
+        )
     write_calibration(calibration, place)
     if config.output is None:
         _tell_in_card(report, place.parent / CARD)
@@ -126,13 +134,25 @@ def _place(config: CalibrateConfig, output: AnnotatedOutput) -> Place:
                 f"({output.weights_sha256[:SHOWN_DIGITS]} there, {weights[:SHOWN_DIGITS]} in the model)"
             )
     if config.output is not None:
-        return calibration_place(place_of(config.output, "output"))
+        return _output_place(config.output)
     assert config.model is not None
     place = place_of(config.model, "model")
     if not is_url(config.model) and not place.is_dir():  # type: ignore[union-attr]  # what is no URL is a path
         raise ModelError(
             f"`output` must be given where `model` is no folder that a calibration can be put into, but is "
             f"{config.model!r}"
+        )
+    return calibration_place(place)
+
+
+def _output_place(output: str) -> Place:
+    place = place_of(output, "output")
+    is_folder = isinstance(place, Path) and place.is_dir()
+    suffix = PurePosixPath(place.name).suffix
+    if suffix and suffix != ".json" and not is_folder:
+        raise ModelError(
+            f"`output` must be a folder, or a file ending in .json, but {output} ends in {suffix}; name another, or "
+            "make the folder first"
         )
     return calibration_place(place)
 

@@ -22,8 +22,13 @@ LEAST_ROWS = 20
 """Of a half: by Brier score confidence fitted to 10 is mostly worse than the raw one on others, to 20 mostly better."""
 
 
-def split(rows: JudgedRows, seed: int) -> Halves:
+def split(rows: JudgedRows, seed: int, group: str = "context") -> Halves:
     """Deal whole contexts out at random until half the rows are taken; the same rows and seed, the same halves.
+
+    Args:
+        rows: to be dealt out.
+        seed: of the chance.
+        group: what ``context_N`` tells of, for messages.
 
     Raises:
         InputError: if all rows are of one context.
@@ -31,7 +36,7 @@ def split(rows: JudgedRows, seed: int) -> Halves:
     contexts, context_N, size_C = np.unique(rows.context_N, return_inverse=True, return_counts=True)
     if len(contexts) < 2:
         raise InputError(
-            f"`predictions` must be of two contexts or more, to be fitted on some and judged on others, but the "
+            f"`predictions` must be of two {group}s or more, to be fitted on some and judged on others, but the "
             f"{len(rows):,} rows with gold answers are of {len(contexts)}"
         )
     order = np.random.default_rng(seed).permutation(len(contexts))

@@ -28,6 +28,7 @@ def card_text(report: CalibrationReport) -> str:
         fitted_on=report.calibration.fitted_on,
         gold=shown_name(report.gold),
         after=report.after,
+        group=report.group,
         thresholds=(was, f"{report.calibration.null_threshold:.4g}"),
         lines=list(_lines(report)),
     )

@@ -31,6 +31,13 @@ class Outcomes:
         )
 
 
+def are_alike(some: Outcomes, others: Outcomes) -> bool:
+    """Whether the same rows are answered, as confidently to six digits: predictions have those of a float."""
+    return np.array_equal(some.is_answered_N, others.is_answered_N) and np.allclose(
+        some.confidence_N, others.confidence_N, rtol=0, atol=1e-6
+    )
+
+
 def outcomes_given(rows: JudgedRows) -> Outcomes:
     """What the predictions themselves say."""
     is_answered_N: Bools = rows.status_N == 0

@@ -23,8 +23,8 @@ def _lines(report: CalibrationReport) -> Iterator[str]:
         yield f"not finished: {report.unfinished}"
     yield (
         f"fitted on {counted(fitted_on.rows, 'row')} of {report.predictions} "
-        f"({counted(fitted_on.contexts, 'context')}), judged on {counted(after.rows, 'other')} "
-        f"({counted(report.held_contexts, 'context')})"
+        f"({counted(fitted_on.contexts, report.group)}), judged on {counted(after.rows, 'other')} "
+        f"({counted(report.held_contexts, report.group)})"
     )
     yield f"{'':<{NAME}}" + "".join(f"{name:>{VALUE}}{'95 %':>{RANGE}}" for name in ("before", "after"))
     yield _thresholds(report)

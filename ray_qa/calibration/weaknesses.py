@@ -8,6 +8,7 @@ from ray_qa.calibration.halves import Halves, contexts_of
 from ray_qa.calibration.quality import LEAST_CONTEXTS, Quality
 from ray_qa.calibration.report import CalibrationReport
 from ray_qa.runs.live_line import counted
+from ray_qa.runs.log import notice
 
 _LOG = logging.getLogger(__name__)
 FEW_ROWS = 1_000
@@ -22,15 +23,17 @@ def say_what_is_weak(report: CalibrationReport, halves: Halves) -> None:
     fewest = min(contexts_of(halves.fitting), contexts_of(halves.held))
     if fewest < LEAST_CONTEXTS:
         _LOG.warning(
-            f"only {counted(fewest, 'context')} in a half: what is fitted may suit these alone, and figures of fewer "
-            f"than {LEAST_CONTEXTS} have no intervals"
+            f"only {counted(fewest, report.group)} in a half: what is fitted may suit these alone, and figures of "
+            f"fewer than {LEAST_CONTEXTS} have no intervals"
         )
     _say_if_the_threshold_is_worse(report)
     before, after = report.before.ece.value, report.after.ece.value
-    if after > max(before, report.after.ece_by_chance):
+    if report.is_as_before:
+        notice("nothing has changed: the predictions are so calibrated already")
+    elif after > max(before, report.after.ece_by_chance):
         _LOG.warning(
-            f"confidence is no better for it on the other half (ECE {after:.3f}, "
-            f"{before:.3f} before): the rows may be too few, or of too many kinds"
+            f"confidence is no better for it on the other half (ECE {100 * after:.2f} %, "
+            f"{100 * before:.2f} % before): the rows may be too few, or of too many kinds"
         )
 
 

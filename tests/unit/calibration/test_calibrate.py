@@ -18,6 +18,7 @@ from ray_qa.calibration.model_card import card_text
 from ray_qa.calibration.table import describe
 from ray_qa.cli import main as cli
 from ray_qa.errors import ConfigError, InputError, ModelError, RayQaError
+from ray_qa.reader.answers import confidence
 from ray_qa.reader.calibration import RAW, read_calibration
 from ray_qa.reader.model_files import find_model
 from ray_qa.runs.cards import OF_CALIBRATION, card_section
@@ -85,6 +86,8 @@ def test_no_context_is_in_both_halves_and_every_row_in_one(rows: list[dict[str, 
     assert report.calibration.fitted_on.contexts + report.held_contexts == 800
     by_title = calibrate(config(str(tmp_path / "out"), tmp_path, split_by="title"))
     assert by_title.calibration.fitted_on.contexts + by_title.held_contexts == 80
+    assert "(40 titles), judged on 2,000 others (40 titles)" in describe(by_title)
+    assert "intervals over titles" in " ".join(card_text(by_title).split())
 
 
 def test_the_same_seed_gives_the_same_and_another_one_something_else(
@@ -197,6 +200,70 @@ def test_a_card_without_room_for_it_and_one_elsewhere_stay_as_they_are(
         assert card.read_text() == text
 
 
+def test_what_is_replaced_is_told_and_what_is_no_calibration_is_not_replaced(
+    rows: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = config(write(tmp_path / "out", rows[:400]), tmp_path, optimize="none")
+    calibrate(wanted)
+    assert "is replaced" not in capsys.readouterr().err
+    calibrate(wanted)
+    assert (
+        f"{tmp_path}/calibration.json had a calibration fitted on 200 rows, with null threshold 0, and is replaced\n"
+    ) in capsys.readouterr().err
+    other = tmp_path / "package.json"
+    other.write_text('{"name": "mine"}')
+    with pytest.raises(ModelError, match=r"package\.json must be a calibration that ray-qa calibrate wrote, but "):
+        calibrate(CalibrateConfig(predictions=str(tmp_path / "out"), output=str(other)))
+    assert other.read_text() == '{"name": "mine"}'
+
+
+@pytest.mark.parametrize("output", ["c7.txt", "s3://bucket/c7.txt"])
+def test_an_output_of_another_ending_is_refused_unless_it_is_a_folder(
+    output: str, rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    predictions = write(tmp_path / "out", rows[:200])
+    line = refused(ModelError, CalibrateConfig(predictions=predictions, output=output))
+    assert line == (
+        f"`output` must be a folder, or a file ending in .json, but {output} ends in .txt; name another, or make the "
+        "folder first"
+    )
+    Path("c7.txt").mkdir()
+    assert calibrate(CalibrateConfig(predictions=predictions, output="c7.txt")).place == "c7.txt/ray_qa.json"
+
+
+def test_predictions_that_are_so_calibrated_already_are_said_to_change_nothing(
+    rows: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = calibrate(config(write(tmp_path / "out", rows[:600]), tmp_path, optimize="none")).calibration
+    again = []
+    for each in rows[:600]:
+        scale = found.span if each["answer"] else found.null
+        score = 1.5 if each["answer"] else each["null_score"]
+        again.append(each | {"confidence": confidence(score, each["log_partition"], scale)})
+    capsys.readouterr()
+    report = calibrate(config(write(tmp_path / "again", again), tmp_path, optimize="none"))
+    told = capsys.readouterr().err
+    assert report.is_as_before
+    assert "nothing has changed: the predictions are so calibrated already\n" in told
+    assert "no better" not in told
+
+
+def test_confidence_that_is_no_better_is_told_in_the_tables_unit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one context nine of ten rows are right, of the other one in ten: what suits the one misleads on the other."""
+    made = []
+    for number in range(200):
+        first, right = number < 100, (number % 10 == 0) != (number < 100)
+        more = {"context": f"{first}", "confidence": 0.5}
+        made.append(row(number, margin=1, log_raw=math.log(0.5), gold=["gold"], exact=right) | more)
+    report = calibrate(config(write(tmp_path / "out", made), tmp_path))
+    found = re.search(r"\(ECE ([\d.]+) %, ([\d.]+) % before\)", capsys.readouterr().err)
+    assert found is not None
+    assert found.groups() == (f"{100 * report.after.ece.value:.2f}", f"{100 * report.before.ece.value:.2f}")
+
+
 def test_another_models_predictions_are_refused(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     predictions = write(tmp_path / "out", rows[:200])
     line = refused(ModelError, config(predictions, tmp_path, model=model(tmp_path / "model")))
@@ -291,7 +358,7 @@ def test_of_few_contexts_there_are_no_intervals_and_that_is_said(
     report = calibrate(config(write(tmp_path / "out", rows[:400]), tmp_path, split_by="title"))
     assert capsys.readouterr().err.splitlines()[:2] == [
         "ray-qa calibrate: only 200 rows in a half: all figures are rough",
-        "ray-qa calibrate: only 4 contexts in a half: what is fitted may suit these alone, and figures of fewer than 5 "
+        "ray-qa calibrate: only 4 titles in a half: what is fitted may suit these alone, and figures of fewer than 5 "
         "have no intervals",
     ]
     assert report.after.exact.interval is report.before.ece.interval is None
@@ -303,15 +370,14 @@ def test_of_few_contexts_there_are_no_intervals_and_that_is_said(
 def test_a_threshold_that_is_worse_on_the_other_half_is_told_with_both_figures(
     optimize: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In the half to fit on high margins are of right spans, in the other of wrong ones."""
-    random = np.random.default_rng(0).permutation(10)
-    fitting = set(random[:5].tolist())
-    made = []
-    for number in range(200):
-        at, right = number // 20, number % 2 == 0
-        margin = 2.0 + number % 5 / 8 if right == (at in fitting) else 1.0
+    """Of either context the best threshold is too high or too low for the other one; the one before suits both."""
+    margins = {"A": {True: (2.0, 2.0), False: (-0.5, -0.5)}, "B": {True: (1.0, -1.0), False: (-2.0, -2.0)}}
+    made = [row(n, margin=3.0, log_raw=-0.5, gold=["gold"], exact=False, context="AB"[n % 2]) for n in range(20)]
+    for number in range(20, 220):
+        at, right = "AB"[number % 2], number % 4 < 2
+        margin = margins[at][right][number % 8 < 4]
         gold = ["gold"] if right else []
-        made.append(row(number, margin=margin, log_raw=-0.5, gold=gold, exact=right, context=f"{at}"))
+        made.append(row(number, margin=margin, log_raw=-0.5, gold=gold, exact=right, context=at))
     report = calibrate(config(write(tmp_path / "out", made), tmp_path, optimize=optimize))
     told = capsys.readouterr().err
     found = re.search(rf"is worse than the one before on the other half \({name} ([\d.]+), ([\d.]+) before\)", told)
