@@ -1,5 +1,5 @@
 """The command calibrate: when a model is to abstain, and what its confidence stands for, fitted to gold answers.
 
 ``calibrate`` (the whole way) · ``config`` · ``halves`` · ``outcomes`` · ``fitting`` · ``quality`` · ``report`` ·
-``model_card`` · ``table``
+``weaknesses`` · ``model_card`` · ``table``
 """

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from ray_qa.calibration.config import CalibrateConfig, Optimize
 from ray_qa.calibration.fitting import fit
-from ray_qa.calibration.halves import Halves, split
+from ray_qa.calibration.halves import check_are_enough, contexts_of, split
 from ray_qa.calibration.model_card import tell_in_card
-from ray_qa.calibration.outcomes import outcomes_by, outcomes_given
+from ray_qa.calibration.outcomes import are_alike, outcomes_by, outcomes_given
 from ray_qa.calibration.quality import quality_of
 from ray_qa.calibration.report import CalibrationReport
+from ray_qa.calibration.weaknesses import say_what_is_weak
 from ray_qa.errors import InputError, ModelError, first_line
 from ray_qa.judging.judge import Judgement, read_judgement
 from ray_qa.judging.judged_rows import STATUSES, JudgedRows
@@ -25,6 +27,8 @@ from ray_qa.reader.calibration import (
     Decision,
     FittedOn,
     calibration_place,
+    from_settings,
+    read_calibration,
     write_calibration,
 )
 from ray_qa.reader.model_files import find_model
@@ -37,7 +41,6 @@ from ray_qa.storage.credentials import use_access
 from ray_qa.storage.remote import Place, is_url, place_of
 
 _LOG = logging.getLogger(__name__)
-FEW_ROWS = 1_000
 NEEDED = ("span", "start_score", "end_score", "null_score", "log_partition", "confidence", "status")
 
 
@@ -66,32 +69,44 @@ def _calibrate(config: CalibrateConfig) -> CalibrationReport:
     predictions = open_predictions(config.predictions, prefix="", partial=config.partial, id_column=config.id_column)
     output = _output_of(predictions)
     place = _place(config, output)
+    replaced = read_calibration(place)
     if predictions.unfinished:
         _LOG.warning(f"NOT FINISHED: {predictions.unfinished}. Only what is there is fitted to.")
     judgement = _judged(predictions, config)
     rows = _scored(judgement.rows, predictions)
     optimize = _optimize(config, rows)
     always_answer = bool(output.settings.get("always_answer"))
-    threshold = float(output.settings["null_threshold"])
-    halves = split(rows, config.seed)
-    decision = fit(halves.fitting, optimize, threshold, always_answer=always_answer)
+    given = from_settings(output.settings)
+    of_answers = bool(rows.has_answer_N.all())
+    group = config.split_by or "context"
+    halves = split(rows, config.seed, group)
+    check_are_enough(halves, given.null_threshold if of_answers and not always_answer else None)
+    decision = fit(halves.fitting, optimize, given, always_answer=always_answer)
     always_answer = always_answer and optimize == "none"
     calibration = _calibration(decision, halves.fitting, optimize, output, always_answer=always_answer)
     held = halves.held
+    before, after = outcomes_given(held), outcomes_by(held, decision, always_answer=always_answer)
     report = CalibrationReport(
         predictions=config.predictions,
         gold=config.gold or config.predictions,
         place=str(place),
         calibration=calibration,
-        before=quality_of(outcomes_given(held), held.context_N, config.seed),
-        threshold_before=None if output.settings.get("always_answer") else threshold,
-        after=quality_of(outcomes_by(held, decision, always_answer=always_answer), held.context_N, config.seed),
-        held_contexts=_contexts(held),
+        before=quality_of(before, held.context_N, config.seed, of_answers=of_answers),
+        threshold_before=None if output.settings.get("always_answer") else given.null_threshold,
+        after=quality_of(after, held.context_N, config.seed, of_answers=of_answers),
+        held_contexts=contexts_of(held),
+        group=group,
         failed=int(judgement.rows.is_present_N.sum()) - len(rows),
         missing=int((~judgement.rows.is_present_N).sum()),
         unfinished=predictions.unfinished,
+        is_as_before=are_alike(before, after),
     )
-    _say_what_is_weak(report, halves)
+    say_what_is_weak(report, halves)
+    if replaced is not None:
+        notice(
+            f"{place} had a calibration fitted on {counted(replaced.fitted_on.rows, 'row')}, with null threshold "
+            f"{replaced.null_threshold:.4g}, and is replaced"
+        )
     write_calibration(calibration, place)
     if config.output is None:
         _tell_in_card(report, place.parent / CARD)
@@ -119,13 +134,25 @@ def _place(config: CalibrateConfig, output: AnnotatedOutput) -> Place:
                 f"({output.weights_sha256[:SHOWN_DIGITS]} there, {weights[:SHOWN_DIGITS]} in the model)"
             )
     if config.output is not None:
-        return calibration_place(place_of(config.output, "output"))
+        return _output_place(config.output)
     assert config.model is not None
     place = place_of(config.model, "model")
     if not is_url(config.model) and not place.is_dir():  # type: ignore[union-attr]  # what is no URL is a path
         raise ModelError(
             f"`output` must be given where `model` is no folder that a calibration can be put into, but is "
             f"{config.model!r}"
+        )
+    return calibration_place(place)
+
+
+def _output_place(output: str) -> Place:
+    place = place_of(output, "output")
+    is_folder = isinstance(place, Path) and place.is_dir()
+    suffix = PurePosixPath(place.name).suffix
+    if suffix and suffix != ".json" and not is_folder:
+        raise ModelError(
+            f"`output` must be a folder, or a file ending in .json, but {output} ends in {suffix}; name another, or "
+            "make the folder first"
         )
     return calibration_place(place)
 
@@ -168,10 +195,13 @@ def _scored(rows: JudgedRows, predictions: Predictions) -> JudgedRows:
 
 
 def _optimize(config: CalibrateConfig, rows: JudgedRows) -> Optimize:
-    if config.optimize != "none" and rows.has_answer_N.all():
-        notice("all gold rows have an answer: nothing says when to abstain, and the null threshold stays as it is")
-        return "none"
-    return config.optimize
+    if not rows.has_answer_N.all():
+        return config.optimize
+    notice(
+        "all gold rows have an answer: nothing says when to abstain, nor how sure an abstention is; the null threshold "
+        "and the confidence of no answer stay as they are, and confidence is fitted to answered rows alone"
+    )
+    return "none"
 
 
 def _calibration(
@@ -187,7 +217,7 @@ def _calibration(
         optimized=optimize,
         fitted_on=FittedOn(
             rows=len(fitting),
-            contexts=_contexts(fitting),
+            contexts=contexts_of(fitting),
             windows_per_row=float(windows_N.mean()) if len(windows_N) else 1.0,
             no_answer_share=float((~answered_N).mean()),
             unanswerable_share=float((~fitting.has_answer_N).mean()),
@@ -195,23 +225,8 @@ def _calibration(
     )
 
 
-def _say_what_is_weak(report: CalibrationReport, halves: Halves) -> None:
-    fewest = min(len(halves.fitting), len(halves.held))
-    if fewest < FEW_ROWS:
-        _LOG.warning(f"only {counted(fewest, 'row')} in a half: all figures are rough, as their intervals say")
-    if report.after.ece.value > max(report.before.ece.value, report.after.ece_by_chance):
-        _LOG.warning(
-            f"confidence is no better for it on the other half (ECE {report.after.ece.value:.3f}, "
-            f"{report.before.ece.value:.3f} before): the rows may be too few, or of too many kinds"
-        )
-
-
 def _tell_in_card(report: CalibrationReport, card: Place) -> None:
     try:
         tell_in_card(report, card)
     except OSError as error:
         _LOG.warning(f"{card} cannot be written to, and does not tell of the calibration: {first_line(error)}")
-
-
-def _contexts(rows: JudgedRows) -> int:
-    return len(np.unique(rows.context_N))

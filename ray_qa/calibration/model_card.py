@@ -28,6 +28,7 @@ def card_text(report: CalibrationReport) -> str:
         fitted_on=report.calibration.fitted_on,
         gold=shown_name(report.gold),
         after=report.after,
+        group=report.group,
         thresholds=(was, f"{report.calibration.null_threshold:.4g}"),
         lines=list(_lines(report)),
     )
@@ -46,9 +47,10 @@ def _lines(report: CalibrationReport) -> Iterator[_Line]:
     yield _line("exact match, %", before.exact, after.exact)
     yield _line("F1, %", before.f1, after.f1)
     yield _line("rows answered, %", before.answered, after.answered)
-    yield _line(f"calibration error (ECE), %; by chance {chance}", before.ece, after.ece)
-    yield _line("Brier score, %", before.brier, after.brier)
-    yield _line("log loss", before.log_loss, after.log_loss, percent=1)
+    kind = "" if after.confidence_rows == after.rows else " of answered rows"
+    yield _line(f"calibration error (ECE){kind}, %; by chance {chance}", before.ece, after.ece)
+    yield _line(f"Brier score{kind}, %", before.brier, after.brier)
+    yield _line(f"log loss{kind}", before.log_loss, after.log_loss, percent=1)
 
 
 def _line(name: str, before: Figure, after: Figure, percent: int = 100) -> _Line:
@@ -56,5 +58,7 @@ def _line(name: str, before: Figure, after: Figure, percent: int = 100) -> _Line
 
 
 def _figure(figure: Figure, percent: int) -> str:
+    if figure.interval is None:
+        return f"{percent * figure.value:.2f} (–)"
     low, high = percent * figure.interval.low, percent * figure.interval.high
     return f"{percent * figure.value:.2f} ({low:.2f}–{high:.2f})"

@@ -17,17 +17,34 @@ class Outcomes:
 
     is_answered_N: Bools
     right_N: Bools
-    """Exact match of the span; of no answer whether the gold data have none."""
+    """Official exact match, of the span or of no answer."""
     f1_N: Floats
     confidence_N: Floats
+
+    def where(self, chosen_N: Bools) -> Outcomes:
+        """Those of a mask."""
+        return Outcomes(
+            is_answered_N=self.is_answered_N[chosen_N],
+            right_N=self.right_N[chosen_N],
+            f1_N=self.f1_N[chosen_N],
+            confidence_N=self.confidence_N[chosen_N],
+        )
+
+
+def are_alike(some: Outcomes, others: Outcomes) -> bool:
+    """Whether the same rows are answered, as confidently to six digits: predictions have those of a float."""
+    return np.array_equal(some.is_answered_N, others.is_answered_N) and np.allclose(
+        some.confidence_N, others.confidence_N, rtol=0, atol=1e-6
+    )
 
 
 def outcomes_given(rows: JudgedRows) -> Outcomes:
     """What the predictions themselves say."""
+    is_answered_N: Bools = rows.status_N == 0
     return Outcomes(
-        is_answered_N=rows.status_N == 0,
-        right_N=rows.exact_N,
-        f1_N=rows.f1_N,
+        is_answered_N=is_answered_N,
+        right_N=is_right(rows, is_answered_N),
+        f1_N=_f1(rows, is_answered_N),
         confidence_N=rows.confidence_N.astype(np.float64),
     )
 
@@ -40,7 +57,7 @@ def outcomes_by(rows: JudgedRows, decision: Decision, *, always_answer: bool = F
     return Outcomes(
         is_answered_N=is_answered_N,
         right_N=is_right(rows, is_answered_N),
-        f1_N=np.where(is_answered_N, rows.span_f1_N, ~rows.has_answer_N).astype(np.float64),
+        f1_N=_f1(rows, is_answered_N),
         confidence_N=np.where(is_answered_N, span.probability(log_raw_N), null.probability(log_raw_N)),
     )
 
@@ -53,10 +70,15 @@ def is_answered(rows: JudgedRows, null_threshold: float, *, always_answer: bool)
 
 def is_right(rows: JudgedRows, is_answered_N: Bools) -> Bools:
     """Which outcomes are right."""
-    right_N: Bools = np.where(is_answered_N, rows.span_exact_N, ~rows.has_answer_N)
+    right_N: Bools = np.where(is_answered_N, rows.span_exact_N, rows.null_exact_N)
     return right_N
 
 
 def log_of_outcomes(rows: JudgedRows, is_answered_N: Bools) -> Floats:
     """The logs of the outcomes' raw probabilities."""
     return np.where(is_answered_N, rows.span_log_N, rows.span_log_N - rows.margin_N)
+
+
+def _f1(rows: JudgedRows, is_answered_N: Bools) -> Floats:
+    null_f1_N = rows.null_exact_N & (rows.convention == "v2.0")  # by v1.1 no answer has no F1
+    return np.where(is_answered_N, rows.span_f1_N, null_f1_N).astype(np.float64)

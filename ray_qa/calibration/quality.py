@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +21,17 @@ from ray_qa.metrics.calibration import (
 )
 from ray_qa.metrics.selective import RiskCoverage, risk_coverage
 
+LEAST_CONTEXTS = 5
+"""Of fewer the bootstrap draws the same few again and again: of one it would say that a figure is exact."""
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A figure and where it lies, with 95 % confidence."""
+    """A figure and where it lies, with 95 % confidence; of too few contexts nobody can say."""
 
     value: float
-    interval: Interval
+    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,8 @@ class Quality:
     f1: Figure
     answered: Figure
     """Share of rows."""
+    confidence_rows: int
+    """Rows whose confidence is judged by what follows: all, or the answered ones alone."""
     ece: Figure
     ece_by_chance: float
     """What ECE would be, in the mean, were each row exactly as probable as its confidence says."""
@@ -62,43 +66,61 @@ class Quality:
     reliability: tuple[Bin, ...]
 
 
-def quality_of(outcomes: Outcomes, contexts_N: npt.NDArray[Any], seed: int) -> Quality:
+def quality_of(outcomes: Outcomes, contexts_N: npt.NDArray[Any], seed: int, *, of_answers: bool = False) -> Quality:
     """All figures of N > 0 rows.
 
     Args:
         outcomes: theirs.
         contexts_N: what they belong to: rows of one context are drawn together.
         seed: of the intervals.
+        of_answers: whether confidence is judged on answered rows alone, of which there must be one.
     """
-    every = np.arange(len(outcomes.right_N))
-    values = _figures(outcomes, every)
-    intervals = intervals_of(lambda rows: _figures(outcomes, rows), contexts_N, seed=seed)
-    exact, f1, answered, ece, brier, loss, aurc, augrc, *risks = (
-        Figure(value=value, interval=interval) for value, interval in zip(values, intervals, strict=True)
-    )
+    judged_N = outcomes.is_answered_N if of_answers else np.ones(len(contexts_N), np.bool_)
+    judged = outcomes.where(judged_N)
+    exact, f1, answered = _with_intervals(_shares, outcomes, contexts_N, seed)
+    ece, brier, loss, aurc, augrc, *risks = _with_intervals(_of_confidence, judged, contexts_N[judged_N], seed)
     return Quality(
-        rows=len(every),
+        rows=len(contexts_N),
         exact=exact,
         f1=f1,
         answered=answered,
+        confidence_rows=len(judged.right_N),
         ece=ece,
-        ece_by_chance=error_by_chance(outcomes.confidence_N, seed=seed),
+        ece_by_chance=error_by_chance(judged.confidence_N, seed=seed),
         brier=brier,
         log_loss=loss,
         aurc=aurc,
         augrc=augrc,
         risks=tuple(Risk(coverage=at, risk=risk) for at, risk in zip(COVERAGES, risks, strict=True)),
-        reliability=reliability(outcomes.confidence_N, outcomes.right_N),
+        reliability=reliability(judged.confidence_N, judged.right_N),
     )
 
 
-def _figures(outcomes: Outcomes, rows: npt.NDArray[np.int64]) -> Sequence[float]:
+def _with_intervals(
+    figures: Callable[[Outcomes, npt.NDArray[np.int64]], Sequence[float]],
+    outcomes: Outcomes,
+    contexts_N: npt.NDArray[Any],
+    seed: int,
+) -> list[Figure]:
+    values = figures(outcomes, np.arange(len(contexts_N)))
+    if len(np.unique(contexts_N)) < LEAST_CONTEXTS:
+        return [Figure(value=value, interval=None) for value in values]
+    intervals = intervals_of(lambda rows: figures(outcomes, rows), contexts_N, seed=seed)
+    return [Figure(value=value, interval=interval) for value, interval in zip(values, intervals, strict=True)]
+
+
+def _shares(outcomes: Outcomes, rows: npt.NDArray[np.int64]) -> Sequence[float]:
+    return (
+        float(outcomes.right_N[rows].mean()),
+        float(outcomes.f1_N[rows].mean()),
+        float(outcomes.is_answered_N[rows].mean()),
+    )
+
+
+def _of_confidence(outcomes: Outcomes, rows: npt.NDArray[np.int64]) -> Sequence[float]:
     right_N, confidence_N = outcomes.right_N[rows], outcomes.confidence_N[rows]
     curve: RiskCoverage = risk_coverage(confidence_N, ~right_N)
     return (
-        float(right_N.mean()),
-        float(outcomes.f1_N[rows].mean()),
-        float(outcomes.is_answered_N[rows].mean()),
         expected_calibration_error(confidence_N, right_N),
         brier_score(confidence_N, right_N),
         log_loss(confidence_N, right_N),

@@ -24,8 +24,12 @@ class CalibrationReport:
     after: Quality
     """The same rows by the calibration."""
     held_contexts: int
+    group: str
+    """What rows that belong together share: the column ``split_by``, or the context."""
     failed: int
     """Rows without scores, of no use here."""
     missing: int
     """Gold rows without a prediction."""
     unfinished: str | None
+    is_as_before: bool
+    """Whether the predictions are so calibrated already."""

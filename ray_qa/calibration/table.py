@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ray_qa.calibration.quality import Figure
 from ray_qa.calibration.report import CalibrationReport
-from ray_qa.reader.calibration import Scale
+from ray_qa.reader.calibration import RAW, Scale
 from ray_qa.runs.live_line import counted
 
 NAME, VALUE, RANGE = 34, 9, 15
@@ -23,14 +23,16 @@ def _lines(report: CalibrationReport) -> Iterator[str]:
         yield f"not finished: {report.unfinished}"
     yield (
         f"fitted on {counted(fitted_on.rows, 'row')} of {report.predictions} "
-        f"({counted(fitted_on.contexts, 'context')}), judged on {counted(after.rows, 'other')} "
-        f"({counted(report.held_contexts, 'context')})"
+        f"({counted(fitted_on.contexts, report.group)}), judged on {counted(after.rows, 'other')} "
+        f"({counted(report.held_contexts, report.group)})"
     )
     yield f"{'':<{NAME}}" + "".join(f"{name:>{VALUE}}{'95 %':>{RANGE}}" for name in ("before", "after"))
     yield _thresholds(report)
     yield _line("exact match", before.exact, after.exact)
     yield _line("f1", before.f1, after.f1)
     yield _line("rows answered", before.answered, after.answered)
+    if after.confidence_rows < after.rows:
+        yield f"confidence, of the {counted(after.confidence_rows, 'row')} answered alone:"
     yield _line("calibration error (ECE)", before.ece, after.ece)
     yield (
         f"{'  by chance, were all well':<{NAME}}{100 * before.ece_by_chance:>{VALUE}.2f}{'':>{RANGE}}"
@@ -47,7 +49,8 @@ def _lines(report: CalibrationReport) -> Iterator[str]:
     if report.missing:
         yield f"gold rows without a prediction, left out: {report.missing:,}"
     yield f"confidence of a span: {_in_words(report.calibration.span)}"
-    yield f"        of no answer: {_in_words(report.calibration.null)}"
+    null = report.calibration.null
+    yield f"        of no answer: {'raw' if null == RAW else _in_words(null)}"
     yield f"{report.place}"
 
 
@@ -61,7 +64,9 @@ def _line(name: str, before: Figure, after: Figure, percent: int = 100) -> str:
 
 
 def _figure(figure: Figure, percent: int) -> str:
-    interval = f"{percent * figure.interval.low:.2f}–{percent * figure.interval.high:.2f}"
+    interval = "–"
+    if figure.interval is not None:
+        interval = f"{percent * figure.interval.low:.2f}–{percent * figure.interval.high:.2f}"
     return f"{percent * figure.value:>{VALUE}.2f}{interval:>{RANGE}}"
 
 

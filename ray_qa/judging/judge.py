@@ -182,7 +182,7 @@ def _fill_scores(rows: JudgedRows, some: Matched, predictions: Predictions) -> N
     answers = texts(some.table[predictions.ours("answer")])
     span_column = predictions.ours("span")
     spans = texts(some.table[span_column]) if predictions.has(span_column) else answers
-    exact, f1, is_nothing, span_exact, span_f1 = [], [], [], [], []
+    exact, f1, is_nothing, span_exact, span_f1, null_exact = [], [], [], [], [], []
     for answer, span, golds in zip(answers, spans, some.texts.to_pylist(), strict=True):
         score = score_text(answer or "", golds, convention=rows.convention)
         of_span = score if span == answer else score_text(span or "", golds, convention=rows.convention)
@@ -191,9 +191,10 @@ def _fill_scores(rows: JudgedRows, some: Matched, predictions: Predictions) -> N
         is_nothing.append(score.is_nothing)
         span_exact.append(of_span.exact and span is not None)
         span_f1.append(of_span.f1 if span is not None else 0)
+        null_exact.append(score.null_exact)
     at = some.gold_B
     rows.exact_N[at], rows.f1_N[at], rows.is_nothing_N[at] = exact, f1, is_nothing
-    rows.span_exact_N[at], rows.span_f1_N[at] = span_exact, span_f1
+    rows.span_exact_N[at], rows.span_f1_N[at], rows.null_exact_N[at] = span_exact, span_f1, null_exact
 
 
 def _fill_figures(rows: JudgedRows, some: Matched, predictions: Predictions) -> None:

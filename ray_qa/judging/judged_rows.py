@@ -38,6 +38,8 @@ class JudgedRows:
     span_exact_N: Bools
     """Exact match of the best span, whether or not it was given as the answer."""
     span_f1_N: npt.NDArray[np.float32]
+    null_exact_N: Bools
+    """Exact match of no answer, whether or not it was given."""
     margin_N: Floats
     """Best span score − null score."""
     span_log_N: Floats
@@ -109,6 +111,7 @@ def empty_rows(rows: int, convention: Convention, by: Sequence[str]) -> JudgedRo
         is_nothing_N=np.zeros(rows, np.bool_),
         span_exact_N=np.zeros(rows, np.bool_),
         span_f1_N=np.zeros(rows, np.float32),
+        null_exact_N=np.zeros(rows, np.bool_),
         margin_N=np.full(rows, np.nan, np.float64),
         span_log_N=np.full(rows, np.nan, np.float64),
         confidence_N=np.full(rows, np.nan, np.float32),

@@ -69,6 +69,8 @@ class TextScore:
     """
     is_nothing: bool
     """Whether it normalises to nothing."""
+    null_exact: int = 0
+    """``exact`` that no answer would have in its place."""
 
 
 def score_predictions(golds: Mapping[str, tuple[str, ...]], predictions: Mapping[str, str]) -> SquadScores:
@@ -166,7 +168,7 @@ def score_text(prediction: str, golds: Sequence[str], *, convention: Convention 
     f1 = (
         1.0 if exact and words else max((_word_f1(words, gold.split(), agree_on_nothing) for gold in wanted), default=0)
     )
-    return TextScore(exact=int(exact), f1=f1, is_nothing=not words)
+    return TextScore(exact=int(exact), f1=f1, is_nothing=not words, null_exact=int("" in wanted))
 
 
 def normalize_answer(text: str) -> str:

@@ -14,13 +14,15 @@ import pytest
 
 from ray_qa.calibration.calibrate import as_record, calibrate
 from ray_qa.calibration.config import CalibrateConfig
+from ray_qa.calibration.model_card import card_text
 from ray_qa.calibration.table import describe
 from ray_qa.cli import main as cli
 from ray_qa.errors import ConfigError, InputError, ModelError, RayQaError
-from ray_qa.reader.calibration import read_calibration
+from ray_qa.reader.answers import confidence
+from ray_qa.reader.calibration import RAW, read_calibration
 from ray_qa.reader.model_files import find_model
 from ray_qa.runs.cards import OF_CALIBRATION, card_section
-from tests.unit.calibration.outputs import WEIGHTS, drawn, failed, model, row, write
+from tests.unit.calibration.outputs import HALF, WEIGHTS, drawn, failed, model, row, write
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,10 @@ def test_what_is_fitted_on_one_half_holds_on_the_other(rows: list[dict[str, Any]
     assert report.after.f1.value > report.before.f1.value + 0.03
     assert report.after.ece.value < 0.6 * report.before.ece.value
     assert report.after.ece_by_chance < 0.03
-    assert report.after.log_loss.interval.high < report.before.log_loss.interval.low
+    after, before = report.after.log_loss.interval, report.before.log_loss.interval
+    assert after is not None
+    assert before is not None
+    assert after.high < before.low
     assert report.after.brier.value < report.before.brier.value
     assert -7 < fitted.null_threshold < -1
     assert (fitted.optimized, fitted.weights_sha256) == ("f1", WEIGHTS)
@@ -63,12 +68,26 @@ def test_before_is_what_the_predictions_say_themselves(rows: list[dict[str, Any]
     assert report.threshold_before == 0.0
 
 
+@pytest.mark.parametrize("without", [[], ["."]])
+def test_where_no_outcome_changes_exact_match_and_f1_are_the_same_before_and_after(
+    without: list[str], rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """An abstention may be right though the gold data have a text: one of punctuation alone."""
+    rows = [each | {"answers": {"text": each["answers"]["text"] or without, "answer_start": []}} for each in rows]
+    report = calibrate(config(write(tmp_path / "out", rows), tmp_path, optimize="none"))
+    assert report.before.exact == report.after.exact
+    assert report.before.f1 == report.after.f1
+    assert report.before.answered == report.after.answered
+
+
 def test_no_context_is_in_both_halves_and_every_row_in_one(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     report = calibrate(config(write(tmp_path / "out", rows), tmp_path))
     assert report.calibration.fitted_on.rows + report.after.rows == len(rows)
     assert report.calibration.fitted_on.contexts + report.held_contexts == 800
     by_title = calibrate(config(str(tmp_path / "out"), tmp_path, split_by="title"))
     assert by_title.calibration.fitted_on.contexts + by_title.held_contexts == 80
+    assert "(40 titles), judged on 2,000 others (40 titles)" in describe(by_title)
+    assert "intervals over titles" in " ".join(card_text(by_title).split())
 
 
 def test_the_same_seed_gives_the_same_and_another_one_something_else(
@@ -114,7 +133,33 @@ def test_rows_that_all_have_an_answer_leave_the_threshold_alone(tmp_path: Path) 
     report = calibrate(config(write(tmp_path / "out", rows, settings=plan), tmp_path))
     assert (report.calibration.null_threshold, report.calibration.optimized) == (0.0, "none")
     assert (report.after.answered.value, report.threshold_before) == (1, None)
-    assert report.calibration.span == report.calibration.null
+    assert report.calibration.null == RAW != report.calibration.span
+
+
+def test_where_nothing_tells_how_sure_an_abstention_is_its_confidence_stays_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = {"null_threshold": -7.0, "always_answer": False, "confidence": {"span": {}, "null": HALF.model_dump()}}
+    rows = drawn(600, answerable=1)
+    report = calibrate(config(write(tmp_path / "out", rows, settings=plan), tmp_path))
+    assert "nor how sure an abstention is; the null threshold and the confidence of no answer stay" in (
+        capsys.readouterr().err
+    )
+    assert report.calibration.null == HALF
+    assert 0 < report.after.confidence_rows == round(report.after.answered.value * report.after.rows)
+    assert sum(each.rows for each in report.after.reliability) == report.after.confidence_rows < report.after.rows
+    assert f"confidence, of the {report.after.confidence_rows} rows answered alone:" in describe(report)
+
+
+def test_confidence_of_a_span_is_fitted_to_answered_rows_alone_where_all_have_an_answer(tmp_path: Path) -> None:
+    """Rows that are left unanswered, and how sure that was, change nothing."""
+    rows = drawn(600, answerable=1)
+    other = [each if each["answer"] else each | {"log_partition": each["log_partition"] + 9} for each in rows]
+    fits = [
+        calibrate(config(write(tmp_path / name, some), tmp_path)).calibration.span
+        for name, some in (("out", rows), ("other", other))
+    ]
+    assert fits[0] == fits[1]
 
 
 def test_rows_that_failed_are_left_out_and_counted(rows: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -132,6 +177,7 @@ def test_the_card_that_finetune_wrote_tells_of_it(rows: list[dict[str, Any]], tm
     report = calibrate(CalibrateConfig(predictions=predictions, model=folder))
     told = card.read_text()
     ece, interval = report.after.ece.value, report.after.ece.interval
+    assert interval is not None
     assert told.startswith("# Mine\n<!--")
     assert told.endswith("-->\n## Settings\n")
     assert f"{report.calibration.fitted_on.rows} rows with gold answers\nof out. On {report.after.rows} other" in told
@@ -152,6 +198,70 @@ def test_a_card_without_room_for_it_and_one_elsewhere_stay_as_they_are(
         card.write_text(text)
         calibrate(CalibrateConfig(predictions=predictions, model=folder, **more))
         assert card.read_text() == text
+
+
+def test_what_is_replaced_is_told_and_what_is_no_calibration_is_not_replaced(
+    rows: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = config(write(tmp_path / "out", rows[:400]), tmp_path, optimize="none")
+    calibrate(wanted)
+    assert "is replaced" not in capsys.readouterr().err
+    calibrate(wanted)
+    assert (
+        f"{tmp_path}/calibration.json had a calibration fitted on 200 rows, with null threshold 0, and is replaced\n"
+    ) in capsys.readouterr().err
+    other = tmp_path / "package.json"
+    other.write_text('{"name": "mine"}')
+    with pytest.raises(ModelError, match=r"package\.json must be a calibration that ray-qa calibrate wrote, but "):
+        calibrate(CalibrateConfig(predictions=str(tmp_path / "out"), output=str(other)))
+    assert other.read_text() == '{"name": "mine"}'
+
+
+@pytest.mark.parametrize("output", ["c7.txt", "s3://bucket/c7.txt"])
+def test_an_output_of_another_ending_is_refused_unless_it_is_a_folder(
+    output: str, rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    predictions = write(tmp_path / "out", rows[:200])
+    line = refused(ModelError, CalibrateConfig(predictions=predictions, output=output))
+    assert line == (
+        f"`output` must be a folder, or a file ending in .json, but {output} ends in .txt; name another, or make the "
+        "folder first"
+    )
+    Path("c7.txt").mkdir()
+    assert calibrate(CalibrateConfig(predictions=predictions, output="c7.txt")).place == "c7.txt/ray_qa.json"
+
+
+def test_predictions_that_are_so_calibrated_already_are_said_to_change_nothing(
+    rows: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = calibrate(config(write(tmp_path / "out", rows[:600]), tmp_path, optimize="none")).calibration
+    again = []
+    for each in rows[:600]:
+        scale = found.span if each["answer"] else found.null
+        score = 1.5 if each["answer"] else each["null_score"]
+        again.append(each | {"confidence": confidence(score, each["log_partition"], scale)})
+    capsys.readouterr()
+    report = calibrate(config(write(tmp_path / "again", again), tmp_path, optimize="none"))
+    told = capsys.readouterr().err
+    assert report.is_as_before
+    assert "nothing has changed: the predictions are so calibrated already\n" in told
+    assert "no better" not in told
+
+
+def test_confidence_that_is_no_better_is_told_in_the_tables_unit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one context nine of ten rows are right, of the other one in ten: what suits the one misleads on the other."""
+    made = []
+    for number in range(200):
+        first, right = number < 100, (number % 10 == 0) != (number < 100)
+        more = {"context": f"{first}", "confidence": 0.5}
+        made.append(row(number, margin=1, log_raw=math.log(0.5), gold=["gold"], exact=right) | more)
+    report = calibrate(config(write(tmp_path / "out", made), tmp_path))
+    found = re.search(r"\(ECE ([\d.]+) %, ([\d.]+) % before\)", capsys.readouterr().err)
+    assert found is not None
+    assert found.groups() == (f"{100 * report.after.ece.value:.2f}", f"{100 * report.before.ece.value:.2f}")
 
 
 def test_another_models_predictions_are_refused(rows: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -229,6 +339,51 @@ def test_rows_of_one_context_or_of_one_outcome_are_refused(rows: list[dict[str, 
     assert "must have rows that have not failed" in refused(
         InputError, config(write(tmp_path / "failed", [failed(number) for number in range(9)]), tmp_path)
     )
+
+
+def test_too_few_rows_in_a_half_are_refused(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    line = refused(InputError, config(write(tmp_path / "out", rows[:35]), tmp_path))
+    assert line == (
+        "`predictions` must have 20 rows with gold answers or more in each half, but have 20 to fit on and 15 to judge "
+        "on; have more rows, of more contexts"
+    )
+    answered = [row(n, margin=1.0 if n % 3 else -1.0, log_raw=-1, gold=["gold"], exact=True) for n in range(60)]
+    line = refused(InputError, config(write(tmp_path / "answered", answered), tmp_path))
+    assert line.startswith("`predictions` must have 20 answered rows with gold answers or more in each half, but have ")
+
+
+def test_of_few_contexts_there_are_no_intervals_and_that_is_said(
+    rows: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = calibrate(config(write(tmp_path / "out", rows[:400]), tmp_path, split_by="title"))
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "ray-qa calibrate: only 200 rows in a half: all figures are rough",
+        "ray-qa calibrate: only 4 titles in a half: what is fitted may suit these alone, and figures of fewer than 5 "
+        "have no intervals",
+    ]
+    assert report.after.exact.interval is report.before.ece.interval is None
+    assert re.search(rf"\nexact match  .* {100 * report.before.exact.value:.2f}  +–  .*–\n", describe(report))
+    assert "(–) |" in card_text(report)
+
+
+@pytest.mark.parametrize(("optimize", "name"), [("f1", "F1"), ("exact", "exact match")])
+def test_a_threshold_that_is_worse_on_the_other_half_is_told_with_both_figures(
+    optimize: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of either context the best threshold is too high or too low for the other one; the one before suits both."""
+    margins = {"A": {True: (2.0, 2.0), False: (-0.5, -0.5)}, "B": {True: (1.0, -1.0), False: (-2.0, -2.0)}}
+    made = [row(n, margin=3.0, log_raw=-0.5, gold=["gold"], exact=False, context="AB"[n % 2]) for n in range(20)]
+    for number in range(20, 220):
+        at, right = "AB"[number % 2], number % 4 < 2
+        margin = margins[at][right][number % 8 < 4]
+        gold = ["gold"] if right else []
+        made.append(row(number, margin=margin, log_raw=-0.5, gold=gold, exact=right, context=at))
+    report = calibrate(config(write(tmp_path / "out", made), tmp_path, optimize=optimize))
+    told = capsys.readouterr().err
+    found = re.search(rf"is worse than the one before on the other half \({name} ([\d.]+), ([\d.]+) before\)", told)
+    assert found is not None, told
+    assert report.after.f1.value < report.before.f1.value
+    assert found.groups() == (f"{100 * report.after.f1.value:.2f}", f"{100 * report.before.f1.value:.2f}")
 
 
 def test_settings_of_another_command_are_refused() -> None:

@@ -119,6 +119,13 @@ def test_what_annotate_says_of_its_rows_is_taken_over(tmp_path: Path) -> None:
     assert [int(word) for word in found.question_word_N] == [6, 9, 1]
 
 
+def test_no_answer_is_right_by_the_official_rule_wherever_gold_may_be_nothing(tmp_path: Path) -> None:
+    v1 = judged(write(tmp_path / "v1", [row("a", ["."], None), row("b", ["x", "the"], "x"), row("c", ["x"], "x")])).rows
+    assert v1.null_exact_N.tolist() == [True, True, False]
+    v2 = judged(write(tmp_path / "v2", [row("a", ["."], "x"), row("b", ["x", "the"], None), row("c", [], None)])).rows
+    assert v2.null_exact_N.tolist() == [True, False, True]
+
+
 def test_columns_tell_rows_apart(tmp_path: Path) -> None:
     rows = [row("a", ["x"], "x", context="1"), row("b", ["x"], "x", context="2"), row("c", [], None, context=None)]
     column = judged(write(tmp_path / "out", rows, parts=2), by=["context"]).rows.by["context"]
