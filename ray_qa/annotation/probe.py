@@ -99,12 +99,12 @@ def probe(
     tables = list(read_units(named.inputs.sources, units, named.inputs.schema))
     asked = [rows_to_read(table, columns, named.questions) for table in tables]
     first, *others = readers
-    for reader in readers:
-        # OpenVINO's bindings lock up where two threads first meet some of them at the same moment.
-        reader.read(asked[0][:1])
+    # Alone at first: OpenVINO's bindings lock up where two threads use some of them for the first time at once.
+    first.read(asked[0])
+    tell(len(asked[0]))
     found = []
     with _reading_on(others, asked):
-        for rows in asked:
+        for rows in asked[1:]:
             first.read(rows)
             tell(len(rows))
         for table, rows in zip(tables, asked, strict=True):
