@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,23 @@ def test_answers_that_are_too_often_wrong_are_promised_nothing_of(corpus: Path, 
     problem = refusal(corpus, gold_of(tmp_path, 400, gold="nitrogen"))
     assert problem.startswith("`gold` must support a precision of 90 % with 95 % confidence, but of its ")
     assert problem.endswith("are right (0 %); more labels would not change that: ask for less, or take a better model")
+
+
+def test_a_precision_that_chance_may_have_hidden_is_not_said_to_be_out_of_reach(corpus: Path, tmp_path: Path) -> None:
+    """Every other gold row says that there is no answer: of the surest answers about half are right."""
+    gold = pq.read_table(gold_of(tmp_path, 200)).to_pylist()
+    half = [row if number % 2 else {**row, "answers": {"text": []}} for number, row in enumerate(gold)]
+    pq.write_table(pa.Table.from_pylist(half), tmp_path / "half.parquet")
+    problem = refusal(corpus, str(tmp_path / "half.parquet"), target_precision=0.55)
+    found = re.search(
+        r"\(([\d.]+) %\); chance may have done it, as up to ([\d.]+) % of such rows may be right: only more labels can "
+        r"tell, and if so many are, ([\d,]+) rows in all would do$",
+        problem,
+    )
+    assert found is not None, problem
+    assert float(found[1]) < 55 < float(found[2])
+    assert int(found[3].replace(",", "")) > 200
+    assert "more labels would not change that" in refusal(corpus, str(tmp_path / "half.parquet"), target_precision=0.8)
 
 
 def test_an_answer_that_is_nearly_right_counts_where_that_is_asked_for(corpus: Path, tmp_path: Path) -> None:
