@@ -86,9 +86,7 @@ def in_words(promise: PromiseMade) -> str:
 
 
 def _gold_rows(config: RescoreConfig) -> JudgedRows:
-    predictions = open_predictions(
-        config.input, prefix="", partial=config.partial, id_column=config.id_column, setting="input"
-    )
+    predictions = open_predictions(config.input, prefix="", partial=False, id_column=config.id_column, setting="input")
     rows = read_judgement(predictions, config.gold, config.id_column).rows
     if missing := int((~rows.is_present_N).sum()):
         _LOG.warning(f"{counted(missing, 'row')} of `gold` are not in `input`, and are left out")

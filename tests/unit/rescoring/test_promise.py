@@ -135,6 +135,14 @@ def test_gold_rows_of_something_else_are_refused_and_some_are_said(
     assert refusal(corpus, str(tmp_path / "none.parquet")).startswith("`gold` must have a column 'answers', but")
 
 
+def test_nothing_is_promised_of_an_input_that_is_not_finished(corpus: Path, tmp_path: Path) -> None:
+    (corpus / "_SUCCESS").unlink()
+    assert refusal(corpus, gold_of(tmp_path, 400)) == (
+        f"`input` must be finished where something is promised of its rows, but {corpus} has 4 of 4 parts; run the "
+        "same annotate command again for the rest"
+    )
+
+
 def test_of_a_wide_output_the_same_is_promised_as_of_its_pairs(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
