@@ -197,13 +197,13 @@ def _parquet_tables(file: str, id_column: str) -> Iterator[pa.Table]:
 
 
 def _has_rows(path: str) -> bool:
-    """Whether a JSON file is objects, a line each or in a list, and so no SQuAD JSON."""
+    """Whether a JSON file is objects, a line each or in a list that may be empty, and so no SQuAD JSON."""
     if has_an_object_a_line(path, "gold"):
         return True
     try:
         with closing(open_plain(path, "gold")) as stream:
             rows = items_of(stream)
-            return rows is not None and next(rows, None) is not None
+            return rows is not None and next(rows, {}) is not None
     except (OSError, ValueError, RecursionError):
         return False
 
