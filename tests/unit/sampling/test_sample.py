@@ -16,7 +16,7 @@ from ray_qa.evaluation.evaluate import evaluate
 from ray_qa.records import Question
 from ray_qa.sampling.config import SampleConfig
 from ray_qa.sampling.sample import SampleSummary, sample
-from tests.unit.exporting.annotated import ANSWERS, CONTEXTS, FAILED, ROWS, answer, write_output
+from tests.unit.exporting.annotated import ANSWERS, CONTEXTS, FAILED, ROWS, answer, without_scores, write_output
 
 QUESTIONS = (Question(id="who", text="Who?"), Question(id="2.1", text="Anything else?"))
 
@@ -90,6 +90,23 @@ def test_of_each_value_its_share_is_taken(annotated: Path, tmp_path: Path) -> No
         sample(config(annotated, tmp_path / "tasks.json", random=2, by="status", seed=seed, overwrite=True))
         tasks = json.loads((tmp_path / "tasks.json").read_bytes())
         assert sorted(len(task["predictions"][0]["result"]) for task in tasks) == [0, 1]
+
+
+def test_rows_whose_scores_are_no_numbers_are_left_out_which_is_said(
+    annotated: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "no numbers" not in sampled_with_logs(annotated, tmp_path / "all.json", caplog)
+    without_scores(annotated, 1)
+    assert sampled_with_logs(annotated, tmp_path / "some.json", caplog).startswith(
+        "the scores of 1 row are no numbers; they are left out of what rows are taken from"
+    )
+    assert len(json.loads((tmp_path / "some.json").read_bytes())) == 3
+
+
+def sampled_with_logs(annotated: Path, output: Path, caplog: pytest.LogCaptureFixture) -> str:
+    caplog.clear()
+    sample(config(annotated, output))
+    return caplog.messages[0]
 
 
 def test_pairs_are_drawn_of_a_wide_output_and_judged_by_their_ids(tmp_path: Path) -> None:
