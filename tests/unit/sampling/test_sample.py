@@ -153,6 +153,14 @@ def test_what_cannot_be_sampled_is_refused_in_one_line(annotated: Path, tmp_path
         ({"random": 1, "to": "squad", "labels_config": "x"}, "`labels_config` must be left out with `to` squad"),
         ({"random": 1, "to": "squad", "columns": ("id",)}, "`columns` must be left out with `to` squad"),
         ({"random": 1, "to": "parquet", "output": "-"}, "`output` must be a file with `to` parquet, but is -"),
+        (
+            {"random": 1, "output": "x.Parquet"},
+            "`to` must be parquet where `output` is x.Parquet, but is label-studio",
+        ),
+        (
+            {"random": 1, "output": "x.json", "to": "parquet"},
+            "`to` must be label-studio or squad where `output` is x.json, but is parquet",
+        ),
         ({"random": 1, "labels_config": "out"}, "`labels_config` must be another file than `output`"),
     ],
 )
