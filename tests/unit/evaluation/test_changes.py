@@ -44,6 +44,8 @@ def test_predictions_that_share_no_row_cannot_be_compared(tmp_path: Path) -> Non
 
 def test_an_unfinished_output_is_judged_only_if_that_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "ours", [row("a", ["x"], "x")])
+    whole = evaluate(EvaluateConfig(predictions=path))
+    assert describe(whole).startswith(f"SQuAD v1.1 scores of {path} against its column 'answers'\n")
     (tmp_path / "ours/_SUCCESS").unlink()
     with pytest.raises(InputError, match=r"must be a finished run of annotate, but .* has no _SUCCESS"):
         evaluate(EvaluateConfig(predictions=path))
