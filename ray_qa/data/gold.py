@@ -148,8 +148,13 @@ def gold_texts(table: pa.Table, column: str, setting: str, path: str) -> pa.Arra
     _check_column(table.schema, column, setting, path)
     kind = table.schema.field(column).type
     struct = kind.value_type if is_list(kind) else kind
+    if pa.types.is_null(kind) and not table.num_rows:
+        return pa.array([], TEXT_LISTS)
     if not pa.types.is_struct(struct) or struct.get_field_index("text") < 0:
-        raise InputError(f"`{setting}` must have a struct with 'text' in {column!r}, but {path} has {kind}")
+        raise InputError(
+            f"`{setting}` must have a struct with 'text' in {column!r}, but {path} has {kind}; make it "
+            '{"text": ["…"]} in each row, as SQuAD has it, and {"text": []} where there is no answer'
+        )
     values = as_array(table[column])
     if pa.types.is_struct(kind):
         return pc.struct_field(values, "text")
