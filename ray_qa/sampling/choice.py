@@ -24,7 +24,7 @@ class ReadableRows:
     distance_R: npt.NDArray[np.float64]
     """|null score − best span score − null threshold|: how near each is to the other outcome."""
     stratum_R: Ints
-    without_scores: int
+    without_scores: int = 0
     """Rows that have not failed either, but whose scores are no numbers."""
 
 
