@@ -47,6 +47,8 @@ def as_table(frame: object, setting: str) -> pa.Table:
             table = pa.RecordBatchReader.from_stream(frame).read_all()
         elif isinstance(frame, DataSet):
             table = pa.concat_tables(frame.with_format("arrow").iter(batch_size=CHUNK_ROWS))
+        elif hasattr(frame, "collect"):
+            raise TypeError("it is a query that has yet to be run; give what its .collect() gives")
         else:
             raise TypeError("it is no table of Arrow, pandas, polars or datasets")
         unnamed = [name for name in table.column_names if INDEX_WITHOUT_NAME.fullmatch(name)]

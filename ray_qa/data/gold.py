@@ -148,8 +148,13 @@ def gold_texts(table: pa.Table, column: str, setting: str, path: str) -> pa.Arra
     _check_column(table.schema, column, setting, path)
     kind = table.schema.field(column).type
     struct = kind.value_type if is_list(kind) else kind
+    if pa.types.is_null(kind) and not table.num_rows:
+        return pa.array([], TEXT_LISTS)
     if not pa.types.is_struct(struct) or struct.get_field_index("text") < 0:
-        raise InputError(f"`{setting}` must have a struct with 'text' in {column!r}, but {path} has {kind}")
+        raise InputError(
+            f"`{setting}` must have a struct with 'text' in {column!r}, but {path} has {kind}; make it "
+            '{"text": ["…"]} in each row, as SQuAD has it, and {"text": []} where there is no answer'
+        )
     values = as_array(table[column])
     if pa.types.is_struct(kind):
         return pc.struct_field(values, "text")
@@ -197,13 +202,13 @@ def _parquet_tables(file: str, id_column: str) -> Iterator[pa.Table]:
 
 
 def _has_rows(path: str) -> bool:
-    """Whether a JSON file is objects, a line each or in a list, and so no SQuAD JSON."""
+    """Whether a JSON file is objects, a line each or in a list that may be empty, and so no SQuAD JSON."""
     if has_an_object_a_line(path, "gold"):
         return True
     try:
         with closing(open_plain(path, "gold")) as stream:
             rows = items_of(stream)
-            return rows is not None and next(rows, None) is not None
+            return rows is not None and next(rows, {}) is not None
     except (OSError, ValueError, RecursionError):
         return False
 

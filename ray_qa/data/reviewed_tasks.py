@@ -16,6 +16,8 @@ _LOG = logging.getLogger(__name__)
 LABELS = "answer"
 """What the regions are named after that are answers, as our labelling configuration has it."""
 ID = "id"
+JSON_MIN = {"annotation_id", "annotator", "lead_time"}
+"""Keys that Label Studio adds to a task's own where it exports as JSON-MIN."""
 
 
 def is_task(value: object) -> bool:
@@ -23,6 +25,17 @@ def is_task(value: object) -> bool:
     return (
         isinstance(value, dict) and isinstance(value.get("annotations"), list) and isinstance(value.get("data"), dict)
     )
+
+
+def instead_of_tasks(value: object) -> str | None:
+    """What an object of Label Studio is that people's answers cannot be read from, and what to do; else ``None``."""
+    if not isinstance(value, dict) or is_task(value):
+        return None
+    if isinstance(value.get("data"), dict) and isinstance(value.get("predictions"), list):
+        return "has tasks that nobody has reviewed; review them in Label Studio, and export them as JSON"
+    if value.keys() >= JSON_MIN:
+        return "is Label Studio's JSON-MIN; export as JSON, which says where answers lie"
+    return None
 
 
 def has_tasks(path: str, setting: str) -> bool:

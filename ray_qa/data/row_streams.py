@@ -17,7 +17,7 @@ from ray_qa.data.data_sets import is_data_set, open_named, open_saved, saved_dat
 from ray_qa.data.json_lines import has_an_object_a_line, read_json_lines
 from ray_qa.data.json_streams import items_of
 from ray_qa.data.object_tables import CHUNK_ROWS, BadRowError, ObjectRow, tables_of_objects
-from ray_qa.data.reviewed_tasks import is_task, reviewed_rows
+from ray_qa.data.reviewed_tasks import instead_of_tasks, is_task, reviewed_rows
 from ray_qa.data.row_forms import form_of
 from ray_qa.data.schemas import is_unicode
 from ray_qa.data.squad_json import read_squad_json
@@ -139,6 +139,8 @@ def _objects_of_json(path: str, setting: str) -> Iterator[ObjectRow]:
         if (rows := items_of(stream)) is not None:
             first = list(itertools.islice(rows, 1))
             rows = itertools.chain(first, rows)
+            if other := next(filter(None, map(instead_of_tasks, first)), None):
+                raise InputError(f"`{setting}` must have rows, but {path} {other}")
             if any(map(is_task, first)):
                 yield from reviewed_rows(rows, path)
                 return

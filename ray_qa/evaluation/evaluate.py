@@ -16,11 +16,19 @@ from ray_qa.errors import InputError, OutputError, Problems, first_line
 from ray_qa.evaluation.breakdowns import Breakdown, Figures, breakdowns, figures
 from ray_qa.evaluation.changes import Comparison, Side, compare
 from ray_qa.evaluation.config import EvaluateConfig
-from ray_qa.judging.judge import Judgement, check_has_kept_gold, check_shares_ids, judge_against, judge_in_itself
-from ray_qa.judging.judged_rows import JudgedRows
+from ray_qa.judging.judge import (
+    Judgement,
+    check_has_kept_gold,
+    check_shares_ids,
+    has_scores,
+    judge_against,
+    judge_in_itself,
+)
+from ray_qa.judging.judged_rows import STATUSES, JudgedRows
 from ray_qa.judging.predictions import Predictions, open_predictions
 from ray_qa.metrics.squad import Convention, SquadScores, official_scores
 from ray_qa.metrics.thresholds import ThresholdCurve, threshold_curve
+from ray_qa.runs.live_line import counted
 from ray_qa.runs.log import logged
 from ray_qa.settings import check_kind
 from ray_qa.storage import places
@@ -113,16 +121,17 @@ def _evaluate(config: EvaluateConfig) -> EvaluationReport:
     judgement = _judged(predictions, gold, config)
     rows = judgement.rows
     is_counted_N = rows.is_present_N | (rows.convention == "v1.1")
-    counted = rows if is_counted_N.all() else rows.where(is_counted_N)
+    official = rows if is_counted_N.all() else rows.where(is_counted_N)
+    _tell_of_missing_scores(predictions, official)
     report = EvaluationReport(
         predictions=config.predictions,
         gold=config.gold or config.predictions,
         convention=rows.convention,
         scores=judgement.scores,
         strict=_strict(rows, judgement.extra),
-        all_rows=figures(counted, config.seed),
-        breakdowns=breakdowns(counted, config.seed),
-        thresholds=_thresholds(counted),
+        all_rows=figures(official, config.seed),
+        breakdowns=breakdowns(official, config.seed),
+        thresholds=_thresholds(official),
         comparison=_comparison(config, Side(predictions=predictions, rows=rows), gold),
         unfinished=predictions.unfinished,
     )
@@ -171,6 +180,15 @@ def _strict(rows: JudgedRows, extra: int) -> SquadScores | None:
         convention=rows.convention,
         extra=extra,
     )
+
+
+def _tell_of_missing_scores(predictions: Predictions, rows: JudgedRows) -> None:
+    is_read_N = np.isin(rows.status_N, [STATUSES.index(status) for status in ("answered", "no_answer")])
+    missing = int((is_read_N & ~np.isfinite(rows.margin_N)).sum())
+    if missing and has_scores(predictions):
+        _LOG.warning(
+            f"the scores of {counted(missing, 'row')} are no numbers; they are left out of what null thresholds answer"
+        )
 
 
 def _thresholds(rows: JudgedRows) -> Thresholds | None:

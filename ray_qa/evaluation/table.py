@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ray_qa.data.gold import ANSWERS
 from ray_qa.evaluation.breakdowns import Breakdown, Figures
 from ray_qa.evaluation.changes import Change, Comparison
 from ray_qa.evaluation.evaluate import BestThreshold, EvaluationReport
@@ -31,7 +32,8 @@ def _official(report: EvaluationReport) -> Iterator[str]:
     scores = report.scores
     if report.unfinished is not None:
         yield f"not finished: {report.unfinished}"
-    yield f"SQuAD {report.convention} scores of {report.predictions} against {report.gold}"
+    gold = f"its column {ANSWERS!r}" if report.gold == report.predictions else report.gold
+    yield f"SQuAD {report.convention} scores of {report.predictions} against {gold}"
     yield f"{'':<12}{'exact':>8}{'f1':>8}{'rows':>10}"
     yield from _lines(scores)
     all_rows = report.all_rows

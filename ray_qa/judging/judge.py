@@ -110,6 +110,11 @@ def read_judgement(predictions: Predictions, gold: str | None, id_column: str, b
     return judgement
 
 
+def has_scores(predictions: Predictions) -> bool:
+    """Whether predictions have the columns of scores that annotate writes."""
+    return all(predictions.has(predictions.ours(name)) for name in SCORES)
+
+
 def check_shares_ids(judgement: Judgement, predictions: Predictions, gold: GoldRows, id_column: str) -> None:
     """Check that there is a prediction of some gold row.
 
@@ -200,7 +205,7 @@ def _fill_scores(rows: JudgedRows, some: Matched, predictions: Predictions) -> N
 def _fill_figures(rows: JudgedRows, some: Matched, predictions: Predictions) -> None:
     """What annotate says of its answers, as far as the predictions have it."""
     at, table = some.gold_B, some.table
-    if all(predictions.has(predictions.ours(name)) for name in SCORES):
+    if has_scores(predictions):
         start, end, null, partition, confidence = (
             pc.fill_null(as_array(table[predictions.ours(name)]).cast(pa.float64()), np.nan).to_numpy()
             for name in SCORES

@@ -15,7 +15,7 @@ from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.row_forms import ALL, has_suffix
 from ray_qa.data.squad_json import load_json
 from ray_qa.errors import InputError, first_line
-from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output
+from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output, instead_of_output
 from ray_qa.runs.question_pairs import LongPairs, WidePairs, pairs_in, row_batches
 from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
@@ -155,10 +155,11 @@ def _footer(part: str, setting: str) -> pq.FileMetaData:
 
 
 def _of_json(path: str, setting: str) -> Predictions:
-    if has_suffix(path, ALL) and not path.lower().endswith(".json"):
+    place = place_of(path, setting)
+    if not places.exists(place) or (has_suffix(path, ALL) and not path.lower().endswith(".json")):
         raise InputError(
-            f"`{setting}` must be a folder that annotate wrote, or a JSON file {{id: text}}, but {path} is a file of "
-            "rows; give the folder"
+            f"`{setting}` must be a folder that annotate wrote, or a JSON file {{id: text}}, but {path} "
+            f"{instead_of_output(place)}"
         )
     # pairs, where a dict would hide that an id comes twice
     pairs = load_json(path, setting, "a folder that annotate wrote or a JSON file", read_object=tuple)

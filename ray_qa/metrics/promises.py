@@ -88,14 +88,29 @@ def fewest_without_error(target: float, confidence: float) -> int:
     return math.ceil(math.log(1 - confidence) / math.log(target) - 1e-9)
 
 
-def labels_that_would_do(trial: Trial, target: float, confidence: float, most: int = 10_000_000) -> int | None:
-    """About how many labels a threshold would need, if its rows stayed right as often as they have been.
+def highest_precision(trial: Trial, confidence: float) -> float:
+    """How often a threshold's rows may be right at most: an exact upper bound (Clopper and Pearson 1934), 0 to 1.
 
-    ``None`` where they are right no more often than the target, and so no number would do.
+    It lies below the truth with a chance of at most 1 − ``confidence``.
     """
-    if not trial.accepted or trial.right <= target * trial.accepted:
+    from scipy.stats import beta
+
+    wrong = trial.accepted - trial.right
+    return float(beta.ppf(confidence, trial.right + 1, wrong)) if wrong else 1.0
+
+
+def labels_that_would_do(
+    trial: Trial, target: float, confidence: float, rate: float | None = None, most: int = 10_000_000
+) -> int | None:
+    """About how many labels a threshold would need, if of its rows the share ``rate`` were right.
+
+    That is the share which has been right, unless given. ``None`` where it is no higher than the target, or only so
+    little that more than ``most`` of its rows had to be labelled.
+    """
+    rate = trial.right / max(1, trial.accepted) if rate is None else rate
+    if rate <= target:
         return None
-    rate, few, many = trial.right / trial.accepted, 0, 1
+    few, many = 0, 1
     while not _is_enough(many, rate, target, confidence):
         few, many = many, 2 * many
         if many > most:

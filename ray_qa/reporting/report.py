@@ -89,6 +89,11 @@ def write_report(source: Source, place: Place, *, gold: str | None = None, id_co
         batch = scored_batch(pa.Table.from_batches([each]), columns, first=statistics.rows)
         statistics.add(batch, columns)
         samples.add(batch)
+    if statistics.without_margin:
+        _LOG.warning(
+            f"the scores of {counted(statistics.without_margin, 'row')} are no numbers; they are left out of what the "
+            "page tells of margins"
+        )
     text = page(
         facts=facts,
         statistics=statistics,

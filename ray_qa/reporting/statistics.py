@@ -18,6 +18,7 @@ from ray_qa.reporting.histogram import Histogram
 Floats = npt.NDArray[np.float64]
 
 MARGIN_WIDTH, CONFIDENCE_WIDTH = 0.02, 0.005
+FAILED = STATUSES.index("failed")
 WINDOWS_APART = 4
 """So many numbers of windows are told apart, then powers of two."""
 MOST_QUESTIONS = 200
@@ -53,6 +54,8 @@ class RowStatistics:
     )
     context_chars: Histogram = field(default_factory=lambda: Histogram(1))
     answer_chars: Histogram = field(default_factory=lambda: Histogram(1))
+    without_margin: int = 0
+    """Rows that have not failed, but whose scores are no numbers."""
     by_windows: Counter[tuple[int, int]] = field(default_factory=Counter)
     """Rows by the fewest windows of their class, as :func:`windows_class` has it, and their status."""
     questions: dict[str, Counter[int]] = field(default_factory=dict)
@@ -68,6 +71,7 @@ class RowStatistics:
         for number, status in enumerate(STATUSES):
             self.confidence[status].add(batch.confidence_B[status_B == number])
             self.margin[status].add(batch.margin_B[status_B == number])
+        self.without_margin += int((~np.isfinite(batch.margin_B) & (status_B != FAILED)).sum())
         if columns.context is not None:
             self.context_chars.add(_lengths(table[columns.context]))
         self.answer_chars.add(_lengths(table[columns.ours("answer")]))
@@ -98,7 +102,7 @@ def scored_batch(table: pa.Table, columns: Columns, first: int) -> ScoredBatch:
     return ScoredBatch(
         table=table,
         first=first,
-        status_B=np.asarray(status.fill_null(STATUSES.index("failed")), np.int64),
+        status_B=np.asarray(status.fill_null(FAILED), np.int64),
         margin_B=start + end - null,
         confidence_B=confidence,
     )

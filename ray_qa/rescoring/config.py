@@ -63,7 +63,9 @@ class RescoreConfig(Settings):
         "id", min_length=1, description="Column that ties rows of the input to gold answers."
     )
     partial: Annotated[bool, FREE, Group.INPUT] = Field(
-        False, description="Rescore what is there of an input that is not finished; the output is not finished either."
+        False,
+        description="Rescore what is there of an input that is not finished; the output is not finished either. "
+        "Not with `target_precision`.",
     )
     overwrite: Annotated[bool, FREE, Group.OUTPUT] = Field(
         False, description="Start again: remove what an earlier run wrote to the output."
@@ -86,6 +88,11 @@ class RescoreConfig(Settings):
         if (self.gold is None) != (self.target_precision is None):
             there, missing = ("target_precision", "gold") if self.gold is None else ("gold", "target_precision")
             raise ValueError(f"`{missing}` must be given with `{there}`, but is not")
+        if self.partial and self.target_precision is not None:
+            raise ValueError(
+                "`partial` must be left out with `target_precision`: what is promised of a part of the rows is not "
+                "promised of all"
+            )
         return self
 
     @property

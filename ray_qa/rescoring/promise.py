@@ -13,7 +13,7 @@ from ray_qa.errors import InputError
 from ray_qa.judging.judge import read_judgement
 from ray_qa.judging.judged_rows import JudgedRows
 from ray_qa.judging.predictions import open_predictions
-from ray_qa.metrics.promises import Trial, fewest_rows, labels_that_would_do, promised_threshold
+from ray_qa.metrics.promises import Trial, fewest_rows, highest_precision, labels_that_would_do, promised_threshold
 from ray_qa.rescoring.config import RescoreConfig
 from ray_qa.runs.annotated_rows import Source, batches, in_pairs
 from ray_qa.runs.live_line import counted
@@ -86,9 +86,7 @@ def in_words(promise: PromiseMade) -> str:
 
 
 def _gold_rows(config: RescoreConfig) -> JudgedRows:
-    predictions = open_predictions(
-        config.input, prefix="", partial=config.partial, id_column=config.id_column, setting="input"
-    )
+    predictions = open_predictions(config.input, prefix="", partial=False, id_column=config.id_column, setting="input")
     rows = read_judgement(predictions, config.gold, config.id_column).rows
     if missing := int((~rows.is_present_N).sum()):
         _LOG.warning(f"{counted(missing, 'row')} of `gold` are not in `input`, and are left out")
@@ -111,16 +109,26 @@ def _check_enough(config: RescoreConfig, target: float, rows: int) -> None:
 
 
 def _too_often_wrong(config: RescoreConfig, target: float, trial: Trial, rows: int) -> str:
-    labels = labels_that_would_do(trial, target, config.confidence)
-    if labels is None:
-        advice = "more labels would not change that: ask for less, or take a better model"
-    else:
-        advice = f"if more were right as often, {max(labels, rows + 1):,} rows in all would do"
     return (
         f"`gold` must support a precision of {_percent(target)} with {_percent(config.confidence)} confidence, but of "
         f"its {trial.accepted:,} rows with the surest answers {trial.right:,} are right "
-        f"({_percent(trial.right / max(1, trial.accepted))}); {advice}"
+        f"({_percent(trial.right / max(1, trial.accepted))}); "
+        f"{_advice(trial, target, config.confidence, rows)}"
     )
+
+
+def _advice(trial: Trial, target: float, confidence: float, rows: int) -> str:
+    """What to do about a target that the surest answers do not support: whether more labels could."""
+    highest = highest_precision(trial, confidence)
+    if highest < target:
+        return "more labels would not change that: ask for less, or take a better model"
+    if labels := labels_that_would_do(trial, target, confidence):
+        return f"if more were right as often, {max(labels, rows + 1):,} rows in all would do"
+    chance = f"chance may have done it, as up to {_percent(highest)} of such rows may be right"
+    labels = labels_that_would_do(trial, target, confidence, rate=highest)
+    if labels is None:
+        return f"{chance}, but no number of labels that one can make would tell: ask for less, or take a better model"
+    return f"{chance}: only more labels can tell, and if so many are, {max(labels, rows + 1):,} rows in all would do"
 
 
 def _excess(source: Source) -> Floats:

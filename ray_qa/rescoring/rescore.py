@@ -20,7 +20,7 @@ from ray_qa.rescoring.output import (
 from ray_qa.rescoring.parts import PartsJob, check_has_scores, parts_done, rescore_parts
 from ray_qa.rescoring.promise import PromiseMade
 from ray_qa.rescoring.summary import RescoreSummary, run_json, run_of
-from ray_qa.runs.annotated_rows import open_source
+from ray_qa.runs.annotated_rows import Source, open_source
 from ray_qa.runs.live_line import ProgressLine, shown
 from ray_qa.runs.log import logged
 from ray_qa.runs.output_folder import finish_output_folder
@@ -60,7 +60,7 @@ def _rescore(config: RescoreConfig, began: float) -> RescoreSummary:
     with problems.gather():
         check_output(folder, place_of(config.input, "input"))
     with problems.gather():
-        source = open_source(config.input, config.partial)
+        source = _source(config)
         check_has_scores(source)
     problems.stop_here_if_any(InputError)
     if source.output.unfinished:
@@ -80,6 +80,17 @@ def _rescore(config: RescoreConfig, began: float) -> RescoreSummary:
             plan=plan_digest(plan),
         )
         return _carry_out(config, job, plan, chosen.promise, began)
+
+
+def _source(config: RescoreConfig) -> Source:
+    if config.target_precision is None:
+        return open_source(config.input, config.partial)
+    source = open_source(config.input, partial=True)  # it would advise what a promise forbids
+    if source.output.unfinished:
+        raise InputError(
+            f"`input` must be finished where something is promised of its rows, but {source.output.unfinished}"
+        )
+    return source
 
 
 def _carry_out(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ray_qa.data.parts import part_numbers, part_path
+from ray_qa.data.row_forms import ALL, form_of, has_suffix
 from ray_qa.errors import InputError
 from ray_qa.records import Question
 from ray_qa.runs.output_folder import PLAN, RUN
@@ -83,6 +85,17 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
         inputs=inputs,
         questions=questions,
     )
+
+
+def instead_of_output(place: Place) -> str:
+    """What a place is that holds no output of annotate, in words, so that its owner knows what to do."""
+    if isinstance(place, Path) and not place.exists():
+        return "is not there"
+    if isinstance(place, Path) and place.is_file():
+        is_table = has_suffix(place.name, ALL) and form_of(place.name).form != "json"
+        kind = "a table of rows" if is_table else "a file"
+        return f"is {kind}; give the folder that annotate wrote"
+    return "has no plan of annotate"
 
 
 def model_used(output: AnnotatedOutput) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from ray_qa.data.parquet_opening import open_parquet
 from ray_qa.data.parts import LABEL
 from ray_qa.errors import InputError, first_line
-from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output, model_used
+from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output, instead_of_output, model_used
 from ray_qa.runs.part_labels import Counts
 from ray_qa.runs.question_pairs import LongPairs, WidePairs, pairs_in, row_batches
 from ray_qa.storage.remote import Place, place_of
@@ -83,7 +83,7 @@ def open_source(path: str, partial: bool, setting: str = "input") -> Source:
     folder = place_of(path, setting)
     output = annotated_output(folder)
     if output is None:
-        raise InputError(f"`{setting}` must be a folder that annotate wrote, but {folder} has no plan of annotate")
+        raise InputError(f"`{setting}` must be a folder that annotate wrote, but {folder} {instead_of_output(folder)}")
     if output.unfinished and not partial:
         raise InputError(f"`{setting}` must be finished, but {output.unfinished}, or take what is there with --partial")
     if not output.parts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ray_qa.runs.annotated_rows import Source, batches
 
@@ -23,6 +24,8 @@ class ReadableRows:
     distance_R: npt.NDArray[np.float64]
     """|null score − best span score − null threshold|: how near each is to the other outcome."""
     stratum_R: Ints
+    without_scores: int = 0
+    """Rows that have not failed either, but whose scores are no numbers."""
 
 
 def readable_rows(source: Source, by: str | None) -> ReadableRows:
@@ -32,13 +35,15 @@ def readable_rows(source: Source, by: str | None) -> ReadableRows:
         InputError: if there is no such column.
     """
     columns = [source.ours(name) for name in ("start_score", "end_score", "null_score")]
+    status = source.ours("status")
     if by is not None:
         source.check_column("by", by)
     threshold = float(source.output.settings.get("null_threshold", 0.0))
     rows, distances, strata = [], [], []
     seen: dict[str, int] = {}
-    first = 0
-    for batch in batches(source, list(dict.fromkeys([*columns, *([by] if by is not None else [])])), BATCH_ROWS):
+    first = without_scores = 0
+    read = dict.fromkeys([*columns, status, *([by] if by is not None else [])])
+    for batch in batches(source, list(read), BATCH_ROWS):
         start, end, null = (batch.column(name).to_numpy(zero_copy_only=False) for name in columns)
         excess = null - (start + end)
         readable = np.flatnonzero(np.isfinite(excess))
@@ -46,9 +51,14 @@ def readable_rows(source: Source, by: str | None) -> ReadableRows:
         rows.append(first + readable)
         distances.append(np.abs(excess[readable] - threshold))
         strata.append(codes[readable])
+        has_failed = pc.is_in(batch.column(status), value_set=pa.array(["failed"])).to_numpy(zero_copy_only=False)
+        without_scores += int((~np.isfinite(excess) & ~has_failed).sum())
         first += batch.num_rows
     return ReadableRows(
-        row_R=np.concatenate(rows), distance_R=np.concatenate(distances), stratum_R=np.concatenate(strata)
+        row_R=np.concatenate(rows),
+        distance_R=np.concatenate(distances),
+        stratum_R=np.concatenate(strata),
+        without_scores=without_scores,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
+from ray_qa.data.row_forms import PARQUET, has_suffix
 from ray_qa.outgoing.destination import STANDARD_OUTPUT
 from ray_qa.runs.output_folder import OutputText
 from ray_qa.settings import Group, PathText, Settings, Texts
@@ -66,6 +67,10 @@ class SampleConfig(Settings):
             raise ValueError("`columns` must be left out with `to` squad; it is for label-studio and parquet")
         if self.to == "parquet" and self.output == STANDARD_OUTPUT:
             raise ValueError("`output` must be a file with `to` parquet, but is -")
+        if has_suffix(self.output, PARQUET) and self.to != "parquet":
+            raise ValueError(f"`to` must be parquet where `output` is {self.output}, but is {self.to}")
+        if self.output.lower().endswith(".json") and self.to == "parquet":
+            raise ValueError(f"`to` must be label-studio or squad where `output` is {self.output}, but is parquet")
         if self.labels_config is not None and self.labels_config == self.output:
             raise ValueError(f"`labels_config` must be another file than `output`, but both are {self.output}")
         return self

@@ -63,6 +63,11 @@ def sample(config: SampleConfig) -> SampleSummary:
     rows = readable_rows(source, config.by)
     if not len(rows.row_R):
         raise InputError(f"`input` must have rows that could be read, but all rows of {source.output.folder} failed")
+    if rows.without_scores:
+        _LOG.warning(
+            f"the scores of {counted(rows.without_scores, 'row')} are no numbers; they are left out of what rows are "
+            "taken from"
+        )
     wanted = config.random or config.lowest_margin or 0
     if wanted > len(rows.row_R):
         _LOG.warning(f"all {len(rows.row_R):,} rows that could be read are taken, as {wanted:,} are asked for")

@@ -72,7 +72,7 @@ def test_what_lies_in_memory_as_arrow_has_it_is_not_copied() -> None:
         (pd.DataFrame({"q": ["a", 1]}), "DataFrame", "Expected bytes, got a 'int' object"),
         (pl.Series(["a"]), "Series", "non-struct type"),
         ({"q": ["a"]}, "dict", "no table of Arrow, pandas, polars or datasets"),
-        (pl.LazyFrame({"q": ["a"]}), "LazyFrame", "no table of Arrow, pandas, polars or datasets"),
+        (pl.LazyFrame({"q": ["a"]}), "LazyFrame", "a query that has yet to be run; give what its .collect() gives"),
     ],
 )
 def test_what_arrow_cannot_hold_is_refused_in_one_line(value: object, kind: str, problem: str) -> None:

@@ -144,7 +144,10 @@ def test_gold_that_has_texts_for_answers_is_refused_whatever_its_form(tmp_path: 
     [
         ({"id": ["1"], "title": ["t"]}, r"must have a column 'answers', but /.*/gold\.parquet has id, title$"),
         ({"answers": [X]}, r"must have a column 'id', but /.*/gold\.parquet has answers$"),
-        ({"id": ["1"], "answers": [["x"]]}, "must have a struct with 'text' in 'answers', but .* has list"),
+        (
+            {"id": ["1"], "answers": [["x"]]},
+            "must have a struct with 'text' in 'answers', but .* has list.*; make it .*text.* in each row, as SQuAD",
+        ),
         (
             {"id": ["1"], "answers": [{"texts": ["x"]}]},
             "must have a struct with 'text' in 'answers', but .* has struct",
@@ -158,6 +161,8 @@ def test_gold_that_has_texts_for_answers_is_refused_whatever_its_form(tmp_path: 
         ({"id": [b"1"], "answers": [X]}, "must have strings or integers as ids, but row 1 of .* has b'1'"),
         ({"id": ["1", "1"], "answers": [X, X]}, "must have every id once, but row 2 of .* repeats '1'"),
         ({"id": pa.array([], pa.string()), "answers": pa.array([], ANSWERS)}, "must have rows, but .* has none"),
+        ({"id": pa.array([]), "answers": pa.array([])}, "must have rows, but .* has none"),
+        ({"id": ["1"], "answers": [None]}, "must have a struct with 'text' in 'answers', but .* has null"),
     ],
 )
 def test_gold_parquet_of_another_shape_is_refused(tmp_path: Path, columns: dict[str, Any], message: str) -> None:
@@ -169,7 +174,7 @@ def test_gold_parquet_of_another_shape_is_refused(tmp_path: Path, columns: dict[
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ([], "has no list 'data'"),
+        ([], "have rows, but .* has none"),
         ({"data": [{"paragraphs": None}]}, r"data\[0\] of .* has no list 'paragraphs'"),
         ({"data": [{"paragraphs": [{}]}]}, r"data\[0\]\.paragraphs\[0\] of .* has no list 'qas'"),
         (squad({"id": "1"}), r"data\[0\]\.paragraphs\[0\]\.qas\[0\] of .* has no list 'answers'"),

@@ -100,6 +100,49 @@ def test_tasks_of_which_none_is_reviewed_are_no_rows(tmp_path: Path) -> None:
         read_gold(export(tmp_path, [task("a"), task("b", None)]), "id")
 
 
+MINIMAL = {
+    "id": 3, "text": "x", "question": "?", "answer": [{"start": 0, "end": 1, "text": "x", "labels": ["answer"]}],
+    "annotator": 1, "annotation_id": 7, "created_at": "2026-11-28T06:45:21Z", "lead_time": 3.2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tasks", "says"),
+    [
+        (
+            [{"data": {"text": "x", "question": "?"}, "predictions": []}],
+            "has tasks that nobody has reviewed; review them in Label Studio, and export them as JSON",
+        ),
+        ([MINIMAL], "is Label Studio's JSON-MIN; export as JSON, which says where answers lie"),
+        ([], "has none"),
+    ],
+)
+def test_what_label_studio_writes_otherwise_is_refused_with_what_to_do(
+    tmp_path: Path, tasks: list[Any], says: str
+) -> None:
+    path = export(tmp_path, tasks)
+    with pytest.raises(InputError) as caught:
+        read_gold(path, "id")
+    assert caught.value.problems == (f"`gold` must have rows, but {path} {says}",)
+    with pytest.raises(InputError) as caught:
+        prepare(PrepareConfig(input=path, output=str(tmp_path / "rows")))
+    assert caught.value.problems == (f"`input` must have rows, but {path} {says}",)
+
+
+def test_rows_that_only_look_a_little_like_tasks_stay_rows(tmp_path: Path) -> None:
+    for row in ({"id": "1", "data": {"text": "x"}}, {"id": "1", "data": "x", "predictions": ["y"]}, {"annotator": 1}):
+        assert rows_of(export(tmp_path, [row])) == [row]
+
+
+def test_tasks_that_sample_wrote_are_refused_until_they_are_reviewed(tmp_path: Path) -> None:
+    annotated = write_output(tmp_path / "annotated", ROWS, ANSWERS)
+    sample(SampleConfig(input=str(annotated), output=str(tmp_path / "tasks.json"), random=9))
+    with pytest.raises(
+        InputError, match=r"^`gold` must have rows, but .*tasks.json has tasks that nobody has reviewed"
+    ):
+        read_gold(str(tmp_path / "tasks.json"), "id")
+
+
 def test_what_sample_writes_comes_back_when_it_is_reviewed(tmp_path: Path) -> None:
     """People accept what was filled in, but for one answer that they take away."""
     annotated = write_output(tmp_path / "annotated", ROWS, ANSWERS)

@@ -8,7 +8,9 @@ from ray_qa.errors import InputError
 from ray_qa.evaluation.config import EvaluateConfig
 from ray_qa.evaluation.evaluate import evaluate
 from ray_qa.evaluation.table import describe
+from tests.unit.exporting.annotated import without_scores
 from tests.unit.judging.test_judge import row, write
+from tests.unit.reporting.outputs import many_rows
 
 GOLDS = {"a": ["one two"], "b": ["x"], "c": [], "d": ["same"]}
 
@@ -42,11 +44,25 @@ def test_predictions_that_share_no_row_cannot_be_compared(tmp_path: Path) -> Non
 
 def test_an_unfinished_output_is_judged_only_if_that_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "ours", [row("a", ["x"], "x")])
+    whole = evaluate(EvaluateConfig(predictions=path))
+    assert describe(whole).startswith(f"SQuAD v1.1 scores of {path} against its column 'answers'\n")
     (tmp_path / "ours/_SUCCESS").unlink()
     with pytest.raises(InputError, match=r"must be a finished run of annotate, but .* has no _SUCCESS"):
         evaluate(EvaluateConfig(predictions=path))
     report = evaluate(EvaluateConfig(predictions=path, partial=True))
     assert describe(report).startswith(f"not finished: {path} has no _SUCCESS")
+
+
+def test_rows_whose_scores_are_no_numbers_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = many_rows(tmp_path / "out", 10)
+    evaluate(EvaluateConfig(predictions=str(folder)))
+    assert "no numbers" not in capsys.readouterr().err  # one row has failed
+    without_scores(folder, 1)
+    report = evaluate(EvaluateConfig(predictions=str(folder)))
+    told = "the scores of 2 rows are no numbers; they are left out of what null thresholds answer"
+    assert told in capsys.readouterr().err
+    assert report.thresholds is not None
+    assert max(report.thresholds.curve.answered_T) == pytest.approx(0.7)
 
 
 def test_the_best_thresholds_are_told(tmp_path: Path) -> None:

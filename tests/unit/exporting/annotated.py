@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.output import Plan, fingerprints, finish, join_plan
 from ray_qa.annotation.summary import RunSummary, count_answers, run_json
 from ray_qa.data.parquet_files import InputFile
 from ray_qa.data.part_tables import part_table
+from ray_qa.data.parts import part_path
 from ray_qa.data.schemas import schema_as_text
 from ray_qa.data.units import Piece, Unit
 from ray_qa.reader.calibration import as_settings, decision_by
@@ -39,6 +42,17 @@ def answer(context: str, text: str, *, margin: float = 1.0, answered: bool = Tru
         windows=1,
         n_best=(Span(text=text, **place),),  # type: ignore[arg-type]  # as above
     )
+
+
+def without_scores(folder: Path, part: int) -> Path:
+    """The output where rows of a part that have not failed have NaN for their null score."""
+    path = part_path(folder, part)
+    table = pq.read_table(path)
+    scores = [math.nan if status != "failed" else None for status in table["status"].to_pylist()]
+    place = table.schema.get_field_index("null_score")
+    field = table.schema.field(place)
+    pq.write_table(table.set_column(place, field, pa.array(scores, field.type)), path)
+    return folder
 
 
 def write_output(

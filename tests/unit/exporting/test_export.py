@@ -101,6 +101,22 @@ def test_a_folder_that_annotate_did_not_write_is_refused(tmp_path: Path) -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("nosuch", "is not there"),
+        ("nosuch.parquet", "is not there"),
+        ("annotated/part-0000000.parquet", "is a table of rows; give the folder that annotate wrote"),
+        ("annotated/_SUCCESS", "is a file; give the folder that annotate wrote"),
+    ],
+)
+def test_what_is_no_folder_is_called_what_it_is(annotated: Path, tmp_path: Path, name: str, what: str) -> None:
+    assert annotated.name == "annotated"
+    assert refusal(config(tmp_path / name, "csv", tmp_path / "out")) == (
+        f"`input` must be a folder that annotate wrote, but {tmp_path / name} {what}"
+    )
+
+
 @pytest.mark.parametrize("lost", ["_SUCCESS", "part-0000001.parquet"])
 def test_an_output_that_is_not_finished_is_exported_only_where_that_is_asked_for(
     annotated: Path, tmp_path: Path, lost: str, caplog: pytest.LogCaptureFixture

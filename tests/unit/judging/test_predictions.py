@@ -76,7 +76,16 @@ def test_an_unfinished_or_empty_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x.jsonl", "x.PARQUET", "x.csv.gz"])
 def test_a_file_of_rows_is_refused_with_what_to_give(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text('{"id": "1", "answer": "x"}\n')
-    with refused(r"`predictions` must be a folder that annotate wrote, or a JSON file .*; give the folder"):
+    with refused(
+        r"`predictions` must be a folder that annotate wrote, or a JSON file .* is a table of rows; "
+        "give the folder that annotate wrote"
+    ):
+        read(str(tmp_path / name), "id", "")
+
+
+@pytest.mark.parametrize("name", ["nosuch", "nosuch.json", "nosuch.parquet"])
+def test_what_is_not_there_is_said_not_to_be(tmp_path: Path, name: str) -> None:
+    with refused(f"`predictions` must be a folder that annotate wrote, or .*, but {tmp_path}/{name} is not there$"):
         read(str(tmp_path / name), "id", "")
 
 

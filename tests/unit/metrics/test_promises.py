@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ray_qa.metrics.promises import (
     Trial,
     fewest_rows,
     fewest_without_error,
+    highest_precision,
     labels_that_would_do,
     promised_threshold,
 )
@@ -123,3 +125,25 @@ def test_how_many_labels_would_do_is_told_where_any_would() -> None:
     for right in (90, 89, 0):
         hopeless = Trial(threshold=0.0, share=0.25, accepted=100, right=right, p_value=0.9)
         assert labels_that_would_do(hopeless, 0.9, 0.95) is None
+    hopeful = Trial(threshold=0.0, share=0.25, accepted=100, right=88, p_value=0.8)
+    assert labels_that_would_do(hopeful, 0.9, 0.95, rate=0.93) == labels
+    assert labels_that_would_do(hopeful, 0.9, 0.95, rate=0.9001, most=1_000) is None
+
+
+@pytest.mark.parametrize(("right", "accepted"), [(0, 60), (46, 93), (59, 60), (900, 1_000)])
+def test_the_highest_precision_is_that_under_which_so_few_right_ones_are_just_possible(
+    right: int, accepted: int
+) -> None:
+    trial = Trial(threshold=0.0, share=1.0, accepted=accepted, right=right, p_value=0.5)
+    highest = highest_precision(trial, 0.95)
+    so_few = sum(
+        math.comb(accepted, ones) * highest**ones * (1 - highest) ** (accepted - ones) for ones in range(right + 1)
+    )
+    assert so_few == pytest.approx(0.05)
+    assert highest > right / accepted
+
+
+def test_rows_of_which_none_is_wrong_may_always_be_right() -> None:
+    for accepted in (0, 60):
+        trial = Trial(threshold=0.0, share=1.0, accepted=accepted, right=accepted, p_value=0.5)
+        assert highest_precision(trial, 0.95) == 1

@@ -8,6 +8,7 @@ import pytest
 
 from ray_qa.cli.main import main
 from ray_qa.reporting.report import REPORT
+from tests.unit.exporting.annotated import without_scores
 from tests.unit.reporting.outputs import many_rows, with_settings
 
 
@@ -36,6 +37,18 @@ def test_the_summary_is_for_programs_where_that_is_asked_for(
     assert main(["report", "--input", str(folder), "--log-format", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == {"rows": 4, "output": str(folder / REPORT), "unfinished": None}
+
+
+def test_rows_whose_scores_are_no_numbers_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = many_rows(tmp_path / "out", 10)
+    assert main(["report", "--input", str(folder)]) == 0
+    assert "no numbers" not in capsys.readouterr().err  # one row has failed
+    without_scores(folder, 1)
+    assert main(["report", "--input", str(folder)]) == 0
+    assert (
+        "the scores of 2 rows are no numbers; they are left out of what the page tells of margins"
+        in capsys.readouterr().err
+    )
 
 
 def test_an_unfinished_output_wants_partial(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

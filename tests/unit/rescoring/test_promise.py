@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,23 @@ def test_answers_that_are_too_often_wrong_are_promised_nothing_of(corpus: Path, 
     assert problem.endswith("are right (0 %); more labels would not change that: ask for less, or take a better model")
 
 
+def test_a_precision_that_chance_may_have_hidden_is_not_said_to_be_out_of_reach(corpus: Path, tmp_path: Path) -> None:
+    """Every other gold row says that there is no answer: of the surest answers about half are right."""
+    gold = pq.read_table(gold_of(tmp_path, 200)).to_pylist()
+    half = [row if number % 2 else {**row, "answers": {"text": []}} for number, row in enumerate(gold)]
+    pq.write_table(pa.Table.from_pylist(half), tmp_path / "half.parquet")
+    problem = refusal(corpus, str(tmp_path / "half.parquet"), target_precision=0.55)
+    found = re.search(
+        r"\(([\d.]+) %\); chance may have done it, as up to ([\d.]+) % of such rows may be right: only more labels can "
+        r"tell, and if so many are, ([\d,]+) rows in all would do$",
+        problem,
+    )
+    assert found is not None, problem
+    assert float(found[1]) < 55 < float(found[2])
+    assert int(found[3].replace(",", "")) > 200
+    assert "more labels would not change that" in refusal(corpus, str(tmp_path / "half.parquet"), target_precision=0.8)
+
+
 def test_an_answer_that_is_nearly_right_counts_where_that_is_asked_for(corpus: Path, tmp_path: Path) -> None:
     gold = gold_of(tmp_path, 400, gold="oxygen is")
     assert "are right (0 %)" in refusal(corpus, gold)
@@ -115,6 +133,14 @@ def test_gold_rows_of_something_else_are_refused_and_some_are_said(
     assert refusal(corpus, str(tmp_path / "twice.parquet")).startswith("`gold` must have every id once, but row 401")
     pq.write_table(pa.table({"id": ["1"]}), tmp_path / "none.parquet")
     assert refusal(corpus, str(tmp_path / "none.parquet")).startswith("`gold` must have a column 'answers', but")
+
+
+def test_nothing_is_promised_of_an_input_that_is_not_finished(corpus: Path, tmp_path: Path) -> None:
+    (corpus / "_SUCCESS").unlink()
+    assert refusal(corpus, gold_of(tmp_path, 400)) == (
+        f"`input` must be finished where something is promised of its rows, but {corpus} has 4 of 4 parts; run the "
+        "same annotate command again for the rest"
+    )
 
 
 def test_of_a_wide_output_the_same_is_promised_as_of_its_pairs(

@@ -262,6 +262,10 @@ def test_what_is_no_output_or_has_no_numbers_is_refused_in_one_line(annotated: P
         ),
         ({"target_precision": 0.9}, "`gold` must be given with `target_precision`, but is not"),
         ({"null_threshold": 1.0, "gold": "x"}, "`target_precision` must be given with `gold`, but is not"),
+        (
+            {"target_precision": 0.9, "gold": "x", "partial": True},
+            "`partial` must be left out with `target_precision`: what is promised of a part of the rows",
+        ),
         ({"null_threshold": float("nan")}, "`null_threshold` must be"),
     ],
 )

@@ -16,7 +16,7 @@ from ray_qa.evaluation.evaluate import evaluate
 from ray_qa.records import Question
 from ray_qa.sampling.config import SampleConfig
 from ray_qa.sampling.sample import SampleSummary, sample
-from tests.unit.exporting.annotated import ANSWERS, CONTEXTS, FAILED, ROWS, answer, write_output
+from tests.unit.exporting.annotated import ANSWERS, CONTEXTS, FAILED, ROWS, answer, without_scores, write_output
 
 QUESTIONS = (Question(id="who", text="Who?"), Question(id="2.1", text="Anything else?"))
 
@@ -92,6 +92,23 @@ def test_of_each_value_its_share_is_taken(annotated: Path, tmp_path: Path) -> No
         assert sorted(len(task["predictions"][0]["result"]) for task in tasks) == [0, 1]
 
 
+def test_rows_whose_scores_are_no_numbers_are_left_out_which_is_said(
+    annotated: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "no numbers" not in sampled_with_logs(annotated, tmp_path / "all.json", caplog)
+    without_scores(annotated, 1)
+    assert sampled_with_logs(annotated, tmp_path / "some.json", caplog).startswith(
+        "the scores of 1 row are no numbers; they are left out of what rows are taken from"
+    )
+    assert len(json.loads((tmp_path / "some.json").read_bytes())) == 3
+
+
+def sampled_with_logs(annotated: Path, output: Path, caplog: pytest.LogCaptureFixture) -> str:
+    caplog.clear()
+    sample(config(annotated, output))
+    return caplog.messages[0]
+
+
 def test_pairs_are_drawn_of_a_wide_output_and_judged_by_their_ids(tmp_path: Path) -> None:
     contexts = pa.table({"id": [7, 8], "context": [CONTEXTS[0], CONTEXTS[1]]})
     given = [answer(CONTEXTS[0], "oxygen"), answer(CONTEXTS[0], "blue"), answer(CONTEXTS[1], "1902"), FAILED]
@@ -136,6 +153,14 @@ def test_what_cannot_be_sampled_is_refused_in_one_line(annotated: Path, tmp_path
         ({"random": 1, "to": "squad", "labels_config": "x"}, "`labels_config` must be left out with `to` squad"),
         ({"random": 1, "to": "squad", "columns": ("id",)}, "`columns` must be left out with `to` squad"),
         ({"random": 1, "to": "parquet", "output": "-"}, "`output` must be a file with `to` parquet, but is -"),
+        (
+            {"random": 1, "output": "x.Parquet"},
+            "`to` must be parquet where `output` is x.Parquet, but is label-studio",
+        ),
+        (
+            {"random": 1, "output": "x.json", "to": "parquet"},
+            "`to` must be label-studio or squad where `output` is x.json, but is parquet",
+        ),
         ({"random": 1, "labels_config": "out"}, "`labels_config` must be another file than `output`"),
     ],
 )
