@@ -67,7 +67,7 @@ def _check_names(rows: Sequence[ObjectRow]) -> None:
 def _column(name: str, rows: Sequence[ObjectRow]) -> pa.Array:
     values = [row.value.get(name) for row in rows]
     try:
-        column = pa.array(values)
+        column = _array(values)
         return pa.array(map(_null_if_empty, values)) if _has_empty_struct(column.type) else column
     except UnicodeEncodeError as error:
         if all(value is None or isinstance(value, str) for value in values):
@@ -75,6 +75,24 @@ def _column(name: str, rows: Sequence[ObjectRow]) -> pa.Array:
         raise _bad(name, values, rows, error) from None
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise _bad(name, values, rows, error) from None
+
+
+def _array(values: Sequence[object]) -> pa.Array:
+    column = pa.array(values)
+    if any(_is_bool_as_number(value, column.type) for value in values):
+        raise pa.ArrowTypeError("Expected number, got bool")
+    return column
+
+
+def _is_bool_as_number(value: object, kind: pa.DataType) -> bool:
+    """Whether true would become 1.0, as Arrow lets it beside numbers with a fraction."""
+    if pa.types.is_floating(kind):
+        return isinstance(value, bool)
+    if isinstance(value, list) and pa.types.is_list(kind):
+        return any(_is_bool_as_number(inner, kind.value_type) for inner in value)
+    if isinstance(value, dict) and pa.types.is_struct(kind):
+        return any(_is_bool_as_number(value.get(field.name), field.type) for field in kind)
+    return False
 
 
 def _has_empty_struct(kind: pa.DataType) -> bool:
@@ -113,7 +131,7 @@ def _bad(name: str, values: Sequence[object], rows: Sequence[ObjectRow], error: 
 
 def _go_together(values: Sequence[object]) -> bool:
     try:
-        pa.array(values)
+        _array(values)
     except (pa.ArrowException, OverflowError, TypeError, ValueError):
         return False
     return True

@@ -125,6 +125,14 @@ def test_objects(folder: Path, form: str, compression: str, rows: list[dict[str,
         assert same(one, written)
 
 
+@pytest.mark.parametrize("value", [[0.0, False], {"a": [0.5]}, 1.5])
+def test_true_and_false_are_no_numbers(folder: Path, value: object) -> None:
+    mixed = True if isinstance(value, float) else {"a": [True]}
+    rows = [{"n": value}, *([] if isinstance(value, list) else [{"n": mixed}])]
+    with pytest.raises(InputError, match="Expected number, got bool"):
+        read_back(folder / "rows.json", json.dumps(rows).encode(), 10)
+
+
 @few
 @given(
     rows=st.lists(
