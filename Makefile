@@ -11,7 +11,8 @@
 
 PYTHON ?= python3
 VENV := .venv
-# Two at once keep two CPUs busy; with three, Ray's nodes do not start within the half minute that Ray gives them.
+# Two at once, as most of the time is CPU: where three were tried on two busy CPUs, some of Ray's nodes took longer to
+# start than the half minute that Ray gives them.
 PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ray_qa.data.text_files import MOST_BYTES
 from ray_qa.data.unpacking import unpacked
 from ray_qa.errors import InputError, first_line
+from ray_qa.reader.failures import blank_in_words
 
 
 def read_context(named: str) -> str:
@@ -57,6 +58,5 @@ def _decoded(content: bytes, named: str) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"`context` must be text in UTF-8, but {named} gives: {first_line(error)}") from error
     if not text.strip():
-        found = "has white space alone" if text else "is empty"
-        raise InputError(f"`context` must be a text, but {named} {found}")
+        raise InputError(f"`context` must be a text, but {named} {blank_in_words(text)}")
     return text

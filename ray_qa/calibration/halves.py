@@ -9,6 +9,9 @@ import numpy as np
 from ray_qa.errors import InputError
 from ray_qa.judging.judged_rows import JudgedRows
 
+LEAST_ROWS = 20
+"""Of a half: by Brier score confidence fitted to 10 is mostly worse than the raw one on others, to 20 mostly better."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halves:
@@ -16,10 +19,6 @@ class Halves:
 
     fitting: JudgedRows
     held: JudgedRows
-
-
-LEAST_ROWS = 20
-"""Of a half: by Brier score confidence fitted to 10 is mostly worse than the raw one on others, to 20 mostly better."""
 
 
 def split(rows: JudgedRows, seed: int, group: str = "context") -> Halves:

@@ -79,9 +79,14 @@ def _column(name: str, rows: Sequence[ObjectRow]) -> pa.Array:
 
 def _array(values: Sequence[object]) -> pa.Array:
     column = pa.array(values)
-    if any(_is_bool_as_number(value, column.type) for value in values):
+    if _has_fractions(column.type) and any(_is_bool_as_number(value, column.type) for value in values):
         raise pa.ArrowTypeError("Expected number, got bool")
     return column
+
+
+def _has_fractions(kind: pa.DataType) -> bool:
+    inner = [kind.field(number).type for number in range(kind.num_fields)]
+    return bool(pa.types.is_floating(kind)) or any(map(_has_fractions, inner))
 
 
 def _is_bool_as_number(value: object, kind: pa.DataType) -> bool:

@@ -17,9 +17,9 @@ def failure_in_words(reason: Reason | None, question: str, context: str, setting
     """
     match reason:
         case "question_empty":
-            return f"`question` must be a text, but {_blank(question)} ({reason})"
+            return f"`question` must be a text, but {blank_in_words(question)} ({reason})"
         case "context_empty":
-            return f"`context` must be a text, but {_blank(context)} ({reason})"
+            return f"`context` must be a text, but {blank_in_words(context)} ({reason})"
         case "question_no_text":
             return f"`question` must have text that the tokenizer knows, but {question!r:.60} has none ({reason})"
         case "context_no_text":
@@ -45,5 +45,6 @@ def failure_in_words(reason: Reason | None, question: str, context: str, setting
             return f"`question` and `context` must be a row that can be read, but {question!r:.60} fails with {reason}"
 
 
-def _blank(text: str) -> str:
+def blank_in_words(text: str) -> str:
+    """What a text has that has nothing to read."""
     return "has white space alone" if text else "is empty"
