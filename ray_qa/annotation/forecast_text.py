@@ -109,8 +109,10 @@ def _warnings(forecast: Forecast) -> Iterator[str]:
 
 
 def _time(seconds: float) -> str:
+    if seconds < 1:
+        return "less than 1 s"
     if seconds < 600:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3600:,.1f} h"
 
 

@@ -56,6 +56,7 @@ def test_no_interval_is_told_from_too_few_rows() -> None:
     said = describe(replace(PLAIN, rows_a_second_interval=None, seconds_interval=None, seconds=3.21))
     assert "  100.0 rows/s a replica (too few rows for an interval; torch in float32 on cpu, 1 thread, here)" in said
     assert "4 replicas: 3.2 s, 0.00 replica-hours" in said
+    assert "4 replicas: less than 1 s, " in describe(replace(PLAIN, seconds_interval=None, seconds=5.5e-05))
 
 
 @pytest.mark.parametrize(
