@@ -1,4 +1,5 @@
 """The ``ray-qa`` command line.
 
-``main`` · ``stopping`` · ``parser`` · ``flag_mistakes`` · ``flags`` · ``help_page`` · ``completion`` · ``demo``
+``main`` · ``commands`` · ``stopping`` · ``parser`` · ``flag_mistakes`` · ``flags`` · ``help_page`` · ``completion`` ·
+``demo``
 """

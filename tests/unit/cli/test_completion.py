@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ray_qa.cli import main as cli
+from ray_qa.cli.commands import COMMANDS
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def test_bash_completes_commands_flags_values_and_files(script: Path, tmp_path: 
     if shutil.which("bash") is None:
         pytest.skip("there is no bash here")
     (tmp_path / "corpus.parquet").touch()
-    assert set(cli._COMMANDS) <= set(completed(script, "ray-qa ", tmp_path))
+    assert set(COMMANDS) <= set(completed(script, "ray-qa ", tmp_path))
     assert completed(script, "ray-qa anno", tmp_path) == ["annotate"]
     assert completed(script, "ray-qa annotate --null", tmp_path) == ["--null-threshold"]
     assert completed(script, "ray-qa annotate --retry", tmp_path) == ["--retry-failed"]
@@ -54,5 +55,5 @@ def test_other_shells_get_a_script_of_their_own(shell: str, registers: str, caps
     assert cli.main(["--completion", shell]) == 0
     shown = capsys.readouterr().out
     assert registers in shown
-    assert all(command in shown for command in cli._COMMANDS)
+    assert all(command in shown for command in COMMANDS)
     assert "--null-threshold" in shown

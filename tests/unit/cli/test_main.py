@@ -4,13 +4,18 @@ import errno
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ray_qa.cli import main as cli
+from ray_qa.cli.commands import COMMANDS
+from ray_qa.cli.demo import DemoConfig
 from ray_qa.errors import ConfigError
+from ray_qa.settings import Settings
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
@@ -18,7 +23,7 @@ def test_without_a_command_the_usage_is_shown(arguments: list[str], capsys: pyte
     assert cli.main(arguments) == 0
     shown = capsys.readouterr().out
     assert shown == cli.USAGE
-    for command in cli._COMMANDS:
+    for command in COMMANDS:
         assert re.search(rf"^  {command} ", shown, re.MULTILINE)
 
 
@@ -135,11 +140,11 @@ def test_a_file_may_ask_for_json_too(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_crash_is_one_line_of_json_where_that_is_asked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def command(_: Sequence[str]) -> int:
+    def command(_: Settings) -> int:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setitem(cli._COMMANDS, "annotate", command)
-    assert cli.main(["annotate", "--log-format", "json"]) == 1
+    carry_out(monkeypatch, "annotate", command)
+    assert cli.main(["annotate", "--input", "in", "--output", "out", "--log-format", "json"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     said = json.loads(line)
     assert (said["level"], said["message"]) == ("error", "by nothing")
@@ -149,25 +154,25 @@ def test_a_crash_is_one_line_of_json_where_that_is_asked_for(
 def test_a_stop_is_one_line_of_json_where_that_is_asked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def command(_: Sequence[str]) -> int:
+    def command(_: Settings) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(cli._COMMANDS, "annotate", command)
-    assert cli.main(["annotate", "--log-format", "json"]) == 130
+    carry_out(monkeypatch, "annotate", command)
+    assert cli.main(["annotate", "--input", "in", "--output", "out", "--log-format", "json"]) == 130
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["message"].startswith("stopped; what is done is kept, and the same command goes on")
 
 
 def test_the_exit_code_of_a_command_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[Sequence[str]] = []
+    given: list[Settings] = []
 
-    def command(arguments: Sequence[str]) -> int:
-        given.append(arguments)
+    def command(config: Settings) -> int:
+        given.append(config)
         return 3
 
-    monkeypatch.setitem(cli._COMMANDS, "demo", command)
+    carry_out(monkeypatch, "demo", command)
     assert cli.main(["demo", "--output", "x"]) == 3
-    assert given == [["--output", "x"]]
+    assert given == [DemoConfig(output="x")]
 
 
 @pytest.mark.parametrize(
@@ -190,20 +195,20 @@ def test_errors_of_ours_and_interruptions_become_exit_codes(
     code: int,
     message: str,
 ) -> None:
-    def command(_: Sequence[str]) -> int:
+    def command(_: Settings) -> int:
         raise error
 
-    monkeypatch.setitem(cli._COMMANDS, "demo", command)
+    carry_out(monkeypatch, "demo", command)
     assert cli.main(["demo"]) == code
     assert capsys.readouterr().err.startswith(message)
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), PermissionError(errno.EPERM, "no", "/out/file")])
 def test_a_crash_is_not_dressed_up_as_a_mistake_of_the_user(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def command(_: Sequence[str]) -> int:
+    def command(_: Settings) -> int:
         raise error
 
-    monkeypatch.setitem(cli._COMMANDS, "demo", command)
+    carry_out(monkeypatch, "demo", command)
     with pytest.raises(type(error)):
         cli.main(["demo"])
 
@@ -211,9 +216,13 @@ def test_a_crash_is_not_dressed_up_as_a_mistake_of_the_user(monkeypatch: pytest.
 def test_a_command_that_keeps_nothing_promises_nothing_when_it_is_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def command(_: Sequence[str]) -> int:
+    def command(_: Settings) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(cli._COMMANDS, "ask", command)
-    assert cli.main(["ask"]) == 130
+    carry_out(monkeypatch, "ask", command)
+    assert cli.main(["ask", "--question", "Who?", "--context", "He."]) == 130
     assert capsys.readouterr().err == "ray-qa ask: stopped\n"
+
+
+def carry_out(patch: pytest.MonkeyPatch, name: str, run: Callable[[Any], int]) -> None:
+    patch.setitem(COMMANDS, name, replace(COMMANDS[name], run=run))
