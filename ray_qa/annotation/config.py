@@ -195,12 +195,6 @@ class AnnotateConfig(AnnotationSettings):
     )
 
     @model_validator(mode="after")
-    def _a_report_is_of_the_long_form(self) -> AnnotateConfig:
-        if self.wide and self.report:
-            raise ValueError("`report` must be left out with `wide`: it is for outputs with a row for each question")
-        return self
-
-    @model_validator(mode="after")
     def _calibration_is_for_int8(self) -> AnnotateConfig:
         if self.calibration and self.dtype != "int8":
             raise ValueError(f"`calibration` must be left out unless `dtype` is int8, but `dtype` is {self.dtype}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ray_qa.data.gold import ANSWERS
-from ray_qa.errors import InputError
 from ray_qa.runs.annotated_rows import Source
 
 ADDED = (
@@ -38,17 +37,8 @@ class Columns:
 
 
 def columns_of(source: Source, *, keeps_gold: bool) -> Columns:
-    """The columns of an output in long form, and those of gold answers that it has kept.
-
-    Raises:
-        InputError: if it has a column for each question.
-    """
+    """The columns of an output in long form, and those of gold answers that it has kept."""
     settings = source.output.settings
-    if settings.get("wide"):
-        raise InputError(
-            f"`{source.setting}` must have a row for each question, but {source.output.folder} was annotated with "
-            "--wide; annotate it without for a report"
-        )
     asks_a_set = source.output.asks_a_set
 
     def there(name: str) -> str | None:

@@ -124,7 +124,7 @@ def judged(source: Source, gold_path: str | None, id_column: str) -> Judged | No
         InputError: if what the path leads to cannot be read, or has no row in common.
     """
     folder = str(source.output.folder)
-    predictions = open_predictions(folder, prefix="", partial=True, setting=source.setting)
+    predictions = open_predictions(folder, prefix="", partial=True, id_column=id_column, setting=source.setting)
     if gold_path is None:
         if not predictions.has(ANSWERS):
             return None

@@ -17,7 +17,7 @@ from ray_qa.reporting.page import page
 from ray_qa.reporting.run_facts import run_facts
 from ray_qa.reporting.samples import Samples
 from ray_qa.reporting.statistics import RowStatistics, scored_batch
-from ray_qa.runs.annotated_rows import Source, batches, open_source
+from ray_qa.runs.annotated_rows import Source, batches, in_pairs, open_source
 from ray_qa.runs.live_line import counted
 from ray_qa.runs.log import logged
 from ray_qa.runs.output_folder import OURS
@@ -46,8 +46,8 @@ def report(config: ReportConfig) -> ReportSummary:
     """Make the page of an output.
 
     Raises:
-        InputError: if the output is none, is not finished, or has a column for each question; or gold answers that are
-            named cannot be read, or are of other rows.
+        InputError: if the output is none or is not finished; or gold answers that are named cannot be read, or are of
+            other rows.
         OutputError: if the page cannot be written, or would lie among the parts.
         StorageError: if a bucket cannot be reached.
         ConfigError: if ``config`` is something else.
@@ -70,7 +70,7 @@ def write_report(source: Source, place: Place, *, gold: str | None = None, id_co
     """Make the page of an output that has been opened, and publish it.
 
     Args:
-        source: the output.
+        source: the output; of a wide one each pair of context and question is a row.
         place: where the page is to lie; one that is there is replaced.
         gold: where its gold answers are, if it has not kept them.
         id_column: its column that ties rows to those.
@@ -78,7 +78,7 @@ def write_report(source: Source, place: Place, *, gold: str | None = None, id_co
     Raises:
         InputError, OutputError, StorageError: as :func:`report`.
     """
-    columns_of(source, keeps_gold=False)  # what cannot be reported on is refused before rows are judged
+    source = in_pairs(source, id_column)
     held = judged(source, gold, id_column)
     columns = columns_of(source, keeps_gold=held is not None and held.gold is None)
     facts, statistics = run_facts(source), RowStatistics()

@@ -6,7 +6,6 @@ import pytest
 
 from ray_qa.annotation.config import AnnotateConfig
 from ray_qa.annotation.report import report_on
-from ray_qa.errors import ConfigError
 from ray_qa.reporting.report import REPORT
 from tests.unit.reporting.outputs import many_rows
 
@@ -29,8 +28,3 @@ def test_a_page_that_cannot_be_made_is_a_warning(tmp_path: Path, caplog: pytest.
     report_on(config_of(folder))
     assert "the report could not be written: `output` must be finished" in caplog.text
     assert not (folder / REPORT).exists()
-
-
-def test_the_wide_form_has_no_report() -> None:
-    with pytest.raises(ConfigError, match="`report` must be left out with `wide`"):
-        AnnotateConfig(input=("rows.parquet",), output="out", questions="q.txt", wide=True, report=True)

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
 from ray_qa.cli.main import main
+from ray_qa.records import Question
 from ray_qa.reporting.report import REPORT
-from tests.unit.exporting.annotated import without_scores
-from tests.unit.reporting.outputs import many_rows, with_settings
+from tests.unit.exporting.annotated import CONTEXTS, FAILED, answer, without_scores, write_output
+from tests.unit.reporting.outputs import many_rows
 
 
 def test_the_page_lies_beside_the_run_and_its_parts_are_read_as_before(
@@ -84,17 +89,39 @@ def test_a_page_that_would_be_in_the_way_is_refused(
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("settings", [{"wide": True}])
-def test_the_wide_form_is_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: dict[str, bool]
-) -> None:
-    folder = with_settings(many_rows(tmp_path / "out", 4), **settings)
-    assert main(["report", "--input", str(folder)]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-    assert not (folder / REPORT).exists()
+@pytest.mark.parametrize("gold", [None, {"7.who": ["oxygen"], "7.2.1": ["green"], "8.who": ["1902"]}])
+def test_the_wide_form_gets_the_page_of_the_long_one(tmp_path: Path, gold: dict[str, list[str]] | None) -> None:
+    contexts = pa.table({"id": [7, 8], "context": CONTEXTS[:2]})
+    asked = (Question(id="who", text="Who?"), Question(id="2.1", text="Anything else?"))
+    given = [answer(CONTEXTS[0], "oxygen"), answer(CONTEXTS[0], "blue"), answer(CONTEXTS[1], "1902"), FAILED]
+    flags = []
+    if gold is not None:
+        (tmp_path / "gold.json").write_text(json.dumps(squad(gold)))
+        flags = ["--gold", str(tmp_path / "gold.json")]
+    pages = []
+    for wide in (False, True):
+        folder = write_output(tmp_path / "out", contexts, given, asked, wide=wide, prefix="qa_")
+        assert main(["report", "--input", str(folder), "--output", str(tmp_path / "page.html"), *flags]) == 0
+        pages.append(without_its_minute((tmp_path / "page.html").read_text(encoding="utf-8")))
+        shutil.rmtree(folder)
+    assert pages[0] == pages[1]
+    assert all(text in pages[0] for text in ("Anything else?", "4 rows"))
 
 
 def test_gold_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = many_rows(tmp_path / "out", 4)
     assert main(["report", "--input", str(folder), "--gold", str(tmp_path / "none.parquet")]) == 2
     assert "`gold`" in capsys.readouterr().err
+
+
+def squad(gold: dict[str, list[str]]) -> dict[str, Any]:
+    """Gold answers in SQuAD's form, whose contexts nobody looks at."""
+    asked = [
+        {"id": name, "question": "?", "answers": [{"text": text, "answer_start": 0} for text in texts]}
+        for name, texts in gold.items()
+    ]
+    return {"data": [{"title": "", "paragraphs": [{"context": "", "qas": asked}]}]}
+
+
+def without_its_minute(page: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "", page)

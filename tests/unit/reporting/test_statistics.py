@@ -7,13 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ray_qa.errors import InputError
 from ray_qa.judging.judged_rows import STATUSES
 from ray_qa.reporting.columns import columns_of
 from ray_qa.reporting.statistics import RowStatistics, scored_batch, windows_class
 from ray_qa.runs.annotated_rows import batches, open_source
 from tests.unit.exporting.annotated import FAILED, answer, write_output
-from tests.unit.reporting.outputs import many_rows, table_of, with_settings
+from tests.unit.reporting.outputs import many_rows, table_of
 
 
 def statistics_of(folder: Path, batch_rows: int = 7) -> RowStatistics:
@@ -55,9 +54,3 @@ def test_the_context_need_not_have_been_kept(tmp_path: Path) -> None:
     contexts = ["An oak stands here."]
     folder = write_output(tmp_path / "out", table_of(contexts), [answer(contexts[0], "oak")], keep=["question"])
     assert statistics_of(folder).context_chars.total == 0
-
-
-def test_a_column_for_each_question_is_refused(tmp_path: Path) -> None:
-    folder = with_settings(many_rows(tmp_path / "out", 4), wide=True)
-    with pytest.raises(InputError, match=r"`input` must have a row for each question, but .*/out was annotated with"):
-        columns_of(open_source(str(folder), partial=False), keeps_gold=False)
