@@ -33,12 +33,20 @@ def nodes_alive() -> set[str]:
     nodes = [node for node in nodes if node["Alive"]]
     with ThreadPoolExecutor(max_workers=32) as threads:
         answers = threads.map(_answers, nodes)
-    return {"", *(node["NodeID"] for node, answer in zip(nodes, answers, strict=True) if answer)} - _nodes_that_leave()
+    return {"", *(node["NodeID"] for node, answer in zip(nodes, answers, strict=True) if answer)} - nodes_that_leave()
 
 
 def node_leaves() -> bool:
     """Whether the node here is to be taken away, as Ray has been told; asking takes half a millisecond."""
-    return node_here() in _nodes_that_leave()
+    return node_here() in nodes_that_leave()
+
+
+def nodes_that_leave() -> set[str]:
+    """The ids of the nodes that are being drained, as Ray calls it; Ray Data and Ray Train ask in the same way."""
+    import ray
+    from ray._private.state import state
+
+    return set(state.get_draining_nodes()) if ray.is_initialized() else set()
 
 
 @dataclass(slots=True)
@@ -53,14 +61,6 @@ class NodeWatch:
         if time.monotonic() - self.asked >= LOOK_SECONDS:
             self.leaves, self.asked = node_leaves(), time.monotonic()
         return self.leaves
-
-
-def _nodes_that_leave() -> set[str]:
-    """The nodes that are being drained, as Ray calls it; Ray Data and Ray Train ask in the same way."""
-    import ray
-    from ray._private.state import state
-
-    return set(state.get_draining_nodes()) if ray.is_initialized() else set()
 
 
 def _answers(node: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from ray_qa.cluster.connection import Cluster
 from ray_qa.cluster.growth import can_grow, cannot_fit
 from ray_qa.cluster.placement import WorkerPlacement, place_workers
 from ray_qa.cluster.room import wait_for_room
-from ray_qa.cluster.worker import nodes_alive
+from ray_qa.cluster.worker import nodes_alive, nodes_that_leave
 from ray_qa.cluster.worker_errors import error_from_worker
 from ray_qa.errors import ClusterError, StorageError
 from ray_qa.finetuning.checkpoints import checkpoint_steps
@@ -66,7 +67,9 @@ def train_to_the_end(job: TrainingJob, placement: WorkerPlacement, progress: Tra
                 ours = error_from_worker(error)
                 if ours is not None and not isinstance(ours, StorageError):  # a store may be back in a while
                     raise ours from None
-                failure, why = ours or error, "as one was lost"
+                failure = ours or error
+                if not nodes & nodes_that_leave():
+                    why = "as one was lost"
             _wait_for_room(job.config, placement, progress, f", {why}")
             if failure and nodes <= nodes_alive():  # a node that was lost, or taken back, is no failure of the run's
                 failures = failures + 1 if checkpoint_steps(folder) == before else 1
@@ -88,6 +91,8 @@ def _rays_own_folder(output: Place) -> Iterator[Path]:
 
 def _train_once(job: TrainingJob, placement: WorkerPlacement, rays_own: Path) -> bool:
     """Whether the workers came to the end of the run."""
+    # Our loop looks itself for nodes that are to be taken away; Ray Train's watcher would be a process more.
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     trainer = TorchTrainer(
         _train_worker,  # type: ignore[arg-type]  # Ray shows type checkers the classes of its version 1
         train_loop_config={"job": job},

@@ -10,13 +10,20 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from ray.core.generated.autoscaler_pb2 import (  # type: ignore[attr-defined]  # generated
+    DrainNodeReason,
+    DrainNodeRequest,
+)
+from ray.core.generated.autoscaler_pb2_grpc import AutoscalerStateServiceStub
 from ray.util import get_node_ip_address
 
 from tests.cluster.processes import assert_gone, below, kill_group, wait_until
@@ -135,9 +142,16 @@ def tell_to_leave(head: Head, process: Process, seconds: int) -> None:
     """Tell Ray that a node will be taken away after so long, as a cloud does that wants a spot machine back."""
     (raylet,) = [each for each in below(process.pid) if each.name() == "raylet"]
     (node,) = [flag.partition("=")[2] for flag in raylet.cmdline() if flag.startswith("--node_id=")]
-    why = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "taken back"]
-    flags = ["--address", head.address, "--node-id", node, *why, "--deadline-remaining-seconds", str(seconds)]
-    subprocess.run([RAY, "drain-node", *flags], env=head.environment, check=True, capture_output=True)
+    # As `ray drain-node` does, which takes seconds to start: meanwhile what is to be stopped may come to its end.
+    wanted = DrainNodeRequest(
+        node_id=bytes.fromhex(node),
+        reason=DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION"),
+        reason_message="taken back",
+        deadline_timestamp_ms=int(1_000 * (time.time() + seconds)),
+    )
+    with grpc.insecure_channel(head.address) as channel:
+        stub: Any = AutoscalerStateServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        assert stub.DrainNode(wanted, metadata=[("authorization", f"Bearer {head.token}")]).is_accepted
 
 
 def bare_environment(home: Path) -> dict[str, str]:

@@ -163,14 +163,25 @@ def assert_gone(processes: list[Any]) -> None:
     assert not left, f"outlived the process that started them: {left}"
 
 
-def wait_until(happened: Callable[[], bool], what: str) -> None:
-    """Look again and again until something has happened: often, but for no more than a tenth of the time."""
+def wait_until(
+    happened: Callable[[], bool],
+    what: str,
+    *,
+    by: subprocess.Popen[bytes] | None = None,
+    said: Path | None = None,
+) -> None:
+    """Look again and again until something has happened: often, but for no more than a tenth of the time.
+
+    What is to happen ``by`` a process happens before it ends; what it has ``said`` is shown where nothing happens.
+    """
     deadline = time.monotonic() + PATIENCE
     while True:
         began = time.monotonic()
+        ended = by is not None and by.poll() is not None
         if happened():
             return
-        assert time.monotonic() < deadline, f"never happened: {what}"
+        too_late = ended or time.monotonic() > deadline
+        assert not too_late, f"never happened: {what}\n{said.read_text() if said else ''}"
         # What is waited for wants the CPUs, which looking at processes, metrics or logs would take away from it.
         time.sleep(max(0.02, 9 * (time.monotonic() - began)))
 

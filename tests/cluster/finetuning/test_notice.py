@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,16 +47,17 @@ def test_workers_stop_after_a_checkpoint_before_the_node_of_one_is_taken_away_an
     ):
         command = [*flags, "--output", str(output), "--ray-address", head.address]
         with driver("finetune", command, said, program=("-c", A_FAILURE_ENDS_THE_RUN)) as process:
-            wait_until(lambda: len(read_metrics(output / METRICS)) > 10, "some steps")
+            until = partial(wait_until, by=process, said=said)
+            until(lambda: len(read_metrics(output / METRICS)) > 10, "some steps")
             assert len(training_workers_below(one.pid)) == len(training_workers_below(other.pid)) == 1
             nodes.tell_to_leave(head, one, NOTICE_SECONDS)
             told = time.time()
-            wait_until(lambda: bool(checkpoint_steps(output)), "a checkpoint")
+            until(lambda: bool(checkpoint_steps(output)), "a checkpoint")
             (stopped,) = checkpoint_steps(output)
             saved = checkpoint_path(output, stopped).stat().st_mtime
-            wait_until(lambda: not training_workers_below(one.pid), "the worker has left")
+            until(lambda: not training_workers_below(one.pid), "the worker has left")
             assert time.time() < told + NOTICE_SECONDS
-            wait_until(lambda: WAITING in said.read_text(), "waiting")
+            until(lambda: WAITING in said.read_text(), "waiting")
             with nodes.node(head, cpus=1):
                 time.sleep(max(0.0, told + NOTICE_SECONDS - time.time()))
                 nodes.cut_off(one)
