@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ray_qa.runs.log import wants_json
 
@@ -129,9 +129,10 @@ def _rescore(config: RescoreConfig) -> int:
 
 
 def _sample(config: SampleConfig) -> int:
-    from ray_qa.sampling.sample import describe, sample
+    from ray_qa.sampling.sample import as_record, describe, sample
 
-    _print_beside(config.output, describe(sample(config)))
+    summary = sample(config)
+    _print_beside(config.output, describe(summary), as_record(summary))
     return 0
 
 
@@ -144,22 +145,23 @@ def _report(config: ReportConfig) -> int:
 
 
 def _export(config: ExportConfig) -> int:
-    from ray_qa.exporting.export import describe, export
+    from ray_qa.exporting.export import as_record, describe, export
 
-    _print_beside(config.output, describe(export(config)))
+    summary = export(config)
+    _print_beside(config.output, describe(summary), as_record(summary))
     return 0
 
 
-def _print(summary: str, record: Mapping[str, Any]) -> None:
-    """What came of it, on standard output."""
-    print(json.dumps(record) if wants_json() else summary)
+def _print(summary: str, record: Mapping[str, Any], file: TextIO | None = None) -> None:
+    """What came of it, on standard output unless another file is named."""
+    print(json.dumps(record) if wants_json() else summary, file=file)
 
 
-def _print_beside(output: str, summary: str) -> None:
-    """What came of it, on standard output unless that is where the rows go."""
+def _print_beside(output: str, summary: str, record: Mapping[str, Any]) -> None:
+    """What came of it, on standard error where standard output is what the rows go to."""
     from ray_qa.outgoing.destination import STANDARD_OUTPUT
 
-    print(summary, file=sys.stderr if output == STANDARD_OUTPUT else sys.stdout)
+    _print(summary, record, sys.stderr if output == STANDARD_OUTPUT else None)
 
 
 COMMANDS: dict[str, Command] = {

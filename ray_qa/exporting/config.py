@@ -9,7 +9,9 @@ from pydantic import Field, PositiveInt, model_validator
 from ray_qa.data.parts import Compression
 from ray_qa.outgoing.destination import STANDARD_OUTPUT
 from ray_qa.runs.output_folder import OutputText
-from ray_qa.settings import Group, PathText, Settings, Texts
+from ray_qa.settings import Anonymous, Group, LogFormatSetting, PathText, QuietSetting, Settings, Texts
+from ray_qa.storage.credentials import Access
+from ray_qa.storage.remote import place_of
 
 FORM_OF = {
     "na_probs": ("squad",),
@@ -60,6 +62,15 @@ class ExportConfig(Settings):
         False, description="Export what is there of an output that is not finished."
     )
     overwrite: Annotated[bool, Group.OUTPUT] = Field(False, description="Replace what an earlier export wrote.")
+    log_format: LogFormatSetting = "text"
+    quiet: QuietSetting = False
+    anonymous: Anonymous = False
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        output = None if self.output == STANDARD_OUTPUT else place_of(self.output, "output")
+        return Access(anonymous=self.anonymous, output=output)
 
     @model_validator(mode="after")
     def _settings_fit_the_form(self) -> ExportConfig:

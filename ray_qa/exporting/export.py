@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ray_qa.errors import InputError, Problems
 from ray_qa.exporting.config import ExportConfig
@@ -17,9 +18,11 @@ from ray_qa.outgoing.json_values import check_values
 from ray_qa.outgoing.label_studio import columns_read, labels_config, task_columns, tasks
 from ray_qa.runs.annotated_rows import Source, batches, open_source
 from ray_qa.runs.live_line import counted
+from ray_qa.runs.log import logged
 from ray_qa.runs.output_folder import output_place
 from ray_qa.runs.row_ids import check_ids
 from ray_qa.settings import check_kind
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.remote import place_of
 
 _LOG = logging.getLogger(__name__)
@@ -47,6 +50,23 @@ def export(config: ExportConfig) -> ExportSummary:
         ConfigError: if ``config`` is something else.
     """
     check_kind(config, ExportConfig)
+    use_access(config.access)
+    with logged("export", config.log_format, quiet=config.quiet):
+        return _export(config)
+
+
+def describe(summary: ExportSummary) -> str:
+    """The summary in a line, or two."""
+    missing = [] if summary.unfinished is None else [f"not finished: {summary.unfinished}"]
+    return "\n".join([*missing, f"{counted(summary.rows, 'row')} as {summary.form} in {summary.output}"])
+
+
+def as_record(summary: ExportSummary) -> dict[str, Any]:
+    """The summary for programs."""
+    return asdict(summary)
+
+
+def _export(config: ExportConfig) -> ExportSummary:
     problems = Problems()
     with problems.gather():
         _check_outputs(config)
@@ -61,12 +81,6 @@ def export(config: ExportConfig) -> ExportSummary:
     else:
         _write_files(config, source)
     return ExportSummary(rows=source.rows, output=config.output, form=config.to, unfinished=source.output.unfinished)
-
-
-def describe(summary: ExportSummary) -> str:
-    """The summary in a line, or two."""
-    missing = [] if summary.unfinished is None else [f"not finished: {summary.unfinished}"]
-    return "\n".join([*missing, f"{counted(summary.rows, 'row')} as {summary.form} in {summary.output}"])
 
 
 def _check_outputs(config: ExportConfig) -> None:

@@ -9,7 +9,9 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from ray_qa.data.row_forms import PARQUET, has_suffix
 from ray_qa.outgoing.destination import STANDARD_OUTPUT
 from ray_qa.runs.output_folder import OutputText
-from ray_qa.settings import Group, PathText, Settings, Texts
+from ray_qa.settings import Anonymous, Group, LogFormatSetting, PathText, QuietSetting, Settings, Texts
+from ray_qa.storage.credentials import Access
+from ray_qa.storage.remote import place_of
 
 
 class SampleConfig(Settings):
@@ -51,6 +53,15 @@ class SampleConfig(Settings):
         None, description="label-studio: also write the labelling configuration to this file."
     )
     overwrite: Annotated[bool, Group.OUTPUT] = Field(False, description="Replace what an earlier sample wrote.")
+    log_format: LogFormatSetting = "text"
+    quiet: QuietSetting = False
+    anonymous: Anonymous = False
+
+    @property
+    def access(self) -> Access:
+        """In whose name buckets are opened."""
+        output = None if self.output == STANDARD_OUTPUT else place_of(self.output, "output")
+        return Access(anonymous=self.anonymous, output=output)
 
     @model_validator(mode="after")
     def _one_way_to_choose(self) -> SampleConfig:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +19,13 @@ from ray_qa.outgoing.json_values import check_values
 from ray_qa.outgoing.label_studio import columns_read, labels_config, task_columns, tasks
 from ray_qa.runs.annotated_rows import Source, batches, in_pairs, open_source
 from ray_qa.runs.live_line import counted
+from ray_qa.runs.log import logged
 from ray_qa.sampling.choice import drawn_at_random, nearest_to_the_threshold, readable_rows
 from ray_qa.sampling.config import SampleConfig
 from ray_qa.sampling.squad_tasks import squad_columns, squad_json
 from ray_qa.settings import check_kind
 from ray_qa.storage import places
+from ray_qa.storage.credentials import use_access
 from ray_qa.storage.remote import place_of
 
 _LOG = logging.getLogger(__name__)
@@ -50,6 +53,22 @@ def sample(config: SampleConfig) -> SampleSummary:
         ConfigError: if ``config`` is something else.
     """
     check_kind(config, SampleConfig)
+    use_access(config.access)
+    with logged("sample", config.log_format, quiet=config.quiet):
+        return _sample(config)
+
+
+def describe(summary: SampleSummary) -> str:
+    """The summary in a line."""
+    return f"{counted(summary.rows, 'row')} of {summary.of_rows:,} as {summary.form} in {summary.output}"
+
+
+def as_record(summary: SampleSummary) -> dict[str, Any]:
+    """The summary for programs."""
+    return asdict(summary)
+
+
+def _sample(config: SampleConfig) -> SampleSummary:
     problems = Problems()
     with problems.gather():
         for setting, path in (("output", config.output), ("labels_config", config.labels_config)):
@@ -77,11 +96,6 @@ def sample(config: SampleConfig) -> SampleSummary:
         chosen = nearest_to_the_threshold(rows, wanted)
     _write(config, source, chosen)
     return SampleSummary(rows=len(chosen), of_rows=len(rows.row_R), output=config.output, form=config.to)
-
-
-def describe(summary: SampleSummary) -> str:
-    """The summary in a line."""
-    return f"{counted(summary.rows, 'row')} of {summary.of_rows:,} as {summary.form} in {summary.output}"
 
 
 def _source(config: SampleConfig) -> Source:

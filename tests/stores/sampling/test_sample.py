@@ -10,7 +10,9 @@ from ray_qa.errors import RayQaError
 from ray_qa.sampling.config import SampleConfig
 from ray_qa.sampling.sample import sample
 from ray_qa.storage import objects, places
+from ray_qa.storage.credentials import Access, use_access
 from ray_qa.storage.remote import Remote
+from tests.stores.server import PUBLIC, Server
 
 
 @pytest.mark.parametrize("to", ["label-studio", "squad", "parquet"])
@@ -36,3 +38,21 @@ def test_a_labelling_configuration_goes_there_and_nothing_into_the_input(folder:
     with pytest.raises(RayQaError, match=r"^`output` must lie outside the output that is read"):
         sample(config.model_copy(update={"output": f"{folder}/annotated/tasks.json", "labels_config": None}))
     assert "tasks.json" not in places.names_in(folder / "annotated")
+
+
+def test_a_public_output_is_read_in_nobodys_name_and_the_sample_written_in_ours(
+    server: Server, annotated: Path, folder: Remote
+) -> None:
+    for path in annotated.rglob("*"):
+        if path.is_file():
+            name = f"{PUBLIC}/{folder.key}/{path.relative_to(annotated)}"
+            with server.owners_files.open_output_stream(name) as stream:
+                stream.write(path.read_bytes())
+    config = SampleConfig(input=f"s3://{PUBLIC}/{folder.key}", output=f"{folder}/tasks.json", random=3)
+    with pytest.raises(RayQaError, match="but the store refuses"):
+        sample(config)
+    try:
+        assert sample(config.model_copy(update={"anonymous": True})).rows == 3
+        assert objects.read(folder / "tasks.json")
+    finally:
+        use_access(Access())

@@ -119,7 +119,7 @@ def test_what_is_no_folder_is_called_what_it_is(annotated: Path, tmp_path: Path,
 
 @pytest.mark.parametrize("lost", ["_SUCCESS", "part-0000001.parquet"])
 def test_an_output_that_is_not_finished_is_exported_only_where_that_is_asked_for(
-    annotated: Path, tmp_path: Path, lost: str, caplog: pytest.LogCaptureFixture
+    annotated: Path, tmp_path: Path, lost: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (annotated / lost).unlink()
     there = 2 if lost.startswith("part") else 3
@@ -128,7 +128,7 @@ def test_an_output_that_is_not_finished_is_exported_only_where_that_is_asked_for
         f"`input` must be finished, but {missing}, or take what is there with --partial"
     )
     summary = export(config(annotated, "squad", tmp_path / "out", partial=True))
-    assert caplog.messages == [f"NOT FINISHED: {missing}. Only what is there is exported."]
+    assert capsys.readouterr().err == f"ray-qa export: NOT FINISHED: {missing}. Only what is there is exported.\n"
     assert describe(summary).startswith(f"not finished: {missing}\n")
     assert list(json.loads((tmp_path / "out").read_text())) == (["a", "b", "e"] if there == 2 else list("abcde"))
 
@@ -214,3 +214,13 @@ def test_the_prefix_of_the_run_is_known(tmp_path: Path) -> None:
     annotated = write_output(tmp_path / "annotated", ROWS, ANSWERS, prefix="qa_")
     export(config(annotated, "squad", tmp_path / "out.json"))
     assert json.loads((tmp_path / "out.json").read_text())["b"] == "in 1902"
+
+
+def test_the_summary_is_for_programs_where_that_is_asked_for(
+    annotated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--input", str(annotated), "--to", "jsonl", "--output", "-", "--log-format", "json"]
+    assert cli.main(["export", *given]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 5
+    assert json.loads(captured.err) == {"rows": 5, "output": "-", "form": "jsonl", "unfinished": None}

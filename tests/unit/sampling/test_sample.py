@@ -93,20 +93,19 @@ def test_of_each_value_its_share_is_taken(annotated: Path, tmp_path: Path) -> No
 
 
 def test_rows_whose_scores_are_no_numbers_are_left_out_which_is_said(
-    annotated: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "no numbers" not in sampled_with_logs(annotated, tmp_path / "all.json", caplog)
+    assert "no numbers" not in sampled_with_logs(annotated, tmp_path / "all.json", capsys)
     without_scores(annotated, 1)
-    assert sampled_with_logs(annotated, tmp_path / "some.json", caplog).startswith(
-        "the scores of 1 row are no numbers; they are left out of what rows are taken from"
+    assert sampled_with_logs(annotated, tmp_path / "some.json", capsys).startswith(
+        "ray-qa sample: the scores of 1 row are no numbers; they are left out of what rows are taken from"
     )
     assert len(json.loads((tmp_path / "some.json").read_bytes())) == 3
 
 
-def sampled_with_logs(annotated: Path, output: Path, caplog: pytest.LogCaptureFixture) -> str:
-    caplog.clear()
+def sampled_with_logs(annotated: Path, output: Path, capsys: pytest.CaptureFixture[str]) -> str:
     sample(config(annotated, output))
-    return caplog.messages[0]
+    return capsys.readouterr().err
 
 
 def test_pairs_are_drawn_of_a_wide_output_and_judged_by_their_ids(tmp_path: Path) -> None:
@@ -175,3 +174,12 @@ def test_the_command_writes_tasks_to_standard_output(annotated: Path, capsys: py
     captured = capsys.readouterr()
     assert len(json.loads(captured.out)) == 2
     assert captured.err == "2 rows of 4 as label-studio in -\n"
+
+
+def test_the_summary_is_for_programs_where_that_is_asked_for(
+    annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = str(tmp_path / "tasks.json")
+    given = ["--input", str(annotated), "--output", tasks, "--random", "2", "--log-format", "json"]
+    assert main(["sample", *given]) == 0
+    assert json.loads(capsys.readouterr().out) == {"rows": 2, "of_rows": 4, "output": tasks, "form": "label-studio"}
