@@ -89,9 +89,10 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
 
 def instead_of_output(place: Place) -> str:
     """What a place is that holds no output of annotate, in words, so that its owner knows what to do."""
-    if isinstance(place, Path) and not place.exists():
+    is_file = place.is_file() if isinstance(place, Path) else places.exists(place)
+    if not is_file and not (place.is_dir() if isinstance(place, Path) else places.names_in(place)):
         return "is not there"
-    if isinstance(place, Path) and place.is_file():
+    if is_file:
         is_table = has_suffix(place.name, ALL) and form_of(place.name).form != "json"
         kind = "a table of rows" if is_table else "a file"
         return f"is {kind}; give the folder that annotate wrote"

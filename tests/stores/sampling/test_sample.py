@@ -56,3 +56,17 @@ def test_a_public_output_is_read_in_nobodys_name_and_the_sample_written_in_ours(
         assert objects.read(folder / "tasks.json")
     finally:
         use_access(Access())
+
+
+@pytest.mark.usefixtures("annotated")
+def test_an_output_that_is_not_there_and_what_is_none_are_told_apart(folder: Remote) -> None:
+    objects.publish(folder / "rows.parquet", b"PAR1")
+    for name, problem in (
+        ("nowhere", "is not there"),
+        ("annotated/.ray_qa", "has no plan of annotate"),
+        ("rows.parquet", "is a table of rows; give the folder that annotate wrote"),
+    ):
+        with pytest.raises(
+            RayQaError, match=f"^`input` must be a folder that annotate wrote, but {folder}/{name} {problem}$"
+        ):
+            sample(SampleConfig(input=f"{folder}/{name}", output=f"{folder}/out", random=1))
