@@ -163,7 +163,9 @@ def _quantised_and_compared(config: AnnotateConfig, model: ModelFiles, calibrati
         )
 
     whole = quantised(protected=False)
-    return whole if whole.agreement >= config.min_agreement else quantised(protected=True)
+    if whole.agreement >= config.min_agreement:
+        return whole
+    return max(whole, quantised(protected=True), key=lambda int8: int8.agreement)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,6 @@ def test_a_replica_on_a_node_that_is_to_be_taken_away_begins_no_unit_more_and_le
             told = time.time()
             wait_until(lambda: not _replicas(one), "the replica has left")
             assert time.time() < told + NOTICE_SECONDS
-            time.sleep(max(0.0, told + NOTICE_SECONDS - time.time()))
             nodes.cut_off(one)
             assert process.wait(PATIENCE) == 0, said.read_text()
 

@@ -36,7 +36,7 @@ class Trained:
         return flags_of(self.config)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def undisturbed(
     ray_cluster: None,  # noqa: ARG001  # only has to be there
     tiny_base: Path,

@@ -59,7 +59,6 @@ def test_workers_stop_after_a_checkpoint_before_the_node_of_one_is_taken_away_an
             assert time.time() < told + NOTICE_SECONDS
             until(lambda: WAITING in said.read_text(), "waiting")
             with nodes.node(head, cpus=1):
-                time.sleep(max(0.0, told + NOTICE_SECONDS - time.time()))
                 nodes.cut_off(one)
                 assert process.wait(2 * PATIENCE) == 0, said.read_text()
 
