@@ -103,25 +103,30 @@ def results_of(records: Sequence[Record]) -> tuple[Result, ...]:
             short=_speed(record.short, short_best),
             long=_speed(record.long, long_best),
             equal_short=Equality(
-                to_pipeline=agreement(record.short.answers, pipeline.short.answers),
-                to_ours=agreement(record.short.answers, ours.short.answers),
+                to_pipeline=_agreement(record.short, pipeline.short if pipeline else None),
+                to_ours=_agreement(record.short, ours.short if ours else None),
             ),
             equal_long=Equality(
-                to_pipeline=agreement(record.long.answers, pipeline.long.answers),
-                to_ours=agreement(record.long.answers, ours.long.answers),
+                to_pipeline=_agreement(record.long, pipeline.long if pipeline else None),
+                to_ours=_agreement(record.long, ours.long if ours else None),
             ),
         )
         for record in records
     )
 
 
-def the(records: Sequence[Record], kind: Kind, backend: str, dtype: str) -> Record:
-    """The first of its kind in an arithmetic: of the pipelines that is batch 1."""
-    return next(
+def the(records: Sequence[Record], kind: Kind, backend: str, dtype: str) -> Record | None:
+    """The first of its kind in an arithmetic, of the pipelines that is batch 1; ``None`` where none was asked for."""
+    found = (
         record
         for record in records
         if (record.contender.kind, record.contender.backend, record.contender.dtype) == (kind, backend, dtype)
     )
+    return next(found, None)
+
+
+def _agreement(passes: Passes, other: Passes | None) -> Agreement | None:
+    return None if other is None else agreement(passes.answers, other.answers)
 
 
 def _speed(passes: Passes, best: float) -> Speed | None:
@@ -145,7 +150,12 @@ def aims_of(records: Sequence[Record]) -> tuple[Aim, ...]:
         engine = the(records, "engine", contender.backend, contender.dtype)
         for over, wanted, short, long in (
             ("best pipeline", AIMS[contender.dtype], short_best, long_best),
-            ("bare engine", AIM_OF_ENGINE, engine.short.rows_per_second, engine.long.rows_per_second),
+            (
+                "bare engine",
+                AIM_OF_ENGINE,
+                engine.short.rows_per_second if engine else 0.0,
+                engine.long.rows_per_second if engine else 0.0,
+            ),
         ):
             aims.append(
                 Aim(
@@ -169,6 +179,8 @@ def unequal_of(records: Sequence[Record], sets: RowSets, scores_of: ScoresOf) ->
     pipeline = the(records, "pipeline", "torch", "float32")
     found = []
     for record, other in ((torch, pipeline), (openvino, pipeline), (openvino, torch)):
+        if record is None or other is None:
+            continue
         for rows, ours, theirs in (
             (sets.short, record.short.answers, other.short.answers),
             (sets.long, record.long.answers, other.long.answers),

@@ -131,6 +131,13 @@ def test_figures_are_medians_over_the_best_pipelines() -> None:
     ]
 
 
+def test_what_was_not_asked_for_is_left_out() -> None:
+    only = [Record(contender=contender("annotate"), short=passes(40, 2.0, answers=("a",)), long=passes(40))]
+    (result,), aims = results_of(only), aims_of(only)
+    assert (result.equal_short.to_pipeline, result.short and result.short.to_best_pipeline) == (None, None)
+    assert [(aim.short, aim.long) for aim in aims] == [(None, None), (None, None)]
+
+
 def test_a_table_lines_up() -> None:
     assert table(("a", "method"), [("1", "x"), ("22", "yy")]).splitlines() == [
         "| a  | method |",
