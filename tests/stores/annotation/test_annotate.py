@@ -30,15 +30,31 @@ SETTINGS = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def corpus(folder: Remote, tmp_path: Path, tiny_reader_folder: Path) -> Path:
-    """A corpus and a model, here and in the bucket."""
+@pytest.fixture(scope="module")
+def local_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("in")
     for number in range(2):
-        path = corpora.write(tmp_path / "in" / f"{number}.parquet", corpora.plain(ROWS // 2), row_group_size=10)
+        corpora.write(folder / f"{number}.parquet", corpora.plain(ROWS // 2), row_group_size=10)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(local_corpus: Path, tiny_reader_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    """What comes out where nothing lies in a bucket."""
+    output = tmp_path_factory.mktemp("local") / "out"
+    done = annotate("--input", str(local_corpus), "--output", str(output), "--model", str(tiny_reader_folder))
+    assert done.returncode == 0, done.stderr
+    return pq.read_table(output)
+
+
+@pytest.fixture
+def corpus(folder: Remote, local_corpus: Path, tiny_reader_folder: Path) -> Path:
+    """A corpus and a model, here and in the bucket."""
+    for path in local_corpus.iterdir():
         objects.publish(folder / "in" / path.name, path.read_bytes())
     for path in tiny_reader_folder.iterdir():
         objects.publish(folder / "model" / path.name, path.read_bytes())
-    return tmp_path / "in"
+    return local_corpus
 
 
 def annotate(*flags: str) -> subprocess.CompletedProcess[str]:
@@ -56,13 +72,10 @@ def parts(output: Remote) -> pa.Table:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("corpus")
 def test_the_output_equals_that_in_a_folder_and_is_gone_on_with_and_told_of_and_started_again(
-    server: Server, proxy: Proxy, folder: Remote, corpus: Path, tmp_path: Path, tiny_reader_folder: Path
+    server: Server, proxy: Proxy, folder: Remote, expected: pa.Table
 ) -> None:
-    local = annotate("--input", str(corpus), "--output", str(tmp_path / "out"), "--model", str(tiny_reader_folder))
-    assert local.returncode == 0, local.stderr
-    expected = pq.read_table(tmp_path / "out")
-
     done = in_bucket(folder)
     assert done.returncode == 0, done.stderr
     assert parts(folder / "out") == expected
@@ -96,11 +109,10 @@ def test_the_output_equals_that_in_a_folder_and_is_gone_on_with_and_told_of_and_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("corpus")
 def test_a_store_that_is_busy_and_loses_answers_and_a_driver_that_is_killed_leave_no_trace(
-    proxy: Proxy, folder: Remote, corpus: Path, tmp_path: Path, tiny_reader_folder: Path
+    proxy: Proxy, folder: Remote, expected: pa.Table, tmp_path: Path
 ) -> None:
-    local = annotate("--input", str(corpus), "--output", str(tmp_path / "out"), "--model", str(tiny_reader_folder))
-    assert local.returncode == 0, local.stderr
     proxy.fail_now_and_then()
     named = ["--input", f"{folder}/in", "--output", f"{folder}/out", "--model", f"{folder}/model"]
     with driver("annotate", [*SETTINGS, *named], tmp_path / "err") as process:
@@ -111,7 +123,7 @@ def test_a_store_that_is_busy_and_loses_answers_and_a_driver_that_is_killed_leav
 
     again = in_bucket(folder)
     assert again.returncode == 0, again.stderr
-    assert parts(folder / "out") == pq.read_table(tmp_path / "out")
+    assert parts(folder / "out") == expected
     assert proxy.seen.count("PUT") > 7
 
 
