@@ -55,7 +55,11 @@ class LongJob:
 
 @pytest.fixture(scope="module", params=["annotate", "finetune"])
 def long_job(
-    request: pytest.FixtureRequest, tiny_reader_folder: Path, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    ray_cluster: None,  # noqa: ARG001  # where nothing happens to it
+    tiny_reader_folder: Path,
+    tiny_base: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> LongJob:
     folder = tmp_path_factory.mktemp("long")
     annotates = request.param == "annotate"
