@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from ray_qa.runs.plan_files import (
     check_same_plan,
     different_algorithms,
     different_digests,
+    different_input,
     different_settings,
     join_plan_file,
     read_plan_file,
@@ -47,6 +48,9 @@ DRAFT = re.compile(rf"\.{PART.pattern}\.[0-9a-f]{{32}}\.draft")
 PROGRAM = "ray-qa"
 ALGORITHM = 2
 """Goes up when the same rows, model and settings come out otherwise than before."""
+CONFIDENCE = "confidence"
+CHOICE = ("limit", "sample", "seed")
+"""Settings that say which rows of the input are wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,21 +165,30 @@ def _differences(earlier: Plan, now: Plan) -> Iterable[str]:
     yield from different_algorithms(earlier.algorithm, now.algorithm)
     yield from different_digests("the model's weights", earlier.weights_sha256, now.weights_sha256)
     yield from different_digests("the tokenizer", earlier.tokenizer_sha256, now.tokenizer_sha256)
-    yield from different_settings(earlier.settings, now.settings)
+    yield from _different_settings(earlier.settings, now.settings)
     if earlier.questions != now.questions:
         yield f"the questions ({len(earlier.questions):,} there, {len(now.questions):,} now, not the same)"
     if earlier.int8 != now.int8:
         yield f"what int8 is ({earlier.int8} there, {now.int8} now)"
-    before, after = _by_name(earlier.input), _by_name(now.input)
-    for path in [*before, *(path for path in after if path not in before)]:
-        if path not in after:
-            yield f"the input ({path} was there, and is not now)"
-        elif path not in before:
-            yield f"the input ({path} is new)"
-        elif before[path] != after[path]:
-            yield f"the input ({path} has changed)"
-    if list(before) != list(after) and before == after:
-        yield "the input (the same files in another order)"
+    # What is no Parquet is brought into it as far as it is wanted: another part of it is another file.
+    if all(earlier.settings.get(name) == now.settings.get(name) for name in CHOICE):
+        yield from different_input(_by_name(earlier.input), _by_name(now.input))
+
+
+def _different_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """As :func:`different_settings`, but for the numbers that confidence is calibrated by, in words."""
+    yield from different_settings(_without_confidence(there), _without_confidence(now))
+    ours, theirs = there.get(CONFIDENCE), now.get(CONFIDENCE)
+    if ours == theirs:
+        return
+    if ours is None:
+        yield "`confidence` (raw there, calibrated now; --answer-calibration none goes on with the raw one)"
+    else:
+        yield f"`confidence` (calibrated there, {'raw' if theirs is None else 'and in another way'} now)"
+
+
+def _without_confidence(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != CONFIDENCE}
 
 
 def _by_name(files: Iterable[InputFile]) -> dict[str, tuple[object, ...]]:

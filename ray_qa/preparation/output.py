@@ -30,6 +30,7 @@ from ray_qa.runs.output_folder import (
 from ray_qa.runs.plan_files import (
     check_same_plan,
     different_algorithms,
+    different_input,
     different_settings,
     join_plan_file,
     read_plan_file,
@@ -209,12 +210,4 @@ def _differences(earlier: Plan, now: Plan) -> Iterable[str]:
     yield from different_algorithms(earlier.algorithm, now.algorithm)
     yield from different_settings(earlier.settings, now.settings)
     before, after = ({source.name: source for source in plan.sources} for plan in (earlier, now))
-    for name in [*before, *(name for name in after if name not in before)]:
-        if name not in after:
-            yield f"the input ({name} was there, and is not now)"
-        elif name not in before:
-            yield f"the input ({name} is new)"
-        elif before[name] != after[name]:
-            yield f"the input ({name} has changed)"
-    if list(before) != list(after) and before == after:
-        yield "the input (the same files in another order)"
+    yield from different_input(before, after)

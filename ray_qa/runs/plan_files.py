@@ -8,10 +8,13 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from ray_qa.errors import OutputError, first_line
+from ray_qa.runs.live_line import counted
 from ray_qa.storage import places
 from ray_qa.storage.remote import Place
 
 Plan = TypeVar("Plan")
+MOST_NAMED = 3
+"""Files that differ are named up to so many."""
 SHOWN_DIGITS = 12
 
 
@@ -96,3 +99,23 @@ def different_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iter
     for name in sorted(there.keys() | now.keys()):
         if there.get(name) != now.get(name):
             yield f"`{name}` ({there.get(name)} there, {now.get(name)} now)"
+
+
+def different_input(there: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+    """A phrase for each of the first few files that differ, and one for the others.
+
+    Args:
+        there: what tells the content of each file apart, by its name, in their order.
+        now: the same of the input that is named now.
+    """
+    names = [*there, *(name for name in now if name not in there)]
+    unlike = [name for name in names if there.get(name) != now.get(name)]
+    for name in unlike[:MOST_NAMED]:
+        if name not in now:
+            yield f"the input ({name} was there, and is not now)"
+        else:
+            yield f"the input ({name} {'has changed' if name in there else 'is new'})"
+    if len(unlike) > MOST_NAMED:
+        yield f"and {counted(len(unlike) - MOST_NAMED, 'file')} more of the input"
+    if not unlike and list(there) != list(now):
+        yield "the input (the same files in another order)"

@@ -181,6 +181,19 @@ def test_a_plan_that_vanishes_between_two_looks_is_made_again(folder: Path, monk
         ({"input": (*PLAN.input, input_file("/in/c"))}, r"the input \(/in/c is new\)"),
         ({"input": (PLAN.input[0], input_file("/in/b", size=8))}, r"the input \(/in/b has changed\)"),
         ({"input": (PLAN.input[0], input_file("/in/b", footer_sha256="0"))}, r"the input \(/in/b has changed\)"),
+        (
+            {"input": tuple(input_file(f"/in/{name}", size=8) for name in "abcdef")},
+            r"the input \(/in/a has changed\); the input \(/in/b has changed\); the input \(/in/c is new\); "
+            r"and 3 files more of the input",
+        ),
+        (
+            {"settings": PLAN.settings | {"confidence": {"span": {"slope": 0.9551292634}}}},
+            r"`confidence` \(raw there, calibrated now; --answer-calibration none goes on with the raw one\)",
+        ),
+        (
+            {"settings": PLAN.settings | {"limit": 4}, "input": (PLAN.input[0], input_file("/in/b", size=8))},
+            r"`limit` \(None there, 4 now\)",
+        ),
         ({"input": PLAN.input[::-1]}, r"the input \(the same files in another order\)"),
     ],
 )
