@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from ray_qa.runs.output_folder import ROWS
 from ray_qa.runs.submitted_job import check_outlives_job
 from ray_qa.settings import ColumnSettings
 from ray_qa.storage.remote import Place
+
+_LOG = logging.getLogger(__name__)
 
 APART_FIELDS = (pa.field("set_apart_reason", pa.string()), pa.field("set_apart_from", pa.string()))
 """What is added to the rows that are set apart: why, and where they come from."""
@@ -142,13 +145,14 @@ def _columns(config: PrepareConfig, schema: pa.Schema) -> CheckedColumns:
     if answers and config.answers_column is None and answers in schema.names:
         kind = schema.field(answers).type
         if not are_answers(kind):
-            notice(f"{answers!r} is kept as it is and not checked, as it has no answers and places: {kind}")
+            _LOG.warning(f"{answers!r} is kept as it is and not checked, as it has no answers and places: {kind}")
             answers = None
     if answers is None and config.context_from == "column" and "answers" not in schema.names:
         notice(f"no gold answers are checked, as there is no column 'answers' (`answers_column`); there are: {there}")
+    is_of_rows = answers or question or "answers" in schema.names or config.context_from != "column"
     looked_at = {
         "question_column": question,
-        "context_column": config.context_column if answers else None,
+        "context_column": config.context_column if answers or not is_of_rows else None,
         "answers_column": answers,
         "id_column": own_id,
     }

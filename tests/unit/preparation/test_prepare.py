@@ -207,9 +207,15 @@ def test_rows_without_gold_answers_pass_as_they_are(
 def test_that_there_are_no_gold_answers_to_check_is_said(
     tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "rows.csv").write_text("id;question;context\n1;Where?;In Ulm\n")
+    (tmp_path / "rows.csv").write_text("id,question,context\n1,Where?,In Ulm\n")
     prepared(out, tmp_path / "rows.csv")
     assert "no gold answers are checked, as there is no column 'answers'" in capsys.readouterr().err
+
+
+def test_a_table_without_any_column_that_is_known_is_refused(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id;question;context\n1;Where?;In Ulm\n")
+    with pytest.raises(InputError, match=r"^`context_column` must name a column of the input, but is 'context'; there"):
+        prepared(out, tmp_path / "rows.csv")
 
 
 def test_answers_that_are_all_empty_get_the_types_of_answers(tmp_path: Path, out: Path) -> None:
