@@ -17,7 +17,8 @@ LONG_HOURS = 24
 
 def describe(forecast: Forecast) -> str:
     """The forecast, line by line; warnings last."""
-    return "\n".join([*_corpus(forecast), *_work(forecast), *_cost(forecast), *_warnings(forecast)])
+    warnings = [f"warning: {each}" for each in _warnings(forecast)]
+    return "\n".join([*_corpus(forecast), *_work(forecast), *_cost(forecast), *warnings])
 
 
 def as_record(forecast: Forecast) -> dict[str, Any]:
@@ -78,34 +79,31 @@ def _cost(forecast: Forecast) -> Iterator[str]:
 def _warnings(forecast: Forecast) -> Iterator[str]:
     if forecast.many_windows > MUCH_LONG:
         yield (
-            f"warning: {100 * forecast.many_windows:.0f} % of rows need more than {MANY_WINDOWS} windows; a smaller "
+            f"{100 * forecast.many_windows:.0f} % of rows need more than {MANY_WINDOWS} windows; a smaller "
             "`stride`, or passages instead of documents, would cost less"
         )
     if (failing := sum(forecast.failed.values())) > MUCH_FAILING:
-        yield f"warning: {100 * failing:.0f} % of rows would fail; `max_failed` makes that an exit code"
+        yield f"{100 * failing:.0f} % of rows would fail; `max_failed` makes that an exit code"
     if forecast.cut_questions > MUCH_CUT:
-        yield f"warning: {100 * forecast.cut_questions:.0f} % of questions are cut; see `max_question_tokens`"
+        yield f"{100 * forecast.cut_questions:.0f} % of questions are cut; see `max_question_tokens`"
     if forecast.padding > MUCH_PADDING:
-        yield f"warning: {100 * forecast.padding:.0f} % of what is computed is padding; larger `unit_rows` mix better"
+        yield f"{100 * forecast.padding:.0f} % of what is computed is padding; larger `unit_rows` mix better"
     if forecast.largest_row_group_bytes > LARGE_ROW_GROUP:
         yield (
-            f"warning: one row group holds {forecast.largest_row_group_rows:,} rows, "
+            f"one row group holds {forecast.largest_row_group_rows:,} rows, "
             f"{_bytes(forecast.largest_row_group_bytes)} of text; what reads it begins at its beginning each time: "
             "write the file again in smaller row groups"
         )
     if (memory := forecast.memory) and memory.share > MUCH_MEMORY:
         yield (
-            f"warning: {counted(memory.replicas_here, 'replica')} on a machine like this one would take "
+            f"{counted(memory.replicas_here, 'replica')} on a machine like this one would take "
             f"{_bytes(memory.replica * memory.replicas_here)} of its {_bytes(memory.machine)} of memory; more "
             "`cpus_per_replica` make them fewer, smaller `batch_tokens` take less"
         )
     if forecast.units < forecast.replicas:
-        yield (
-            f"warning: {counted(forecast.units, 'unit')} cannot keep {forecast.replicas:,} replicas busy; "
-            "see `unit_rows`"
-        )
+        yield (f"{counted(forecast.units, 'unit')} cannot keep {forecast.replicas:,} replicas busy; see `unit_rows`")
     if forecast.seconds > LONG_HOURS * 3600:
-        yield f"warning: longer than {LONG_HOURS} hours; more `replicas`, or int8, would shorten it"
+        yield f"longer than {LONG_HOURS} hours; more `replicas`, or int8, would shorten it"
 
 
 def _time(seconds: float) -> str:

@@ -82,3 +82,4 @@ class InspectConfig(SpanSettings):
         None, min_length=1, description="Write all of it to this file, as a page of its own."
     )
     as_json: Annotated[bool, Group.OUTPUT] = Field(False, alias="json", description="Print all of it as a JSON object.")
+    quiet: QuietSetting = False

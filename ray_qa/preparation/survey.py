@@ -18,7 +18,7 @@ class OffsetSurvey:
     """What the answers of a source say of the unit."""
 
     unit: OffsetUnit = "code_points"
-    """Under it strictly most of those answers are right that can tell; code points where there is no such unit."""
+    """Under it more of the answers that can tell are right than under any other; else code points."""
     right: int = 0
     """How many of them are."""
     telling: int = 0

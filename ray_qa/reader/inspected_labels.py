@@ -21,7 +21,7 @@ from ray_qa.reader.windows import Windows
 _WHY_NOT = {
     "answer_empty": "is white space",
     "answer_not_found": "is not in it",
-    "answer_ambiguous": "is at several places in it; say at which character it begins",
+    "answer_ambiguous": "is at several places in it; say at which character it begins, as in TEXT@CHARACTER",
     "answer_without_tokens": "gets no token from the tokenizer",
 }
 

@@ -79,7 +79,7 @@ def test_what_will_hurt_is_said_last_and_to_programs(change: dict[str, object], 
     found = replace(PLAIN, **change)  # type: ignore[arg-type]  # each is a field with its type
     assert describe(found).splitlines()[-1].startswith(warning)
     (told,) = json.loads(json.dumps(as_record(found)))["warnings"]
-    assert told.startswith(warning)
+    assert told.startswith(warning.removeprefix("warning: "))
     assert "warning" not in describe(PLAIN)
 
 
