@@ -77,6 +77,11 @@ def reviewed_rows(tasks: Iterable[object], source: str) -> Iterator[ObjectRow]:
 def _row(task: dict[str, Any], annotation: dict[str, Any], where: str) -> ObjectRow:
     data = task["data"]
     context, question = data.get("text"), data.get("question")
+    if "question" not in data and isinstance(context, str):
+        raise BadRowError(
+            f"{where} has no question, as tasks have that `ray-qa export` makes of a wide output; review those that "
+            "`ray-qa sample` makes of it, one for each question"
+        )
     for name, value in (("text", context), ("question", question)):
         if not isinstance(value, str):
             raise BadRowError(f"{where} has {short_repr(value)} as {name!r} of its data, where a text must be")

@@ -81,6 +81,10 @@ def test_a_task_without_an_id_of_its_own_has_that_of_the_task(tmp_path: Path) ->
     [
         ([task("a", []), {"id": 1}], "task 2 has no annotations"),
         ([task("a", []), 7], "task 2 has no annotations: 7"),
+        (
+            [{"id": 1, "annotations": [{"result": []}], "data": {"text": "a"}}],
+            "task 1 has no question, as tasks have that `ray-qa export` makes of a wide output; review those that",
+        ),
         ([task("a", [], question=None)], "task 1 has None as 'question' of its data, where a text must be"),
         ([task("a", [], text=3)], "task 1 has 3 as 'text' of its data, where a text must be"),
         ([task("a", [{"from_name": "answer", "value": {"start": "0"}}])], "task 1 has a region without start and end"),
