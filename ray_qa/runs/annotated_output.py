@@ -39,6 +39,8 @@ class AnnotatedOutput:
     weights_sha256: str
     inputs: tuple[str, ...]
     """What was read, as its owner knows it: Parquet files, and the sources of rows that were brought into Parquet."""
+    rescored_from: str | None
+    """The output whose rows these are, if they were rescored."""
     questions: tuple[Question, ...]
     """What every row of them was asked, if that did not stand in the rows."""
 
@@ -68,6 +70,7 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
         units = len(plan["units"])
         settings, weights = dict(plan["settings"]), str(plan["weights_sha256"])
         inputs = tuple(dict.fromkeys(str(file.get("source") or file["path"]) for file in plan["input"]))
+        parent = plan.get("parent") or {}
         questions = tuple(Question(**each) for each in plan.get("questions", ()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -83,6 +86,7 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
         asks_a_set=bool(plan.get("questions")),
         weights_sha256=weights,
         inputs=inputs,
+        rescored_from=parent.get("output"),
         questions=questions,
     )
 
