@@ -30,7 +30,7 @@ def write_card(config: AnnotateConfig, plan: Plan, counts: Counts) -> None:
             weights_sha256=plan.weights_sha256,
             inputs=config.input,
             settings=plan.settings,
-            questions=[question.id for question in plan.questions],
+            questions=plan.questions,
             engine=None if engine is None else engine.arithmetic,
         )
     )

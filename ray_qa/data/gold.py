@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -97,8 +97,14 @@ def id_texts(ids: pa.Array, setting: str, path: str, row: int) -> pa.Array:
     return plain.cast(pa.string())
 
 
-def check_once(ids: pa.ChunkedArray, setting: str, path: str) -> None:
+def check_once(ids: pa.ChunkedArray, setting: str, path: str, made_of: Callable[[str], str] = lambda _: "") -> None:
     """Check that every id comes once.
+
+    Args:
+        ids: as texts.
+        setting: what named the source.
+        path: the source.
+        made_of: what more is to be said of an id that comes twice.
 
     Raises:
         InputError: naming the first row that repeats one.
@@ -107,8 +113,9 @@ def check_once(ids: pa.ChunkedArray, setting: str, path: str) -> None:
         return
     codes = as_array(ids).dictionary_encode().indices.to_numpy()
     row = 1 + int(np.argmax(codes[1:] <= np.maximum.accumulate(codes[:-1])))
-    found = short_repr(ids[row].as_py())
-    raise InputError(f"`{setting}` must have every id once, but row {row + 1} of {path} repeats {found}")
+    found = ids[row].as_py()
+    where = f"row {row + 1} of {path}"
+    raise InputError(f"`{setting}` must have every id once, but {where} repeats {short_repr(found)}{made_of(found)}")
 
 
 def text_lists(answers: pa.Array, path: str, row: int) -> pa.Array:

@@ -69,9 +69,12 @@ def reviewed_rows(tasks: Iterable[object], source: str) -> Iterator[ObjectRow]:
         several += len(done) > 1
         yield _row(task, done[0], where)
     if left_out:
-        _LOG.warning(f"{left_out:,} tasks of {source} have not been reviewed, or were skipped, and are left out")
+        they = f"{left_out:,} tasks of {source} have" if left_out > 1 else f"1 task of {source} has"
+        skipped = "were skipped, and are" if left_out > 1 else "was skipped, and is"
+        _LOG.warning(f"{they} not been reviewed, or {skipped} left out")
     if several:
-        _LOG.warning(f"{several:,} tasks of {source} have several annotations; the first of each counts")
+        have = f"{several:,} tasks of {source} have" if several > 1 else f"1 task of {source} has"
+        _LOG.warning(f"{have} several annotations; the first of each counts")
 
 
 def _row(task: dict[str, Any], annotation: dict[str, Any], where: str) -> ObjectRow:

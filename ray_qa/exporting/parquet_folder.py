@@ -128,7 +128,7 @@ def _card(source: Source, schema: pa.Schema) -> str:
             weights_sha256=output.weights_sha256,
             inputs=output.inputs,
             settings=output.settings,
-            questions=[question.id for question in output.questions],
+            questions=output.questions,
             unfinished=None if output.is_finished else f"{len(output.parts):,} of {output.units:,} units",
         )
     )

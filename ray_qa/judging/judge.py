@@ -19,6 +19,7 @@ from ray_qa.judging.matching import Matched, in_themselves, matched_by_id
 from ray_qa.judging.predictions import Predictions, prediction_tables
 from ray_qa.judging.traits import context_hashes, question_words, shortest_words, text_lengths
 from ray_qa.metrics.squad import Convention, SquadScores, official_scores, score_text
+from ray_qa.runs.live_line import counted
 
 MOST_VALUES = 1_000
 """A column with more values tells every row apart, and says nothing."""
@@ -136,7 +137,7 @@ def _first_id(predictions: Predictions, id_column: str) -> object:
 
 
 def _ids(rows: int, example: object) -> str:
-    return f"{rows:,} ids" + ("" if example is None else f" (such as {short_repr(example)})")
+    return counted(rows, "id") + ("" if example is None else f" (such as {short_repr(example)})")
 
 
 def _convention_of(predictions: Predictions, answers_column: str) -> Convention:

@@ -15,6 +15,7 @@ from ray_qa.data.answer_columns import as_array
 from ray_qa.data.gold import GoldRows, gold_texts, id_texts, text_lists
 from ray_qa.errors import InputError
 from ray_qa.judging.predictions import Predictions, prediction_tables
+from ray_qa.runs.question_pairs import made_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ def matched_by_id(
         InputError: as :func:`ray_qa.judging.predictions.prediction_tables`; or an id is null or comes twice.
     """
     column = "id" if predictions.table is not None else id_column
-    predictions.check_column(column)
+    predictions.check_column(column, "; name the column of ids with --id-column")
     is_taken_G = np.zeros(len(gold), np.bool_)
     lookup = _lookup(gold.ids)
     row = 0
@@ -115,7 +116,10 @@ def _check_untaken(is_taken_G: npt.NDArray[np.bool_], some: Matched, ids: pa.Arr
     is_twice_B[np.setdiff1d(np.arange(len(some.gold_B)), np.unique(some.gold_B, return_index=True)[1])] = True
     if is_twice_B.any():
         nth = int(np.argmax(is_twice_B))
-        where = f"row {some.row_B[nth] + 1} of {predictions.path}"
-        found = short_repr(ids[nth].as_py())
-        raise InputError(f"`{predictions.setting}` must have every id once, but {where} repeats {found}")
+        row, found = some.row_B[nth] + 1, ids[nth].as_py()
+        of_pair, where = "", f"row {row} of {predictions.path}"
+        if predictions.pairs is not None and predictions.output is not None:
+            of_pair, where = made_of(found, predictions.output.questions), f"pair {row} of {predictions.path}"
+        message = f"`{predictions.setting}` must have every id once, but {where} repeats {short_repr(found)}{of_pair}"
+        raise InputError(message)
     is_taken_G[some.gold_B] = True

@@ -16,7 +16,7 @@ from ray_qa.data.row_forms import ALL, has_suffix
 from ray_qa.data.squad_json import load_json
 from ray_qa.errors import InputError, first_line
 from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output, instead_of_output
-from ray_qa.runs.question_pairs import LongPairs, WidePairs, pairs_in, row_batches
+from ray_qa.runs.question_pairs import PAIRS, LongPairs, WidePairs, pairs_in, row_batches
 from ray_qa.storage import places
 from ray_qa.storage.local import SUCCESS
 from ray_qa.storage.remote import Place, Remote, place_of
@@ -55,17 +55,22 @@ class Predictions:
         """Whether there is a column."""
         return name in self.schema.names
 
-    def check_column(self, name: str) -> None:
+    def check_column(self, name: str, otherwise: str = "") -> None:
         """Check that there is a column.
+
+        Args:
+            name: the column's.
+            otherwise: what to do if it is not there.
 
         Raises:
             InputError: if not.
         """
         if not self.has(name):
             where = self.parts[0] if self.parts else self.path
-            raise InputError(
-                f"`{self.setting}` must have a column {name!r}, but {where} has {', '.join(self.schema.names)}"
-            )
+            if isinstance(self.pairs, WidePairs):
+                where = f"{self.path}, read as {PAIRS},"
+            there = ", ".join(self.schema.names)
+            raise InputError(f"`{self.setting}` must have a column {name!r}, but {where} has {there}{otherwise}")
 
 
 def open_predictions(

@@ -161,7 +161,7 @@ def length_chart(name: str, lengths: Histogram, label: str) -> str:
         axes.set_xlim(edges[0], edges[-1])
         axes.set_xlabel(label)
         axes.set_ylabel("rows")
-        _plain_numbers(axes, "xy")
+        _plain_numbers(axes, "xy", whole=True)
 
     return drawn(name, draw)
 
@@ -177,7 +177,7 @@ def windows_chart(classes: Sequence[WindowsRow]) -> str:
         _room_beside(axes, len(classes))
         axes.set_xlabel("windows of a row")
         axes.set_ylabel("rows")
-        _plain_numbers(axes, "y")
+        _plain_numbers(axes, "y", whole=True)
 
     return drawn("windows", draw)
 
@@ -222,7 +222,8 @@ def _stacked(axes: Axes, by_status: Mapping[str, Histogram], edges: Floats) -> N
             axes.stairs(counts, edges, baseline=below, fill=True, color=COLOURS[status])
             below = counts
     axes.set_ylabel("rows")
-    _plain_numbers(axes, "xy")
+    _plain_numbers(axes, "x")
+    _plain_numbers(axes, "y", whole=True)
 
 
 def _with_tails(histogram: Histogram, edges: Floats) -> npt.NDArray[np.int64]:
@@ -236,13 +237,15 @@ def _round_step(step: float) -> float:
     return next(tens * factor for factor in (1, 2, 5, 10) if tens * factor >= step)
 
 
-def _plain_numbers(axes: Axes, which: str) -> None:
+def _plain_numbers(axes: Axes, which: str, *, whole: bool = False) -> None:
+    """Ticks as people write them; where things are counted, at whole numbers alone."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     for name in which:
         axis = axes.xaxis if name == "x" else axes.yaxis
         if axis.get_scale() == "linear":
-            axis.set_major_locator(MaxNLocator(nbins=6 if name == "x" else 5, steps=[1, 2, 2.5, 5, 10]))
+            steps = [1, 2, 2.5, 5, 10]
+            axis.set_major_locator(MaxNLocator(nbins=6 if name == "x" else 5, steps=steps, integer=whole))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace("-", "−")))
 
 

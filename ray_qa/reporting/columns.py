@@ -17,6 +17,8 @@ ADDED = (
 class Columns:
     """Names of columns in the output; what it does not have is ``None``."""
 
+    id: str | None
+    """That tells rows or pairs apart."""
     question: str | None
     context: str | None
     question_id: str | None
@@ -32,11 +34,11 @@ class Columns:
     @property
     def read(self) -> list[str]:
         """All of them."""
-        own = (self.question, self.context, self.question_id, self.answers)
+        own = (self.id, self.question, self.context, self.question_id, self.answers)
         return [*dict.fromkeys([*(name for name in own if name is not None), *map(self.ours, ADDED)])]
 
 
-def columns_of(source: Source, *, keeps_gold: bool) -> Columns:
+def columns_of(source: Source, *, id_column: str = "id", keeps_gold: bool) -> Columns:
     """The columns of an output in long form, and those of gold answers that it has kept."""
     settings = source.output.settings
     asks_a_set = source.output.asks_a_set
@@ -45,6 +47,7 @@ def columns_of(source: Source, *, keeps_gold: bool) -> Columns:
         return name if name in source.schema.names else None
 
     return Columns(
+        id=there(id_column),
         question=there(source.ours("question") if asks_a_set else str(settings.get("question_column", "question"))),
         context=there(str(settings.get("context_column", "context"))),
         question_id=there(source.ours("question_id")) if asks_a_set else None,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ray_qa.data.gold import ANSWERS, GoldRows, read_gold
 from ray_qa.errors import InputError, first_line
-from ray_qa.judging.judge import judge_against, judge_in_itself
+from ray_qa.judging.judge import check_shares_ids, judge_against, judge_in_itself
 from ray_qa.judging.judged_rows import JudgedRows
 from ray_qa.judging.predictions import open_predictions
 from ray_qa.metrics.bootstrap import Interval, mean_interval
@@ -135,8 +135,7 @@ def judged(source: Source, gold_path: str | None, id_column: str) -> Judged | No
             return None
     gold = read_gold(gold_path, id_column)
     judgement = judge_against(predictions, gold, id_column)
-    if not judgement.rows.is_present_N.any():
-        raise InputError(f"`gold` must share ids with `{source.setting}`, but none of {folder} is in {gold_path}")
+    check_shares_ids(judgement, predictions, gold, id_column)
     return Judged(path=gold_path, gold=gold, rows=judgement.rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,12 +14,13 @@ from ray_qa.reporting import charts
 from ray_qa.reporting.correctness import Correctness, Figure, RowJudged
 from ray_qa.reporting.histogram import Histogram
 from ray_qa.reporting.run_facts import RunFacts, in_bars
-from ray_qa.reporting.samples import SampleRow, Samples, showable
+from ray_qa.reporting.samples import SampleRow, Samples, as_shown, showable
 from ray_qa.reporting.statistics import RowStatistics
 from ray_qa.runs.html_pages import html_page, script_digest, script_of
 from ray_qa.runs.live_line import counted, duration
 
 SCRIPT = "report.js"
+ANSWERED, NO_ANSWER = map(STATUSES.index, ("answered", "no_answer"))
 IN_WORDS = dict(zip(STATUSES, ("answered", "no answer", "failed"), strict=True))
 MEANINGS = {
     "question_missing": "the question is null",
@@ -44,6 +46,8 @@ CLOSE = 1.0
 """Rows whose margin is within this of where the outcome changes are called close."""
 UNITS_A_BAR = 4
 """At least so many on average, or a chart of the speed shows when parts appear."""
+MEASURED = re.compile(r"(?<=\d) (?=%|(s|rows?|units?|pauses?|characters)\b)")
+"""Where a number is followed by what it counts or measures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,26 @@ class Tile:
     value: str
     beside: str
     status: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question of the set that every context was asked, as it is shown."""
+
+    id: str
+    text: str
+    counts: Mapping[int, int]
+    """Its rows by status."""
+
+    @property
+    def scored(self) -> int:
+        """Rows that have not failed."""
+        return self.counts.get(ANSWERED, 0) + self.counts.get(NO_ANSWER, 0)
+
+    @property
+    def no_answer_rate(self) -> float | None:
+        """Of those that have not failed, 0 to 1."""
+        return self.counts.get(NO_ANSWER, 0) / self.scored if self.scored else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +122,7 @@ def page(
     from markupsafe import Markup
 
     script, rows = script_of(SCRIPT), samples.rows()
+    asked = list(_asked(facts, statistics))
     return html_page(
         "report.html.jinja",
         facts=facts,
@@ -114,8 +139,9 @@ def page(
         failures=list(_failures(statistics, samples)),
         rows=rows,
         judged=judged,
-        questions=sorted({each.question_id for each in rows if each.question_id is not None}),
-        by_question=sorted(statistics.questions.items(), key=lambda each: _no_answer_rate(each[1])),
+        questions=_questions_of(rows, asked),
+        by_question=sorted((each for each in asked if each.counts), key=lambda each: -(each.no_answer_rate or 0.0)),
+        asked=len(facts.questions) or 1,
         made=f"ray_qa {version('ray_qa')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         script=Markup(script),  # our own, and known by its digest
         digest=script_digest(script),
@@ -124,11 +150,12 @@ def page(
         percent=_percent,
         duration=duration,
         showable=showable,
+        together=_together,
     )
 
 
 def _tiles(facts: RunFacts, statistics: RowStatistics, correctness: Correctness | None) -> Iterator[Tile]:
-    yield Tile(name="rows", value=f"{statistics.rows:,}", beside=f"{facts.units:,} units")
+    yield Tile(name="rows", value=f"{statistics.rows:,}", beside=counted(facts.units, "unit"))
     for status, count in _by_status(statistics).items():
         share = _percent(count / max(1, statistics.rows))
         yield Tile(name=IN_WORDS[status], value=share, beside=counted(count, "row"), status=status)
@@ -145,6 +172,8 @@ def _about(facts: RunFacts, statistics: RowStatistics) -> Iterator[tuple[str, st
     files = facts.inputs
     more = f" and {len(files) - 3:,} more" if len(files) > 3 else ""
     yield "input", ", ".join(map(showable, files[:3])) + more
+    if facts.rescored_from is not None:
+        yield "rescored from", f"{showable(facts.rescored_from)}, without the model"
     if facts.part:
         yield "part of it", facts.part
     yield "model", showable(facts.model)
@@ -279,8 +308,22 @@ def _by_status(statistics: RowStatistics) -> dict[str, int]:
     return dict(zip(STATUSES, statistics.by_status.tolist(), strict=True))
 
 
-def _no_answer_rate(counts: Mapping[int, int]) -> float:
-    return -counts.get(STATUSES.index("no_answer"), 0) / max(1, sum(counts.values()))
+def _asked(facts: RunFacts, statistics: RowStatistics) -> Iterator[Asked]:
+    """The questions of a set, in its order."""
+    for question in facts.questions:
+        (own_id,), (text,) = as_shown([question.id]), as_shown([question.text])
+        yield Asked(id=own_id, text=text, counts=statistics.questions.get(question.id, {}))
+
+
+def _questions_of(rows: Sequence[SampleRow], asked: Sequence[Asked]) -> list[Asked]:
+    """Those of some rows, in the set's order."""
+    there = {each.question_id for each in rows}
+    return [each for each in asked if each.id in there]
+
+
+def _together(text: str) -> str:
+    """A text whose numbers stay with what they count or measure."""
+    return MEASURED.sub("\N{NO-BREAK SPACE}", text)
 
 
 def _interval(figure: Figure) -> str:

@@ -80,7 +80,7 @@ def write_report(source: Source, place: Place, *, gold: str | None = None, id_co
     """
     source = in_pairs(source, id_column)
     held = judged(source, gold, id_column)
-    columns = columns_of(source, keeps_gold=held is not None and held.gold is None)
+    columns = columns_of(source, id_column=id_column, keeps_gold=held is not None and held.gold is None)
     facts, statistics = run_facts(source), RowStatistics()
     samples = Samples(
         columns=columns, flips_at=facts.flips_at, wanted=held.surely_wrong if held is not None else frozenset()
@@ -105,9 +105,8 @@ def write_report(source: Source, place: Place, *, gold: str | None = None, id_co
 
 
 def describe(summary: ReportSummary) -> str:
-    """The summary in a line or two."""
-    missing = [] if summary.unfinished is None else [f"not finished: {summary.unfinished}"]
-    return "\n".join([*missing, f"{counted(summary.rows, 'row')} in {summary.output}"])
+    """The summary in a line; that an output is not finished is said before."""
+    return f"{counted(summary.rows, 'row')} in {summary.output}"
 
 
 def as_record(summary: ReportSummary) -> dict[str, Any]:

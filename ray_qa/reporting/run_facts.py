@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from ray_qa.records import Question
 from ray_qa.runs.annotated_rows import Source
 from ray_qa.runs.cards import shown_name
 from ray_qa.runs.data_card import NOT_GIVEN, in_words
@@ -20,6 +21,8 @@ MOST_NODES = 12
 """That have a line of their own."""
 PAUSE = 6
 """A gap of so many stretches is one between commands: within one of them a slow unit may leave smaller ones."""
+SHORTEST = 1.0
+"""Seconds of a stretch that ended early; of less a speed says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,10 @@ class RunFacts:
     weights: str
     engine: str | None
     inputs: tuple[str, ...]
+    rescored_from: str | None
+    """The output whose rows these are, if they were rescored."""
+    questions: tuple[Question, ...]
+    """Of the set that every context was asked."""
     part: str | None
     """Which rows of the corpus these are, in words, if not all."""
     unfinished: str | None
@@ -84,7 +91,8 @@ def run_facts(source: Source) -> RunFacts:
     """
     output, record = source.output, _record(source)
     settings = output.settings
-    stretches = timelines_kept(output.folder) or [Stretch(**each) for each in record.get("timeline") or []]
+    kept = timelines_kept(output.folder) or [Stretch(**each) for each in record.get("timeline") or []]
+    stretches = _as_long_as_they_lasted(kept, record.get("finished"))
     engine = record.get("engine") or {}
     return RunFacts(
         output=shown_name(str(output.folder)),
@@ -92,6 +100,8 @@ def run_facts(source: Source) -> RunFacts:
         weights=output.weights_sha256,
         engine=engine.get("arithmetic"),
         inputs=tuple(shown_name(path) for path in output.inputs),
+        rescored_from=None if output.rescored_from is None else shown_name(output.rescored_from),
+        questions=output.questions,
         part=record.get("part"),
         unfinished=output.unfinished,
         finished=_as_date(record.get("finished")),
@@ -117,7 +127,9 @@ def in_bars(moments: Sequence[Moment], most: int) -> tuple[Moment, ...]:
     width = max(moments[0].seconds, (moments[-1].began + moments[-1].seconds) / max(1, most))
     bars: list[list[Moment]] = []
     for each in moments:
-        if not bars or each.after_pause or each.began >= bars[-1][0].began + width:
+        is_next = bool(bars) and each.began >= bars[-1][0].began + width
+        is_short = each is moments[-1] and each.seconds < width / 4  # its speed would say little
+        if not bars or each.after_pause or (is_next and not is_short):
             bars.append([])
         bars[-1].append(each)
     nexts = [bar[0] for bar in bars[1:]]
@@ -152,6 +164,18 @@ def _as_date(moment: str | None) -> str | None:
     return None if moment is None else datetime.fromisoformat(moment).strftime("%-d %B %Y, %H:%M %Z")
 
 
+def _as_long_as_they_lasted(stretches: Sequence[Stretch], finished: str | None) -> list[Stretch]:
+    """The stretches, of which the last one may have ended early, when all was done."""
+    if finished is None:
+        return list(stretches)
+    end = datetime.fromisoformat(finished).timestamp()
+    lasted = [end - datetime.fromisoformat(each.began).timestamp() for each in stretches]
+    return [
+        replace(each, seconds=max(SHORTEST, seconds)) if 0 < seconds < each.seconds else each
+        for each, seconds in zip(stretches, lasted, strict=True)
+    ]
+
+
 def _moments(stretches: Sequence[Stretch]) -> tuple[Moment, ...]:
     """The stretches of all nodes together, with pauses left out."""
     rows: dict[float, int] = defaultdict(int)
@@ -162,13 +186,13 @@ def _moments(stretches: Sequence[Stretch]) -> tuple[Moment, ...]:
         lasted[began] = max(each.seconds, lasted.get(began, 0.0))
     moments: list[Moment] = []
     first = ended = min(rows, default=0.0)
-    left_out = 0.0
+    left_out = before = 0.0
     for began in sorted(rows):
-        is_pause = began - ended > PAUSE * lasted[began]
+        is_pause = began - ended > PAUSE * max(lasted[began], before)  # the last one of a command may be short
         left_out += began - ended if is_pause else 0.0
         at = began - first - left_out
         moments.append(Moment(began=at, seconds=lasted[began], rows=rows[began], after_pause=is_pause))
-        ended = max(ended, began + lasted[began])
+        ended, before = max(ended, began + lasted[began]), lasted[began]
     return tuple(moments)
 
 

@@ -31,7 +31,9 @@ class SampleRow:
     """A row as it is shown; texts are cut to a bounded length."""
 
     row: int
-    """Which row of the output it is, from 0."""
+    """Which row of the output it is, from 0; or which pair of context and question."""
+    id: str | None
+    """Its own, where it has one."""
     status: str
     reason: str | None
     question_id: str | None
@@ -132,6 +134,7 @@ def _shown(batch: ScoredBatch, place: int, columns: Columns) -> SampleRow:
     before, after = _surroundings(context, start, end)
     return SampleRow(
         row=batch.first + place,
+        id=None if columns.id is None else _cut(_id(row, columns), QUESTION_CHARS),
         status=STATUSES[batch.status_B[place]],
         reason=text(columns.ours("reason")),
         question_id=_cut(text(columns.question_id), QUESTION_CHARS),
@@ -144,6 +147,14 @@ def _shown(batch: ScoredBatch, place: int, columns: Columns) -> SampleRow:
         windows=row[columns.ours("windows")][0].as_py() or 0,
         golds=() if columns.answers is None else as_shown(_golds(row, columns.answers)),
     )
+
+
+def _id(row: pa.Table, columns: Columns) -> str | None:
+    """A row's own id: that of a pair without the question's, which stands beside it."""
+    (own,) = texts(row[columns.id])
+    if own is None or columns.question_id is None:
+        return None if own is None else str(own)
+    return str(own).removesuffix(f".{texts(row[columns.question_id])[0]}")
 
 
 def _surroundings(context: str, start: int, end: int) -> tuple[str, str]:

@@ -38,7 +38,9 @@ class AnnotatedOutput:
     """Whether every context was asked the same questions, which do not stand in the input."""
     weights_sha256: str
     inputs: tuple[str, ...]
-    """The files that were read."""
+    """What was read, as its owner knows it: Parquet files, and the sources of rows that were brought into Parquet."""
+    rescored_from: str | None
+    """The output whose rows these are, if they were rescored."""
     questions: tuple[Question, ...]
     """What every row of them was asked, if that did not stand in the rows."""
 
@@ -67,9 +69,10 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
         command = str(plan.get("command", "ray-qa annotate")).removeprefix("ray-qa ")
         units = len(plan["units"])
         settings, weights = dict(plan["settings"]), str(plan["weights_sha256"])
-        inputs = tuple(str(file["path"]) for file in plan["input"])
+        inputs = tuple(dict.fromkeys(str(file.get("source") or file["path"]) for file in plan["input"]))
+        parent = plan.get("parent") or {}
         questions = tuple(Question(**each) for each in plan.get("questions", ()))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     numbers = part_numbers(folder)
     return AnnotatedOutput(
@@ -83,6 +86,7 @@ def annotated_output(folder: Place) -> AnnotatedOutput | None:
         asks_a_set=bool(plan.get("questions")),
         weights_sha256=weights,
         inputs=inputs,
+        rescored_from=parent.get("output"),
         questions=questions,
     )
 

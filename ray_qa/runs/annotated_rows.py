@@ -16,7 +16,7 @@ from ray_qa.data.parts import LABEL
 from ray_qa.errors import InputError, first_line
 from ray_qa.runs.annotated_output import AnnotatedOutput, annotated_output, instead_of_output, model_used
 from ray_qa.runs.part_labels import Counts
-from ray_qa.runs.question_pairs import LongPairs, WidePairs, pairs_in, row_batches
+from ray_qa.runs.question_pairs import PAIRS, LongPairs, WidePairs, made_of, pairs_in, row_batches
 from ray_qa.storage.remote import Place, place_of
 
 READERS = 32
@@ -52,6 +52,10 @@ class Source:
         """The column with the questions: the input's, or the one beside it that annotate wrote a set of them to."""
         return self.ours("question") if self.output.questions else str(self.output.settings["question_column"])
 
+    def said_of_pair(self, pair_id: str) -> str:
+        """What is to be said of an id that comes twice: where it is a pair's, what it is made of; or nothing."""
+        return made_of(pair_id, self.output.questions) if self.pairs is not None else ""
+
     def named(self, columns: Sequence[str]) -> list[str]:
         """Those columns in the output's order, all where none is named.
 
@@ -69,8 +73,11 @@ class Source:
             InputError: if not.
         """
         if name not in self.schema.names:
+            it_has = f"read as {PAIRS} it has" if isinstance(self.pairs, WidePairs) else "it has"
             there = ", ".join(self.schema.names)
-            raise InputError(f"`{setting}` must name a column of {self.output.folder}, but is {name!r}; it has {there}")
+            raise InputError(
+                f"`{setting}` must name a column of {self.output.folder}, but is {name!r}; {it_has} {there}"
+            )
 
 
 def open_source(path: str, partial: bool, setting: str = "input") -> Source:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ray_qa.data.schemas import QUESTION_FIELDS
 from ray_qa.errors import listed
+from ray_qa.records import Question
 from ray_qa.runs.cards import filled_in, shown_name
 
 MEANINGS = {
@@ -32,6 +33,8 @@ MEANINGS = {
 WIDE_MEANING = "what was answered to the question of this name: answer, span, start, end and so on"
 SET_MEANING = "of the question set that every context was asked"
 NAMED_INPUTS = 5
+MOST_QUESTIONS = 100
+"""That are listed with their texts."""
 NOT_GIVEN: tuple[object, ...] = (None, "", [], ())
 
 
@@ -49,8 +52,8 @@ class DataCard:
     weights_sha256: str
     inputs: Sequence[str]
     settings: Mapping[str, Any]
-    questions: Sequence[str] = ()
-    """Ids of the questions that every context was asked, if they did not stand in the rows."""
+    questions: Sequence[Question] = ()
+    """What every context was asked, if that did not stand in the rows."""
     engine: str | None = None
     unfinished: str | None = None
     """What is missing, where something is."""
@@ -69,7 +72,10 @@ def data_card(card: DataCard) -> str:
         "data_card.md.jinja",
         data_files=card.data_files,
         columns=list(_columns(card)),
-        counts={name.replace("_", " "): count for name, count in card.counts.items()},
+        counts=_counts(card),
+        questions=[(_known_by(card, each), each.text) for each in card.questions[:MOST_QUESTIONS]],
+        asked=len(card.questions),
+        wide=_is_wide(card),
         model="ray_qa's embedded model" if card.model == "embedded" else shown_name(card.model),
         weights_sha256=card.weights_sha256,
         inputs=listed([shown_name(each) for each in card.inputs], NAMED_INPUTS),
@@ -81,14 +87,33 @@ def data_card(card: DataCard) -> str:
 
 def _columns(card: DataCard) -> Iterator[_Column]:
     added = {card.prefix + name: meaning for name, meaning in MEANINGS.items()}
-    if card.settings.get("wide"):
-        added |= {card.prefix + own_id: WIDE_MEANING for own_id in card.questions}
+    if _is_wide(card):
+        added |= {_known_by(card, each): WIDE_MEANING for each in card.questions}
     elif card.questions:
         added |= {card.prefix + field.name: SET_MEANING for field in QUESTION_FIELDS}
     for field in card.schema:
         meaning = added.get(field.name, "of the input")
         kind = "struct" if meaning == WIDE_MEANING else str(field.type)
         yield _Column(name=field.name, type=kind, meaning=meaning)
+
+
+def _counts(card: DataCard) -> dict[str, int]:
+    """By name; of a question set pairs are counted, of which a row of the wide form holds several."""
+    counts = {name.replace("_", " "): count for name, count in card.counts.items()}
+    if not card.questions:
+        return counts
+    pairs = counts.pop("rows")
+    rows = pairs // len(card.questions) if _is_wide(card) else pairs
+    return {"rows": rows, "pairs of context and question": pairs, **counts}
+
+
+def _is_wide(card: DataCard) -> bool:
+    return bool(card.settings.get("wide"))
+
+
+def _known_by(card: DataCard, question: Question) -> str:
+    """Where a question's answers are: the name of its column, or its id in the rows."""
+    return card.prefix + question.id if _is_wide(card) else question.id
 
 
 def in_words(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from reprlib import repr as short_repr
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,9 @@ import pyarrow.parquet as pq
 
 from ray_qa.data.schemas import QUESTION_FIELDS, is_text
 from ray_qa.records import Question
+
+PAIRS = "pairs of context and question"
+"""What a wide output is read as, for messages."""
 
 
 def pairs_in(
@@ -153,6 +157,17 @@ def row_batches(
         return
     for batch in part.iter_batches(batch_size=max(1, rows // pairs.each), columns=pairs.read(columns)):
         yield pairs.of(batch, columns)
+
+
+def made_of(pair_id: str, questions: Sequence[Question]) -> str:
+    """Which rows and questions make the id of a pair that comes twice, and what to do, to go on a message."""
+    ends = [(pair_id.removesuffix(f".{each.id}"), each.id) for each in questions if pair_id.endswith(f".{each.id}")]
+    if not ends:
+        return ""
+    makers = " and of ".join(f"row {short_repr(row)} with question {short_repr(asked)}" for row, asked in ends[:3])
+    if len(ends) == 1:
+        return f", the id of {makers}; name a column that has every id once with --id-column"
+    return f", the id of {makers}; name another column with --id-column, or annotate with ids of questions without dots"
 
 
 def _can_be_id(kind: pa.DataType) -> bool:

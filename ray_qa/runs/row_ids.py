@@ -52,5 +52,6 @@ def _check_suspects(source: Source, column: str, suspects: Iterable[int]) -> Non
             if hash(row_id) not in suspects:
                 continue
             if row_id in seen:
-                raise InputError(f"`id_column` must have every id once, but {column!r} repeats {short_repr(row_id)}")
+                found = f"{short_repr(row_id)}{source.said_of_pair(row_id)}"
+                raise InputError(f"`id_column` must have every id once, but {column!r} repeats {found}")
             seen.add(row_id)

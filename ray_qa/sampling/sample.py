@@ -111,14 +111,14 @@ def _write(config: SampleConfig, source: Source, chosen: npt.NDArray[np.int64]) 
         return
     if config.to == "squad":
         rows = _rows(source, [config.id_column, *squad_columns(source)], chosen)
-        ids = _ids(config, rows)
+        ids = _ids(config, source, rows)
         write_text(config.output, "output", squad_json(source, rows, ids))
         return
     others = [name for name in (task_columns(source, config.columns) if config.columns else []) if name != ID]
     check_values(source.schema, others)
     task_columns(source, [config.id_column])
     rows = _rows(source, [config.id_column, *columns_read(source, others)], chosen)
-    rows = _called(rows, ID, _ids(config, rows))
+    rows = _called(rows, ID, _ids(config, source, rows))
     if config.labels_config is not None:
         write_text(config.labels_config, "labels_config", [labels_config(source)])
     write_text(config.output, "output", tasks(source, [ID, *others], [rows]))
@@ -135,10 +135,10 @@ def _rows(source: Source, columns: Sequence[str], chosen: npt.NDArray[np.int64])
     return pa.concat_batches(some)
 
 
-def _ids(config: SampleConfig, rows: pa.RecordBatch) -> pa.Array:
+def _ids(config: SampleConfig, source: Source, rows: pa.RecordBatch) -> pa.Array:
     """The ids as texts, each seen to come once: reviewed rows are known by them."""
     ids = id_texts(rows.column(config.id_column), "id_column", config.input, 0)
-    check_once(pa.chunked_array([ids]), "id_column", "what is taken")
+    check_once(pa.chunked_array([ids]), "id_column", "what is taken", source.said_of_pair)
     return ids
 
 

@@ -55,9 +55,11 @@ def test_tasks_that_nobody_has_reviewed_are_left_out_and_that_is_said(
     tasks = [task("a", []), task("b"), task("c", None), task("d", None, [region(0, 4)]), task("e", [], [region(0, 4)])]
     path = export(tmp_path, tasks)
     assert [row["id"] for row in rows_of(path)] == ["a", "d", "e"]
+    rows_of(export(tmp_path, tasks[:2]))
     assert caplog.messages == [
         f"2 tasks of {path} have not been reviewed, or were skipped, and are left out",
-        f"1 tasks of {path} have several annotations; the first of each counts",
+        f"1 task of {path} has several annotations; the first of each counts",
+        f"1 task of {path} has not been reviewed, or was skipped, and is left out",
     ]
 
 

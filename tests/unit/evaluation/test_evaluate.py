@@ -89,7 +89,7 @@ def test_ids_that_never_meet_are_an_input_error(tmp_path: Path, gold: str) -> No
         evaluate(EvaluateConfig(gold=gold, predictions=str(predictions)))
     assert str(error.value) == (
         "`predictions` must share ids with `gold`, "
-        "but none of its 1 ids (such as 'q1') is among the 4 ids (such as '1') of `gold`"
+        "but none of its 1 id (such as 'q1') is among the 4 ids (such as '1') of `gold`"
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import numpy as np
@@ -49,6 +50,21 @@ def test_a_drawing_has_the_colours_and_the_font_of_its_page_and_scales_with_it(n
     assert not re.search(r"font-family|<style|https?:|xlink|<metadata|<!--|<image", svg)
     assert root.findall(".//text"), "its axes say nothing"
     assert svg == DRAWN[name]()
+
+
+@pytest.mark.parametrize(
+    "svg",
+    [
+        lambda: charts.confidence_chart({"answered": histogram([0.5], 0.01)}),
+        lambda: charts.length_chart("answer", histogram([1, 2, 3]), "characters"),
+        lambda: charts.windows_chart(charts.windows_classes({(1, 0): 1})),
+    ],
+)
+def test_what_is_counted_has_whole_numbers_at_its_axis(svg: Callable[[], str]) -> None:
+    drawing = svg()
+    ticks = re.findall(r'<g id="[a-z]+-ytick_.*?<text[^>]*>([^<]*)</text>', drawing, re.DOTALL)
+    assert ticks
+    assert all(re.fullmatch(r"\d+", tick) for tick in ticks)
 
 
 def test_drawings_do_not_share_their_ids() -> None:

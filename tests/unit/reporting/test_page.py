@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ray_qa.records import Reason
+from ray_qa.records import Question, Reason
 from ray_qa.reporting.page import MEANINGS
 from ray_qa.reporting.report import write_report
 from ray_qa.runs.annotated_rows import open_source
-from tests.unit.exporting.annotated import answer, write_output
+from ray_qa.runs.output_folder import PLAN
+from tests.unit.exporting.annotated import CONTEXTS, FAILED, answer, write_output
 from tests.unit.reporting.outputs import HOSTILE, many_rows, table_of, with_settings
 
 MARKUP = st.text(
@@ -116,6 +119,33 @@ def test_what_is_not_finished_is_said_loudly(tmp_path: Path) -> None:
     folder = many_rows(tmp_path / "out", 10)
     (folder / "part-0000002.parquet").unlink()
     assert re.search(r'role="alert"><b>Not finished</b>.*has 4 of 5 parts', page_of(folder, partial=True))
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_questions_come_with_their_texts_in_the_order_of_their_set(tmp_path: Path, wide: bool) -> None:
+    asked = tuple(Question(id=f"q{number}", text=f"Is it {number}?") for number in (10, 5, 0))
+    contexts = pa.table({"id": ["a", "b"], "context": CONTEXTS[:2]})
+    given = [answer(CONTEXTS[0], "oxygen"), FAILED, FAILED, answer(CONTEXTS[1], "1902", answered=False), FAILED, FAILED]
+    shown = page_of(write_output(tmp_path / "out", contexts, given, asked, wide=wide))
+    assert re.findall(r'<option value="(q\d+)" title="Is it \d+\?">', shown) == ["q10", "q5", "q0"]
+    by_question = shown[shown.index("<h2>By question</h2>") : shown.index("<h2>Failures</h2>")]
+    assert re.findall(r"<code>(q\d+)</code>.*?<bdi>(.*?)</bdi>", by_question)[0] == ("q10", "Is it 10?")
+    assert "50 %" in by_question, "of the rows that were scored"
+    assert set(re.findall(r'meta">(row \d+ · <bdi>\w+)</bdi>', shown)) == {"row 1 · <bdi>a", "row 2 · <bdi>b"}
+
+
+def test_numbers_stay_with_what_they_count(tmp_path: Path) -> None:
+    shown = page_of(many_rows(tmp_path / "out", 2))
+    assert "1\N{NO-BREAK SPACE}unit<" in shown
+    assert "(95\N{NO-BREAK SPACE}%)" in shown
+
+
+def test_what_was_rescored_is_said_with_the_output_that_it_comes_from(tmp_path: Path) -> None:
+    folder = many_rows(tmp_path / "out", 4)
+    assert "rescored from" not in page_of(folder)
+    plan = json.loads((folder / PLAN).read_text())
+    (folder / PLAN).write_text(json.dumps(plan | {"command": "ray-qa rescore", "parent": {"output": "/at/answers"}}))
+    assert "<dt>rescored from</dt><dd>answers, without the model</dd>" in page_of(folder)
 
 
 def test_where_all_rows_are_answered_the_lowest_margin_is_the_first(tmp_path: Path) -> None:

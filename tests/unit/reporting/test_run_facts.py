@@ -45,6 +45,22 @@ def test_bars_hold_all_rows_and_all_time_but_the_pauses() -> None:
     assert in_bars([], 3) == ()
 
 
+def test_the_last_stretch_lasts_until_all_was_done(tmp_path: Path) -> None:
+    folder = many_rows(tmp_path / "out")
+    path = folder / ".ray_qa" / "run.json"
+    finished = (BEGAN + timedelta(seconds=17)).isoformat()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"finished": finished}))
+    facts = facts_of(folder, [stretch(0), stretch(10)])
+    assert [each.seconds for each in facts.moments] == [10, 7]
+    assert facts.nodes[0].seconds == 17
+    assert [each.seconds for each in in_bars(facts.moments, 2)] == [10, 7]
+
+
+def test_what_is_too_short_at_the_end_goes_with_what_is_before_it() -> None:
+    moments = [Moment(began=10.0 * n, seconds=10 if n < 2 else 2, rows=n, after_pause=False) for n in range(3)]
+    assert [(each.seconds, each.rows) for each in in_bars(moments, 3)] == [(10, 0), (12, 3)]
+
+
 def test_nodes_come_by_their_rows_and_the_least_are_put_together(tmp_path: Path) -> None:
     stretches = [stretch(0, node=f"node-{n}", rows=n, failed=1) for n in range(MOST_NODES + 3)]
     nodes = facts_of(many_rows(tmp_path / "out"), stretches, [stretch(100, node="node-3", rows=100)]).nodes

@@ -8,7 +8,8 @@ import pytest
 from huggingface_hub import DatasetCard
 
 from ray_qa.data.schemas import ADDED_FIELDS, MENTIONS_FIELD, N_BEST_FIELD
-from ray_qa.runs.data_card import MEANINGS, SET_MEANING, WIDE_MEANING, DataCard, data_card
+from ray_qa.records import Question
+from ray_qa.runs.data_card import MEANINGS, MOST_QUESTIONS, SET_MEANING, WIDE_MEANING, DataCard, data_card
 from tests.unit.finetuning.test_model_card import HOSTILE, Page
 
 CARD = DataCard(
@@ -65,9 +66,53 @@ def test_columns_with_a_prefix_are_known() -> None:
 )
 def test_the_columns_of_a_question_set_are_known(wide: bool, expected: list[list[str]]) -> None:
     schema = pa.schema([("qa_1", pa.struct([("answer", pa.string())])), ("qa_question", pa.string())])
-    card = replace(CARD, schema=schema, prefix="qa_", questions=("1",), settings={"wide": wide})
+    card = replace(
+        CARD, schema=schema, prefix="qa_", questions=(Question(id="1", text="Who?"),), settings={"wide": wide}
+    )
     cells = Page(data_card(card)).of("td")
     assert [cells[:3], cells[3:6]] == expected
+
+
+def asking(*questions: str, wide: bool = False) -> DataCard:
+    """A card of a set whose questions are known as q0, q1 and so on."""
+    asked = tuple(Question(id=f"q{number}", text=text) for number, text in enumerate(questions))
+    return replace(CARD, questions=asked, prefix="qa_", settings={"wide": wide})
+
+
+@pytest.mark.parametrize(
+    ("wide", "known_by", "said"),
+    [
+        (False, "q1", "A row holds the answer to one of them."),
+        (True, "qa_q1", "The column of that name holds its answer."),
+    ],
+)
+def test_the_questions_of_a_set_are_told_with_what_their_answers_are_known_by(
+    wide: bool, known_by: str, said: str
+) -> None:
+    page = Page(data_card(asking("Who | <b>?", "When?", wide=wide)))
+    cells = page.of("td")
+    assert "Who | <b>?" in cells
+    assert cells[cells.index("When?") - 1] == known_by
+    assert any(text.startswith(f"Every context was asked these 2 questions. {said}") for text in page.of("p"))
+
+
+def test_of_many_questions_the_first_are_told_and_the_rest_counted() -> None:
+    page = Page(data_card(asking(*(f"Is it {number}?" for number in range(MOST_QUESTIONS + 3)))))
+    assert sum(cell.startswith("Is it") for cell in page.of("td")) == MOST_QUESTIONS
+    assert any(text.startswith("And 3 more.") for text in page.of("p"))
+
+
+@pytest.mark.parametrize(("wide", "rows"), [(False, "1,200"), (True, "600")])
+def test_rows_are_those_of_the_files_and_pairs_are_called_so(wide: bool, rows: str) -> None:
+    cells = Page(data_card(asking("Who?", "When?", wide=wide))).of("td")
+    at = cells.index("rows")
+    assert cells[at : at + 4] == ["rows", rows, "pairs of context and question", "1,200"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_questions_bring_in_neither_markdown_nor_html(text: str) -> None:
+    page, plain = Page(data_card(asking(text))), Page(data_card(asking("Who?")))
+    assert (page.tags, page.comments) == (plain.tags, [])
 
 
 def test_counts_model_and_the_settings_that_were_given_are_told() -> None:

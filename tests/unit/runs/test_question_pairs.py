@@ -5,8 +5,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from ray_qa.data.gold import GoldRows
 from ray_qa.errors import InputError
 from ray_qa.judging.judge import judge_in_itself
+from ray_qa.judging.matching import matched_by_id
 from ray_qa.judging.predictions import open_predictions, prediction_tables
 from ray_qa.records import Question
 from ray_qa.runs.annotated_rows import batches, in_pairs, open_source
@@ -48,6 +50,46 @@ def test_one_question_leaves_the_ids_of_the_long_form_as_they_are(tmp_path: Path
     source = open_source(str(long), partial=False)
     assert in_pairs(source, "id") is source
     assert open_predictions(str(long), prefix="", partial=False).pairs is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            ["1", "1.b"],
+            r"pair 3 of .* repeats '1.b.c', the id of row '1.b' with question 'c' and of row '1' with question 'b.c'; "
+            "name another column with --id-column, or annotate with ids of questions without dots$",
+        ),
+        (
+            ["1", "1"],
+            r"pair 3 of .* repeats '1.c', the id of row '1' with question 'c'; name a column that has every id once "
+            "with --id-column$",
+        ),
+    ],
+)
+@pytest.mark.parametrize("wide", [True, False])
+def test_an_id_that_two_pairs_have_is_told_with_what_makes_it(
+    rows: list[str], expected: str, wide: bool, tmp_path: Path
+) -> None:
+    asked = (Question(id="c", text="Who?"), Question(id="b.c", text="What?"))
+    table = pa.table({"id": rows, "context": CONTEXTS[:2]})
+    folder = write_output(tmp_path / "out", table, [FAILED] * 4, asked, wide=wide)
+    predictions = open_predictions(str(folder), prefix="", partial=False)
+    ids = ["1.c", "1.b.c", "1.b.b.c"]
+    gold = GoldRows(ids=pa.chunked_array([ids]), texts=pa.chunked_array([[["x"]] * 3]))
+    with pytest.raises(InputError, match=expected):
+        list(matched_by_id(predictions, gold, "id", []))
+
+
+def test_a_column_that_pairs_do_not_have_is_told_with_those_that_they_have(tmp_path: Path) -> None:
+    wide = write_output(tmp_path / "wide", ROWS.drop_columns("id"), ANSWERS, QUESTIONS, wide=True)
+    has = "read as pairs of context and question,? (it )?has context, answers, question_id, question, answer, "
+    predictions = open_predictions(str(wide), prefix="", partial=False)
+    gold = GoldRows(ids=pa.chunked_array([["a"]]), texts=pa.chunked_array([[["x"]]]))
+    with pytest.raises(InputError, match=f"must have a column 'id', but .*{has}.*; name the column of ids with --id-"):
+        list(matched_by_id(predictions, gold, "id", []))
+    with pytest.raises(InputError, match=f"`columns` must name a column of .*, but is 'who'; {has}"):
+        in_pairs(open_source(str(wide), partial=False), "id").named(["who"])
 
 
 def test_some_columns_are_read_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
