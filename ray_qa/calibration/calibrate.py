@@ -26,6 +26,7 @@ from ray_qa.reader.calibration import (
     Calibration,
     Decision,
     FittedOn,
+    NoCalibrationError,
     calibration_place,
     from_settings,
     read_calibration,
@@ -69,7 +70,7 @@ def _calibrate(config: CalibrateConfig) -> CalibrationReport:
     predictions = open_predictions(config.predictions, prefix="", partial=config.partial, id_column=config.id_column)
     output = _output_of(predictions)
     place = _place(config, output)
-    replaced = read_calibration(place)
+    replaced = _replaced(place, config)
     if predictions.unfinished:
         _LOG.warning(f"NOT FINISHED: {predictions.unfinished}. Only what is there is fitted to.")
     judgement = _judged(predictions, config)
@@ -101,7 +102,7 @@ def _calibrate(config: CalibrateConfig) -> CalibrationReport:
         unfinished=predictions.unfinished,
         is_as_before=are_alike(before, after),
     )
-    say_what_is_weak(report, halves)
+    say_what_is_weak(report, halves, after)
     if replaced is not None:
         notice(
             f"{place} had a calibration fitted on {counted(replaced.fitted_on.rows, 'row')}, with null threshold "
@@ -143,6 +144,16 @@ def _place(config: CalibrateConfig, output: AnnotatedOutput) -> Place:
             f"{config.model!r}"
         )
     return calibration_place(place)
+
+
+def _replaced(place: Place, config: CalibrateConfig) -> Calibration | None:
+    try:
+        return read_calibration(place)
+    except NoCalibrationError as error:
+        raise ModelError(
+            f"`{'model' if config.output is None else 'output'}` must have room for a calibration, but {place} is in "
+            "the way and calibrate did not write it; move it away, or name another place by --output"
+        ) from error
 
 
 def _output_place(output: str) -> Place:

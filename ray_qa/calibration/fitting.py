@@ -12,8 +12,8 @@ from ray_qa.metrics.calibration import fit_beta
 from ray_qa.metrics.thresholds import threshold_curve
 from ray_qa.reader.calibration import Decision, Scale
 
-LEAST_ROWS = 50
-"""Of an outcome for a fit of its own; below that both outcomes have one fit together."""
+LEAST_ROWS = 20
+"""Of an outcome for a fit of its own; below that both outcomes have one fit together, which tells less apart."""
 
 
 def fit(rows: JudgedRows, optimize: Optimize, given: Decision, *, always_answer: bool = False) -> Decision:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ray_qa.calibration.outcomes import Outcomes
-from ray_qa.metrics.bootstrap import Interval, intervals_of
+from ray_qa.metrics.bootstrap import Interval, intervals_of, pivotal_of_distance
 from ray_qa.metrics.calibration import (
     Bin,
     brier_score,
@@ -85,7 +85,7 @@ def quality_of(outcomes: Outcomes, contexts_N: npt.NDArray[Any], seed: int, *, o
         f1=f1,
         answered=answered,
         confidence_rows=len(judged.right_N),
-        ece=ece,
+        ece=_of_distance(ece),
         ece_by_chance=error_by_chance(judged.confidence_N, seed=seed),
         brier=brier,
         log_loss=loss,
@@ -107,6 +107,12 @@ def _with_intervals(
         return [Figure(value=value, interval=None) for value in values]
     intervals = intervals_of(lambda rows: figures(outcomes, rows), contexts_N, seed=seed)
     return [Figure(value=value, interval=interval) for value, interval in zip(values, intervals, strict=True)]
+
+
+def _of_distance(figure: Figure) -> Figure:
+    if figure.interval is None:
+        return figure
+    return Figure(value=figure.value, interval=pivotal_of_distance(figure.interval, figure.value))
 
 
 def _shares(outcomes: Outcomes, rows: npt.NDArray[np.int64]) -> Sequence[float]:

@@ -27,6 +27,17 @@ class Interval:
     high: float
 
 
+def pivotal_of_distance(interval: Interval, value: float) -> Interval:
+    """The interval of a distance, such as ECE, that holds it: of a percentile interval, which lies too high.
+
+    Rows drawn again have the noise of the draw on top of that of the rows, and noise makes a distance longer: by its
+    variance, in the square. So the square has the pivotal interval (Davison and Hinkley 1997, section 5.2: twice the
+    figure less what is drawn), cut off at 0, and stretched to the figure where it ends below.
+    """
+    low, high = (max(0.0, 2 * value**2 - drawn**2) ** 0.5 for drawn in (interval.high, interval.low))
+    return Interval(low=min(low, value), high=max(high, value))
+
+
 def mean_interval(values_N: npt.NDArray[Any], groups_N: npt.NDArray[Any], *, seed: int = 0) -> Interval:
     """The percentile interval of a mean over rows, groups drawn with replacement.
 

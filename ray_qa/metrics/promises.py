@@ -19,6 +19,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 FEWEST_ROWS = 60
+DOUBT = 0.95
+"""The confidence of the upper bound on precision, whatever a promise is to have: who asks for less is never told to
+label more."""
 SHARES = 40
 """Thresholds that accept so many even shares of all rows are tested, from the first that has rows enough."""
 
@@ -88,15 +91,15 @@ def fewest_without_error(target: float, confidence: float) -> int:
     return math.ceil(math.log(1 - confidence) / math.log(target) - 1e-9)
 
 
-def highest_precision(trial: Trial, confidence: float) -> float:
+def highest_precision(trial: Trial) -> float:
     """How often a threshold's rows may be right at most: an exact upper bound (Clopper and Pearson 1934), 0 to 1.
 
-    It lies below the truth with a chance of at most 1 − ``confidence``.
+    It lies below the truth with a chance of at most 1 − ``DOUBT``.
     """
     from scipy.stats import beta
 
     wrong = trial.accepted - trial.right
-    return float(beta.ppf(confidence, trial.right + 1, wrong)) if wrong else 1.0
+    return float(beta.ppf(DOUBT, trial.right + 1, wrong)) if wrong else 1.0
 
 
 def labels_that_would_do(
@@ -105,7 +108,7 @@ def labels_that_would_do(
     """About how many labels a threshold would need, if of its rows the share ``rate`` were right.
 
     That is the share which has been right, unless given. ``None`` where it is no higher than the target, or only so
-    little that more than ``most`` of its rows had to be labelled.
+    little that more than ``most`` of its rows had to be labelled. Less confidence never needs more.
     """
     rate = trial.right / max(1, trial.accepted) if rate is None else rate
     if rate <= target:

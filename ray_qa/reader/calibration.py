@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,13 @@ SETTING = "answer_calibration"
 """What names one, for messages."""
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 SHOWN_DIGITS = 12
+OF_NONE_ELSE = ("null_threshold", "weights_sha256")
+"""What a file has that is a calibration, be it a broken one or of another form."""
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class NoCalibrationError(ModelError):
+    """What lies where a calibration was looked for is something else."""
 
 
 class FittedOn(BaseModel):
@@ -141,12 +148,18 @@ def read_calibration(path: str | Place, setting: str = "model") -> Calibration |
         setting: what named it, for messages.
 
     Raises:
-        ModelError: if what lies there is none.
+        NoCalibrationError: if what lies there is something else.
+        ModelError: if it is broken, or cannot be read.
         StorageError: if its bucket cannot be reached.
     """
     place = calibration_place(place_of(path, setting) if isinstance(path, str) else path)
     try:
-        return Calibration.model_validate_json(places.read(place))
+        content = places.read(place)
+        if (other := _something_else(content)) is not None:
+            raise NoCalibrationError(
+                f"{place} must be a calibration that ray-qa calibrate wrote, but is {other}; name a file that it wrote"
+            )
+        return Calibration.model_validate_json(content)
     except FileNotFoundError:
         return None
     except ValidationError as error:
@@ -192,6 +205,17 @@ def calibration_place(place: Place) -> Place:
     """Where the calibration lies that a folder or file names."""
     is_file = place.name.endswith(".json") and not (isinstance(place, Path) and place.is_dir())
     return place if is_file else place / CALIBRATION_FILE
+
+
+def _something_else(content: bytes) -> str | None:
+    """What a file is that is no calibration, not even a broken one."""
+    try:
+        record = json.loads(content)
+    except ValueError:
+        return "no JSON"
+    if isinstance(record, dict) and any(name in record for name in OF_NONE_ELSE):
+        return None
+    return "other JSON"
 
 
 def _wrong(error: ValidationError) -> str:

@@ -119,7 +119,7 @@ def _too_often_wrong(config: RescoreConfig, target: float, trial: Trial, rows: i
 
 def _advice(trial: Trial, target: float, confidence: float, rows: int) -> str:
     """What to do about a target that the surest answers do not support: whether more labels could."""
-    highest = highest_precision(trial, confidence)
+    highest = highest_precision(trial)
     if highest < target:
         return "more labels would not change that: ask for less, or take a better model"
     if labels := labels_that_would_do(trial, target, confidence):

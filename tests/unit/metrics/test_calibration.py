@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_qa.metrics.calibration import (
+    PRIOR_PRECISION,
     REST_SLOPES,
     SHIFTS,
     SLOPES,
@@ -40,7 +41,8 @@ def drawn(fit: BetaFit, rows: int = 40_000) -> tuple[Floats, npt.NDArray[np.bool
 
 def loss_of(fit: BetaFit, log_raw_N: Floats, right_N: npt.NDArray[np.bool_]) -> float:
     z_N = fit.slope * log_raw_N - fit.rest_slope * np.log(-np.expm1(log_raw_N)) + fit.shift
-    return float(np.mean(np.logaddexp(0, np.where(right_N, -z_N, z_N))))
+    away = (fit.slope - 1) ** 2 + (fit.rest_slope - 1) ** 2 + fit.shift**2
+    return float(np.mean(np.logaddexp(0, np.where(right_N, -z_N, z_N)))) + PRIOR_PRECISION / 2 * away / len(z_N)
 
 
 @given(
@@ -85,6 +87,27 @@ def test_confidence_never_falls_as_the_raw_probability_rises() -> None:
     log_raw_N, right_N = drawn(BetaFit(), 1_000)
     fit = fit_beta(log_raw_N, ~right_N)
     assert (fit.slope, fit.rest_slope) == (SLOPES[0], 0)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_few_rows_and_rows_that_are_told_apart_give_sane_numbers(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    few_N = -random.exponential(0.5, 10)
+    apart_N = -random.exponential(0.05, 160)
+    for log_raw_N, right_N in ((few_N, np.arange(10) > 2), (apart_N, apart_N > np.sort(apart_N)[2])):
+        fit = fit_beta(log_raw_N, right_N)
+        assert 0 < fit.slope < 3
+        assert fit.rest_slope < 3
+        assert abs(fit.shift) < 2
+        assert fit.probability(log_raw_N).max() < 1
+
+
+def test_of_thousands_of_rows_the_prior_changes_a_third_digit_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_raw_N, right_N = drawn(BetaFit(slope=1.05, rest_slope=0.05, shift=0.15), 3_000)
+    fit = fit_beta(log_raw_N, right_N)
+    monkeypatch.setattr("ray_qa.metrics.calibration.PRIOR_PRECISION", 0.0)
+    without = fit_beta(log_raw_N, right_N)
+    assert np.abs(fit.probability(log_raw_N) - without.probability(log_raw_N)).max() < 0.005
 
 
 def test_one_certain_mistake_does_not_decide_the_fit() -> None:
@@ -135,6 +158,10 @@ def test_brier_and_log_loss_of_a_few_rows() -> None:
     confidence_N, right_N = np.array([1.0, 0.75, 0.5]), np.array([True, False, True])
     assert brier_score(confidence_N, right_N) == pytest.approx((0 + 0.75**2 + 0.25) / 3)
     assert log_loss(confidence_N, right_N) == pytest.approx((0 + math.log(4) + math.log(2)) / 3)
+
+
+def test_the_log_loss_of_what_is_certain_is_nothing_without_a_sign() -> None:
+    assert math.copysign(1, log_loss(np.ones(3), np.ones(3, np.bool_))) == 1
 
 
 def test_a_certain_mistake_costs_much_and_not_everything() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ray_qa.metrics.promises import (
     Trial,
@@ -135,7 +137,7 @@ def test_the_highest_precision_is_that_under_which_so_few_right_ones_are_just_po
     right: int, accepted: int
 ) -> None:
     trial = Trial(threshold=0.0, share=1.0, accepted=accepted, right=right, p_value=0.5)
-    highest = highest_precision(trial, 0.95)
+    highest = highest_precision(trial)
     so_few = sum(
         math.comb(accepted, ones) * highest**ones * (1 - highest) ** (accepted - ones) for ones in range(right + 1)
     )
@@ -146,4 +148,21 @@ def test_the_highest_precision_is_that_under_which_so_few_right_ones_are_just_po
 def test_rows_of_which_none_is_wrong_may_always_be_right() -> None:
     for accepted in (0, 60):
         trial = Trial(threshold=0.0, share=1.0, accepted=accepted, right=accepted, p_value=0.5)
-        assert highest_precision(trial, 0.95) == 1
+        assert highest_precision(trial) == 1
+
+
+@given(
+    st.integers(60, 400),
+    st.floats(0, 1),
+    st.floats(0.05, 0.95),
+    st.floats(0.5, 0.99),
+    st.floats(0.5, 0.99),
+    st.booleans(),
+)
+def test_less_confidence_never_needs_more_labels(
+    accepted: int, part: float, target: float, one: float, other: float, at_best: bool
+) -> None:
+    trial = Trial(threshold=0.0, share=0.3, accepted=accepted, right=int(part * accepted), p_value=0.5)
+    rate = highest_precision(trial) if at_best else None
+    fewer, more = (labels_that_would_do(trial, target, each, rate, most=100_000) for each in sorted((one, other)))
+    assert more is None or (fewer is not None and fewer <= more)

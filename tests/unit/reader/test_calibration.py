@@ -16,6 +16,7 @@ from ray_qa.reader.calibration import (
     Calibration,
     Decision,
     FittedOn,
+    NoCalibrationError,
     Scale,
     decision_by,
     find_calibration,
@@ -85,6 +86,19 @@ def test_a_file_that_is_none_of_ours_is_refused_in_one_line(change: dict[str, An
     with pytest.raises(ModelError, match=re.escape(f"that ray-qa calibrate wrote, but {found}")) as error:
         read_calibration(tmp_path)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "found"), [("[]", "other JSON"), ('{"name": "mine"}', "other JSON"), ("{", "no JSON")]
+)
+def test_a_file_that_is_something_else_is_called_so(content: str, found: str, tmp_path: Path) -> None:
+    (tmp_path / "my.json").write_text(content)
+    with pytest.raises(NoCalibrationError) as error:
+        read_calibration(tmp_path / "my.json")
+    assert str(error.value) == (
+        f"{tmp_path}/my.json must be a calibration that ray-qa calibrate wrote, but is {found}; name a file that "
+        "it wrote"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"{", b'{"form": 1, "null_threshold": NaN}'])
