@@ -64,7 +64,7 @@ def test_a_run_goes_by_the_models_calibration_pins_it_and_says_where_the_corpus_
     assert [row["confidence"] for row in written] == pytest.approx([answer.confidence for answer in answers], abs=1e-5)
 
     assert annotate(config(tmp_path)).was_finished
-    with pytest.raises(OutputError, match=r"differs in `confidence` \(\{.*\} there, None now\); `null_threshold`"):
+    with pytest.raises(OutputError, match=r"`null_threshold` \(.*\); `confidence` \(calibrated there, raw now\);"):
         annotate(config(tmp_path, answer_calibration="none"))
     (calibrated / "ray_qa.json").unlink()
     with pytest.raises(OutputError, match=r"`null_threshold` \(-1000000.0 there, 0.0 now\)"):
