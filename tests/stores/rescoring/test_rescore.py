@@ -43,7 +43,9 @@ def test_a_rescored_output_in_a_bucket_is_gone_on_with_and_rescored_itself(folde
 
 @pytest.mark.usefixtures("annotated")
 def test_what_is_not_there_or_lies_in_the_input_is_refused(folder: Remote) -> None:
-    with pytest.raises(RayQaError, match=f"^`input` must be a folder that annotate wrote, but {folder}/nothing is not there"):
+    with pytest.raises(
+        RayQaError, match=f"^`input` must be a folder that annotate wrote, but {folder}/nothing is not there"
+    ):
         rescore(RescoreConfig(input=f"{folder}/nothing", output=f"{folder}/out", null_threshold=0.5))
     with pytest.raises(RayQaError, match=r"^`output` must"):
         rescore(RescoreConfig(input=f"{folder}/annotated", output=f"{folder}/annotated/out", null_threshold=0.5))
