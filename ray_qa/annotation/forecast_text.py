@@ -101,7 +101,7 @@ def _warnings(forecast: Forecast) -> Iterator[str]:
             "`cpus_per_replica` make them fewer, smaller `batch_tokens` take less"
         )
     if forecast.units < forecast.replicas:
-        yield (f"{counted(forecast.units, 'unit')} cannot keep {forecast.replicas:,} replicas busy; see `unit_rows`")
+        yield f"{counted(forecast.units, 'unit')} cannot keep {forecast.replicas:,} replicas busy; see `unit_rows`"
     if forecast.seconds > LONG_HOURS * 3600:
         yield f"longer than {LONG_HOURS} hours; more `replicas`, or int8, would shorten it"
 

@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from ray_qa.data.parts import Compression
-from ray_qa.outgoing.destination import STANDARD_OUTPUT
+from ray_qa.outgoing.destination import STANDARD_OUTPUT, access_for
 from ray_qa.runs.output_folder import OutputText
 from ray_qa.settings import Anonymous, Group, LogFormatSetting, PathText, QuietSetting, Settings, Texts
 from ray_qa.storage.credentials import Access
-from ray_qa.storage.remote import place_of
 
 FORM_OF = {
     "na_probs": ("squad",),
@@ -69,8 +68,7 @@ class ExportConfig(Settings):
     @property
     def access(self) -> Access:
         """In whose name buckets are opened."""
-        output = None if self.output == STANDARD_OUTPUT else place_of(self.output, "output")
-        return Access(anonymous=self.anonymous, output=output)
+        return access_for(self.output, anonymous=self.anonymous)
 
     @model_validator(mode="after")
     def _settings_fit_the_form(self) -> ExportConfig:

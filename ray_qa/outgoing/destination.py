@@ -8,10 +8,16 @@ from pathlib import Path
 
 from ray_qa.errors import OutputError, first_line
 from ray_qa.storage import places
+from ray_qa.storage.credentials import Access
 from ray_qa.storage.local import drafts_of
 from ray_qa.storage.remote import Place, Remote, place_of
 
 STANDARD_OUTPUT = "-"
+
+
+def access_for(path: str, *, anonymous: bool) -> Access:
+    """In whose name buckets are opened by a command that writes there."""
+    return Access(anonymous=anonymous, output=None if path == STANDARD_OUTPUT else place_of(path, "output"))
 
 
 def check_destination(path: str, setting: str, apart_from: Place, overwrite: bool) -> None:
